@@ -1,0 +1,34 @@
+//! Forward mode, by transposing the pullback.
+//!
+//! The pullback `u ↦ Jᵀu` is linear in `u`, so its own pullback is `t ↦ Jt`: the Jacobian-vector product. What it
+//! appends depends on neither `u` nor the first pullback's result, which dead-code elimination removes.
+
+use pullback_graph::Expr;
+
+use crate::error::{GradError, expect_type};
+use crate::reverse::{GradOptions, pullback};
+
+/// The Jacobian-vector product: the derivative of `output` when each variable moves along its tangent.
+///
+/// `Σ over variables of ∂output/∂variable · tangent`, a tensor of the output's type.
+///
+/// # Errors
+/// As [`grad`](crate::grad), and [`GradError::Seed`] when a tangent does not have its variable's type.
+pub fn jvp<'g, const N: usize>(
+    output: Expr<'g>,
+    wrt: [Expr<'g>; N],
+    tangents: [Expr<'g>; N],
+) -> Result<Expr<'g>, GradError> {
+    for (variable, tangent) in wrt.iter().zip(&tangents) {
+        expect_type("tangent", *variable, *tangent)?;
+    }
+    if !output.dtype().is_float() {
+        return Err(GradError::not_differentiable(output));
+    }
+    let options = GradOptions::inner();
+    // Any value would do; zeros is the cheapest node.
+    let direction = output.zeros_like();
+    let transposed = pullback(&[output], &[direction], &wrt, &options)?;
+    let found = pullback(&transposed, &tangents, &[direction], &options)?;
+    Ok(found.first().copied().unwrap_or(direction))
+}

@@ -1,0 +1,245 @@
+//! From a region of elementwise nodes to a [`Program`]: first steps over values, then registers for the values.
+
+use std::collections::HashMap;
+
+use pullback_graph::op::Scalar;
+use pullback_graph::{DType, Graph, NodeId, Op};
+
+use crate::kernel::fuse::{self, Region, Role};
+use crate::kernel::movement;
+use crate::kernel::program::{Action, Instruction, Place, Program, Splat, SplatValue, Target};
+use crate::kernel::view::View;
+
+/// What a node of the region is to the instructions that read it.
+#[derive(Clone, Debug)]
+enum Value {
+    /// The operand at this position, element by element.
+    Input(usize),
+    /// The operand at this position, seen through a view.
+    View(usize, View),
+    /// A number.
+    Literal(Scalar),
+    /// The register of a [`Named`] value.
+    Register(usize),
+}
+
+/// A value that needs a register; until registers are assigned, instructions name it by its position in the list.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    dtype: DType,
+    /// The last instruction that reads it; `None` keeps it to the end.
+    last_use: Option<usize>,
+}
+
+/// The region under compilation.
+struct Compiler<'g> {
+    graph: &'g Graph,
+    region: &'g Region,
+    values: HashMap<NodeId, Value>,
+    named: Vec<Named>,
+    splats: Vec<Splat>,
+    instructions: Vec<Instruction>,
+}
+
+/// The program of an elementwise region.
+pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
+    let mut compiler = Compiler {
+        graph,
+        region,
+        values: HashMap::new(),
+        named: Vec::new(),
+        splats: Vec::new(),
+        instructions: Vec::new(),
+    };
+    let mut flops = 0;
+    for node in &region.nodes {
+        let value = match fuse::role(graph, *node) {
+            Role::Elementwise => {
+                flops += 1;
+                compiler.instruction(*node)
+            }
+            Role::Alias => compiler.value(graph.node(*node).operands[0]),
+            Role::Literal => compiler.literal(*node),
+            Role::Broadcast => compiler.broadcast(*node),
+            Role::Permute | Role::Dot | Role::Other => unreachable!("fusion takes no such node into a program"),
+        };
+        compiler.values.insert(*node, value);
+    }
+    compiler.finish(flops)
+}
+
+impl Compiler<'_> {
+    /// The value of a node that is computed before, inside the region or outside.
+    fn value(&self, node: NodeId) -> Value {
+        match self.values.get(&node) {
+            Some(value) => value.clone(),
+            None => Value::Input(self.position(node)),
+        }
+    }
+
+    /// The position of a buffer among the operands of the region.
+    fn position(&self, node: NodeId) -> usize {
+        let position = self.region.operands.iter().position(|operand| *operand == node);
+        position.expect("what a region does not compute is among its operands")
+    }
+
+    fn literal(&self, node: NodeId) -> Value {
+        match &self.graph.node(node).op {
+            Op::Literal(op) => Value::Literal(op.value),
+            other => unreachable!("{other:?} has the role of a literal"),
+        }
+    }
+
+    fn broadcast(&self, node: NodeId) -> Value {
+        match self.value(self.graph.node(node).operands[0]) {
+            Value::Literal(value) => Value::Literal(value),
+            Value::Input(input) => {
+                let view = movement::view(self.graph, node).expect("a broadcast is a view");
+                if view.is_dense() { Value::Input(input) } else { Value::View(input, view) }
+            }
+            other => unreachable!("a broadcast reads a buffer or a number, got {other:?}"),
+        }
+    }
+
+    fn instruction(&mut self, node: NodeId) -> Value {
+        let operands = self.graph.node(node).operands.clone();
+        let dtype = |at: usize| self.graph.ty(operands[at]).dtype;
+        // The element type of what the loop compares, chooses or computes with.
+        let last = dtype(operands.len() - 1);
+        let places: Vec<Place> = operands.iter().map(|operand| self.place(*operand)).collect();
+        let (x, y) = (places[0], places.get(1).copied().unwrap_or(places[0]));
+        let action = match &self.graph.node(node).op {
+            Op::Unary(op) => Action::Unary { op: *op, dtype: last, x },
+            Op::Binary(op) => Action::Binary { op: *op, dtype: last, x, y },
+            Op::Compare(op) => Action::Compare { op: *op, dtype: last, x, y },
+            Op::Logic(op) => Action::Logic { op: *op, x, y },
+            Op::Select(_) => Action::Select { dtype: last, condition: x, x: y, y: places[2] },
+            Op::Clamp(op) => Action::Clamp { op: *op, dtype: last, x },
+            Op::Cast(op) => Action::Cast { op: *op, dtype: last, x },
+            other => unreachable!("{other:?} has the role of an elementwise op"),
+        };
+        Value::Register(self.emit(action, self.graph.ty(node).dtype))
+    }
+
+    /// Where instructions find `node`; loads it into a register if it is not there element by element.
+    fn place(&mut self, node: NodeId) -> Place {
+        let dtype = self.graph.ty(node).dtype;
+        let register = match self.value(node) {
+            Value::Input(input) => return Place::Input(input),
+            Value::Register(register) => return Place::Register(register),
+            Value::Literal(value) => self.splat(dtype, SplatValue::Literal(value)),
+            Value::View(input, view) if view.is_splat() => {
+                self.splat(dtype, SplatValue::Element { input, at: view.offset() })
+            }
+            Value::View(input, view) => self.emit(Action::Load { input, dtype, view }, dtype),
+        };
+        // The next reader of the same node finds it in the register.
+        self.values.insert(node, Value::Register(register));
+        Place::Register(register)
+    }
+
+    fn splat(&mut self, dtype: DType, value: SplatValue) -> usize {
+        if let Some(same) = self.splats.iter().find(|splat| splat.value == value) {
+            return same.register;
+        }
+        let register = self.named.len();
+        self.named.push(Named { dtype, last_use: None });
+        self.splats.push(Splat { register, dtype, value });
+        register
+    }
+
+    /// Appends an instruction; the position of its value.
+    fn emit(&mut self, action: Action, dtype: DType) -> usize {
+        let at = self.instructions.len();
+        action.places(|place| {
+            if let Place::Register(register) = place
+                && let Some(last_use) = &mut self.named[register].last_use
+            {
+                *last_use = at;
+            }
+        });
+        let register = self.named.len();
+        self.named.push(Named { dtype, last_use: Some(at) });
+        self.instructions.push(Instruction { action, target: Target::Register(register) });
+        register
+    }
+
+    /// Assigns registers, each reused once its last reader has run.
+    fn finish(mut self, flops: usize) -> Program {
+        let mut files = Files::default();
+        let mut assigned = vec![usize::MAX; self.named.len()];
+        for splat in &mut self.splats {
+            let register = files.take(splat.dtype);
+            assigned[splat.register] = register;
+            splat.register = register;
+        }
+        let count = self.instructions.len();
+        for (at, instruction) in self.instructions.iter_mut().enumerate() {
+            let Target::Register(value) = instruction.target else { unreachable!("the result is assigned last") };
+            // Taken before the operands are given back: an instruction never writes what it reads.
+            instruction.target = if at + 1 == count {
+                Target::Result
+            } else {
+                assigned[value] = files.take(self.named[value].dtype);
+                Target::Register(assigned[value])
+            };
+            let mut ended = Vec::new();
+            instruction.action.places_mut(|place| {
+                if let Place::Register(value) = place {
+                    let named = self.named[*value];
+                    if named.last_use == Some(at) && !ended.contains(value) {
+                        files.give_back(named.dtype, assigned[*value]);
+                        ended.push(*value);
+                    }
+                    *place = Place::Register(assigned[*value]);
+                }
+            });
+        }
+        let dtype = self.graph.ty(self.region.root).dtype;
+        Program {
+            in_place: self.in_place(dtype),
+            splats: self.splats,
+            instructions: self.instructions,
+            registers: files.counts,
+            dtype,
+            len: fuse::numel(self.graph, self.region.root),
+            flops,
+        }
+    }
+
+    /// The operands of the result's type that are only ever read at the position that is being written.
+    fn in_place(&self, dtype: DType) -> Vec<usize> {
+        let loaded = |input: usize| {
+            self.instructions.iter().any(|step| matches!(step.action, Action::Load { input: of, .. } if of == input))
+                || self.splats.iter().any(|splat| matches!(splat.value, SplatValue::Element { input: of, .. } if of == input))
+        };
+        let operands = self.region.operands.iter().enumerate();
+        operands.filter(|(at, id)| self.graph.ty(**id).dtype == dtype && !loaded(*at)).map(|(at, _)| at).collect()
+    }
+}
+
+/// The registers of each element type that are free, and how many there are.
+#[derive(Debug, Default)]
+struct Files {
+    free: [Vec<usize>; 4],
+    counts: [usize; 4],
+}
+
+impl Files {
+    fn take(&mut self, dtype: DType) -> usize {
+        let file = index(dtype);
+        self.free[file].pop().unwrap_or_else(|| {
+            self.counts[file] += 1;
+            self.counts[file] - 1
+        })
+    }
+
+    fn give_back(&mut self, dtype: DType, register: usize) {
+        self.free[index(dtype)].push(register);
+    }
+}
+
+/// The position of an element type in [`DType::ALL`].
+fn index(dtype: DType) -> usize {
+    DType::ALL.iter().position(|other| *other == dtype).expect("every element type is in the list")
+}

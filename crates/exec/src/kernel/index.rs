@@ -1,0 +1,137 @@
+//! Reading at places given by indices.
+
+use std::ops::Range;
+
+use pullback_graph::{DType, Graph, NodeId, dispatch};
+
+use crate::kernel::compute::Compute;
+use crate::kernel::movement::sizes;
+use crate::kernel::pieces::{GRAIN, Pieces};
+use crate::kernel::scratch::Scratch;
+use crate::kernel::slice::{Slice, SliceMut};
+
+/// An indexed axis of a tensor, and what is around it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Indexed {
+    /// The product of the sizes before the axis.
+    pub(crate) outer: usize,
+    /// The size of the axis.
+    pub(crate) bound: usize,
+    /// The product of the sizes after the axis.
+    pub(crate) inner: usize,
+}
+
+impl Indexed {
+    /// Axis `axis` of the first operand of a node.
+    pub(crate) fn of(graph: &Graph, node: NodeId, axis: usize) -> Indexed {
+        let base = sizes(graph, graph.node(node).operands[0]);
+        let product = |sizes: &[usize]| sizes.iter().product();
+        Indexed { outer: product(&base[..axis]), bound: base[axis], inner: product(&base[axis + 1..]) }
+    }
+
+    /// An index as a position.
+    pub(crate) fn checked(&self, index: i64) -> Result<usize, String> {
+        match usize::try_from(index) {
+            Ok(at) if at < self.bound => Ok(at),
+            _ => Err(format!("index {index} is out of range for an axis of size {}", self.bound)),
+        }
+    }
+}
+
+/// Whole slices at indices.
+#[derive(Debug)]
+pub(crate) struct Gather {
+    dtype: DType,
+    axis: Indexed,
+    /// The number of indices.
+    count: usize,
+}
+
+impl Gather {
+    /// The slices that a node reads along `axis`.
+    pub(crate) fn of(graph: &Graph, node: NodeId, axis: usize) -> Gather {
+        let count = sizes(graph, graph.node(node).operands[1]).iter().product();
+        Gather { dtype: graph.ty(node).dtype, axis: Indexed::of(graph, node, axis), count }
+    }
+}
+
+impl Compute for Gather {
+    fn name(&self) -> &'static str {
+        "gather"
+    }
+
+    fn pieces(&self) -> Pieces {
+        let Indexed { outer, inner, .. } = self.axis;
+        Pieces::rows(outer * self.count * inner, inner, inner, GRAIN)
+    }
+
+    fn run(
+        &self,
+        range: Range<usize>,
+        reads: &[Slice<'_>],
+        mut write: SliceMut<'_>,
+        _scratch: &mut Scratch,
+    ) -> Result<(), String> {
+        let Indexed { bound, inner, .. } = self.axis;
+        if range.is_empty() {
+            return Ok(());
+        }
+        let indices = reads[1].typed::<i64>();
+        dispatch!(self.dtype, T => {
+            let source = reads[0].typed::<T>();
+            // Pieces are cut between slices.
+            for (row, out) in (range.start / inner..).zip(write.typed::<T>().chunks_exact_mut(inner)) {
+                let from = (row / self.count * bound + self.axis.checked(indices[row % self.count])?) * inner;
+                out.copy_from_slice(&source[from..from + inner]);
+            }
+        });
+        Ok(())
+    }
+}
+
+/// One element per index.
+#[derive(Debug)]
+pub(crate) struct GatherAlong {
+    dtype: DType,
+    axis: Indexed,
+    /// The size of the axis in the indices.
+    count: usize,
+}
+
+impl GatherAlong {
+    /// The elements that a node reads along `axis`.
+    pub(crate) fn of(graph: &Graph, node: NodeId, axis: usize) -> GatherAlong {
+        let count = sizes(graph, graph.node(node).operands[1])[axis];
+        GatherAlong { dtype: graph.ty(node).dtype, axis: Indexed::of(graph, node, axis), count }
+    }
+}
+
+impl Compute for GatherAlong {
+    fn name(&self) -> &'static str {
+        "gather_along"
+    }
+
+    fn pieces(&self) -> Pieces {
+        let Indexed { outer, inner, .. } = self.axis;
+        Pieces::of(outer * self.count * inner, GRAIN)
+    }
+
+    fn run(
+        &self,
+        range: Range<usize>,
+        reads: &[Slice<'_>],
+        mut write: SliceMut<'_>,
+        _scratch: &mut Scratch,
+    ) -> Result<(), String> {
+        let Indexed { bound, inner, .. } = self.axis;
+        let indices = &reads[1].typed::<i64>()[range.clone()];
+        dispatch!(self.dtype, T => {
+            let source = reads[0].typed::<T>();
+            for ((at, index), out) in range.zip(indices).zip(write.typed::<T>()) {
+                let (outer, inside) = (at / (self.count * inner), at % inner);
+                *out = source[(outer * bound + self.axis.checked(*index)?) * inner + inside];
+            }
+        });
+        Ok(())
+    }
+}

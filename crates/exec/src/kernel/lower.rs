@@ -1,0 +1,56 @@
+//! Which kernel computes which op.
+
+use pullback_graph::{Graph, Op};
+
+use crate::kernel::compile::compile;
+use crate::kernel::compute::Kernel;
+use crate::kernel::concat::Concat;
+use crate::kernel::dot::Dot;
+use crate::kernel::fill::{Draw, Fill};
+use crate::kernel::fuse::{Region, Role, role};
+use crate::kernel::index::{Gather, GatherAlong};
+use crate::kernel::movement::{Alias, Rearrange};
+use crate::kernel::pad::Pad;
+use crate::kernel::reduce::Reduce;
+use crate::kernel::reference::Reference;
+use crate::kernel::scatter::{ScatterAdd, ScatterAddAlong};
+
+impl Kernel {
+    /// The kernel of a region of a bound graph. It reads the region's operands, in their order.
+    ///
+    /// # Panics
+    /// When a size is not known.
+    pub(crate) fn lower(graph: &Graph, region: &Region) -> Kernel {
+        let root = region.root;
+        if role(graph, root) == Role::Alias {
+            return Alias::of(graph, root).into();
+        }
+        match &graph.node(root).op {
+            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Logic(_) | Op::Select(_) | Op::Clamp(_) | Op::Cast(_) => {
+                compile(graph, region).into()
+            }
+            Op::Literal(op) => Fill::of(graph, root, op.value).into(),
+            Op::Broadcast(_) if region.operands.is_empty() => Fill::through(graph, root).into(),
+            Op::Broadcast(_) | Op::Reshape(_) | Op::Permute(_) | Op::Slice(_) | Op::Reverse(_) | Op::StopGradient(_) => {
+                Rearrange::of(graph, root).into()
+            }
+            Op::Pad(op) => Pad::of(graph, root, op).into(),
+            Op::Concat(op) => Concat::of(graph, root, op.axis).into(),
+            Op::Reduce(op) => match Reduce::of(graph, root, op) {
+                Some(kernel) => kernel.into(),
+                None => Reference::of(graph, root).into(),
+            },
+            Op::DotGeneral(op) => Dot::of(graph, region, op).into(),
+            Op::Gather(op) => Gather::of(graph, root, op.axis).into(),
+            Op::GatherAlong(op) => GatherAlong::of(graph, root, op.axis).into(),
+            Op::ScatterAdd(op) => ScatterAdd::of(graph, root, op.axis).into(),
+            Op::ScatterAddAlong(op) => ScatterAddAlong::of(graph, root, op.axis).into(),
+            Op::Random(op) => Draw::of(graph, root, op).into(),
+            // Leaves are made once and then read; the rest has not been worth a loop yet.
+            Op::Input(_) | Op::Constant(_) | Op::Iota(_) | Op::DimSize(_) | Op::ArgMax(_) | Op::Custom(_) => {
+                Reference::of(graph, root).into()
+            }
+            _ => Reference::of(graph, root).into(),
+        }
+    }
+}

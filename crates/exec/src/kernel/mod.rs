@@ -1,0 +1,38 @@
+//! Kernels: how each op is computed over slices.
+//!
+//! [`Kernel::lower`] turns a [`Region`] of a bound graph into a kernel: elementwise nodes into one [`program`],
+//! products into [`dot`], the rest into a loop per family, and what has no loop of its own into [`reference`], the
+//! interpreter's rule. Sizes, strides and cuts are fixed when a kernel is made; running it allocates nothing.
+//!
+//! Invariants: the bits of a result depend on the graph alone, not on how it was cut into [`pieces`], in which order
+//! those ran, or how nodes were fused; no kernel names an elementwise op; only [`simd`] contains unsafe code.
+
+mod compute;
+mod lower;
+mod slice;
+mod scratch;
+mod pieces;
+mod reference;
+mod fuse;
+mod compile;
+mod program;
+mod loops;
+mod simd;
+mod view;
+mod movement;
+mod pad;
+mod concat;
+mod index;
+mod scatter;
+mod fill;
+mod reduce;
+mod fold;
+mod dot;
+mod matmul;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use compute::{Compute, Kernel};
+pub(crate) use fuse::{Region, regions};
+pub(crate) use scratch::Scratch;
+pub(crate) use slice::{Slice, SliceMut, Typed};

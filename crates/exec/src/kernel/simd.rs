@@ -1,0 +1,128 @@
+//! Loops compiled for several instruction sets, one of which is chosen at run time.
+//!
+//! The compiler never fuses a product and a sum on its own, so a loop over elements has the same bits in every
+//! variant; wider registers only make it faster. A loop that sums must fix its lanes itself (see `reduce`).
+#![allow(unsafe_code, reason = "calling a function compiled for an instruction set that was detected")]
+
+use std::sync::OnceLock;
+
+/// A loop that pays for wide registers.
+///
+/// `run` and all that it calls in the loop must be `#[inline(always)]`: what is not inlined is compiled once, for the
+/// baseline.
+pub(crate) trait Loop {
+    /// What the loop answers.
+    type Output;
+    /// Runs the loop.
+    fn run(self) -> Self::Output;
+}
+
+/// The instruction sets that loops are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum InstructionSet {
+    /// What every processor of the target has: SSE2 on x86-64, NEON on AArch64.
+    Baseline,
+    /// AVX2 and FMA: x86-64 since 2013.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512 with byte, word and vector-length extensions.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl InstructionSet {
+    /// The widest set that this processor has; found out once.
+    pub(crate) fn detected() -> InstructionSet {
+        static DETECTED: OnceLock<InstructionSet> = OnceLock::new();
+        *DETECTED.get_or_init(InstructionSet::detect)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn detect() -> InstructionSet {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let avx512 = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        match (avx2, avx512) {
+            (true, true) => InstructionSet::Avx512,
+            (true, false) => InstructionSet::Avx2,
+            (false, _) => InstructionSet::Baseline,
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn detect() -> InstructionSet {
+        InstructionSet::Baseline
+    }
+}
+
+/// Runs a loop as compiled for the widest instruction set of this processor.
+#[inline]
+pub(crate) fn run<L: Loop>(body: L) -> L::Output {
+    run_as(InstructionSet::detected(), body)
+}
+
+/// Runs a loop as compiled for `set`, or for the widest one detected if this processor lacks `set`.
+pub(crate) fn run_as<L: Loop>(set: InstructionSet, body: L) -> L::Output {
+    match set.min(InstructionSet::detected()) {
+        InstructionSet::Baseline => body.run(),
+        // SAFETY: `detected` has found AVX2 and FMA on this processor, and `set` is at most what it found.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 => unsafe { avx2(body) },
+        // SAFETY: as above, for the four AVX-512 features, AVX2 and FMA.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx512 => unsafe { avx512(body) },
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2<L: Loop>(body: L) -> L::Output {
+    body.run()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+fn avx512<L: Loop>(body: L) -> L::Output {
+    body.run()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The sets to test; those that this processor lacks fall back to what it has.
+    pub(crate) fn all() -> Vec<InstructionSet> {
+        vec![
+            InstructionSet::Baseline,
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512,
+        ]
+    }
+
+    struct Fill<'a>(&'a mut [f32]);
+
+    impl Loop for Fill<'_> {
+        type Output = usize;
+
+        #[inline(always)]
+        fn run(self) -> usize {
+            self.0.iter_mut().enumerate().for_each(|(at, value)| *value = at as f32 * 0.1 + 1.0);
+            self.0.len()
+        }
+    }
+
+    #[test]
+    fn every_set_gives_the_same_bits() {
+        let mut expected = vec![0.0; 1003];
+        run_as(InstructionSet::Baseline, Fill(&mut expected));
+        for set in all() {
+            let mut values = vec![0.0; 1003];
+            assert_eq!(run_as(set, Fill(&mut values)), 1003);
+            assert_eq!(values, expected, "{set:?}");
+        }
+    }
+}

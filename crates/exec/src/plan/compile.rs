@@ -1,0 +1,322 @@
+//! From a bound graph to a plan: lower, donate, order, place.
+
+use petgraph::graph::DiGraph;
+use pullback_graph::{Graph, NodeId, OpRules, Tensor};
+use smallvec::SmallVec;
+
+use crate::error::ExecError;
+use crate::plan::cost::{Cost, parallel_time};
+use crate::plan::csr::Csr;
+use crate::plan::donate::donate;
+use crate::plan::id::{SlotId, StepId, ValueId};
+use crate::plan::lower::{Lowered, lower};
+use crate::plan::memory::{self, Assignment, Problem, StepUse, ValueUse};
+use crate::plan::order::{self, Lengths};
+use crate::plan::reach::Reach;
+use crate::plan::step::{Owner, Place, Slot, State, Step, Value};
+use crate::plan::verify::verify;
+
+/// How a graph is planned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlanOptions {
+    /// The threads that will run the plan. With one, steps run in order and memory is reused more tightly.
+    pub threads: usize,
+    /// Runs whose estimated time is below so many ns stay on one thread.
+    pub inline_below: u64,
+    /// Whether training state may be updated where it is, before it is known that the run succeeds.
+    pub update_in_place: bool,
+    /// Whether every node gets a step of its own, needed or not, so that its value can be looked at.
+    pub every_node: bool,
+    /// Buffers of so many bytes are shared even if a step must wait for that.
+    pub share_from: usize,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        PlanOptions {
+            threads: 1,
+            inline_below: 20_000,
+            update_in_place: true,
+            every_node: false,
+            share_from: 1 << 20,
+        }
+    }
+}
+
+/// What runs, in which order, where values are: a graph made ready for execution.
+///
+/// A plan is a value without data but constants; [`Session`](crate::Session) gives it memory. `Display` prints it.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) graph: Graph,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) values: Vec<Value>,
+    pub(crate) slots: Vec<Slot>,
+    pub(crate) constants: Vec<Tensor>,
+    pub(crate) states: Vec<State>,
+    /// The outputs that are handed to the caller: index into the graph's outputs, and value.
+    pub(crate) results: Vec<(usize, ValueId)>,
+    pub(crate) value_of: Vec<Option<ValueId>>,
+    pub(crate) dag: DiGraph<StepId, ()>,
+    pub(crate) costs: Vec<Cost>,
+    pub(crate) lengths: Lengths,
+    pub(crate) in_order: bool,
+    pub(crate) arena_bytes: usize,
+}
+
+impl Plan {
+    /// The graph that is computed.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The steps. Each comes after those it depends on.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The values, by [`ValueId`].
+    #[must_use]
+    pub fn values(&self) -> &[Value] {
+        &self.values
+    }
+
+    /// The buffers, by [`SlotId`].
+    #[must_use]
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The training state and what becomes of it.
+    #[must_use]
+    pub fn states(&self) -> &[State] {
+        &self.states
+    }
+
+    /// The value of a node; `None` if it is not computed, or only inside a kernel.
+    #[must_use]
+    pub fn value_of(&self, node: NodeId) -> Option<ValueId> {
+        self.value_of[node.index()]
+    }
+
+    /// What must wait for what: node `i` is step `i`, an edge goes from a step to one that comes after it. Edges that
+    /// follow from others are left out, as far as that is cheap.
+    #[must_use]
+    pub fn dag(&self) -> &DiGraph<StepId, ()> {
+        &self.dag
+    }
+
+    /// Whether steps must run one by one, in their order: memory was planned for that.
+    #[must_use]
+    pub fn in_order(&self) -> bool {
+        self.in_order
+    }
+
+    /// The estimated costs, by step.
+    #[must_use]
+    pub fn costs(&self) -> &[Cost] {
+        &self.costs
+    }
+
+    /// The estimated time of all steps on one thread, in ns.
+    #[must_use]
+    pub fn work(&self) -> u64 {
+        self.lengths.work
+    }
+
+    /// The estimated time of the longest chain of steps, in ns.
+    #[must_use]
+    pub fn span(&self) -> u64 {
+        self.lengths.span
+    }
+
+    /// The steps of the longest chain.
+    #[must_use]
+    pub fn critical_path(&self) -> Vec<StepId> {
+        order::critical_path(&self.dag, &self.lengths.tail)
+    }
+
+    /// The bytes that a session holds to run this plan: buffers, state, results and constants. Tensors that are fed are
+    /// the caller's and do not count; nor do the kernels' own small buffers.
+    #[must_use]
+    pub fn peak_bytes(&self) -> usize {
+        let owned = self.slots.iter().filter(|slot| !matches!(slot.owner, Owner::Plan { .. }));
+        let constants = self.constants.iter().map(|value| value.len() * value.dtype().bytes());
+        self.arena_bytes + owned.map(|slot| slot.bytes).sum::<usize>() + constants.sum::<usize>()
+    }
+}
+
+/// Plans a graph whose sizes are all known.
+///
+/// # Errors
+/// [`ExecError::Unbound`] when a size is not known, [`ExecError::Kernel`] when a constant cannot be evaluated.
+///
+/// # Complexity
+/// `O(n log n)` in the nodes and operands; see [`Reach`](crate::plan::reach) for the constant.
+pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
+    let mut lowered = lower(graph, options.every_node)?;
+    let costs: Vec<Cost> = lowered.steps.iter().map(|step| cost(graph, &lowered, step)).collect();
+    let mut problem = problem(&lowered, &costs, options);
+    let in_order = stays_inline(&problem, &lowered, options);
+    for value in &mut problem.values {
+        value.bytes = padded(value.bytes, in_order);
+    }
+
+    let states = donate(graph, &lowered, &mut problem, options.update_in_place);
+    let results = results(graph, &lowered);
+    problem.fixed = states.iter().map(|state| bytes_of_state(graph, &lowered, &problem, state)).collect();
+    for (_, value) in &results {
+        let uses = &mut problem.values[value.index()];
+        if uses.writer.is_some() && uses.fixed.is_none() {
+            uses.fixed = Some(SlotId::new(problem.fixed.len()));
+            problem.fixed.push(uses.bytes);
+        }
+    }
+
+    let order = arrange(&problem);
+    problem.reorder(&order);
+    let mut assignment = memory::assign(&problem, &mut reach(&problem, in_order));
+    debug_assert_eq!(verify(&problem, &assignment, &mut reach(&problem, in_order)), Ok(()), "the memory plan is wrong");
+
+    let (slots, arena_bytes) = slots(&assignment, states.len(), problem.fixed.len());
+    for (value, slot) in lowered.values.iter_mut().zip(&assignment.slots) {
+        if let Some(slot) = slot {
+            value.place = Place::Slot(*slot);
+        }
+    }
+    let mut steps: Vec<Option<Step>> = lowered.steps.into_iter().map(Some).collect();
+    let steps: Vec<Step> = order
+        .iter()
+        .zip(assignment.in_place.drain(..))
+        .map(|(id, in_place)| Step { in_place, ..steps[id.index()].take().expect("an order lists every step once") })
+        .collect();
+    let costs: Vec<Cost> = order.iter().map(|id| costs[id.index()]).collect();
+    let dag = order::step_graph(&assignment.predecessors);
+    let lengths = lengths(&assignment.predecessors, &costs);
+    Ok(Plan {
+        graph: graph.clone(),
+        steps,
+        values: lowered.values,
+        slots,
+        constants: lowered.constants,
+        states,
+        results,
+        value_of: lowered.value_of,
+        dag,
+        costs,
+        lengths,
+        in_order,
+        arena_bytes,
+    })
+}
+
+fn cost(graph: &Graph, lowered: &Lowered, step: &Step) -> Cost {
+    let bytes = |value: &ValueId| {
+        let value = &lowered.values[value.index()];
+        (value.len * value.dtype.bytes()) as u64
+    };
+    let moved = step.reads.iter().map(bytes).sum::<u64>() + bytes(&step.write);
+    Cost::of(graph.node(step.node).op.class(), step.kernel.flops(), moved)
+}
+
+/// What memory planning needs to know, with steps in the order of the graph and sizes as they are.
+fn problem(lowered: &Lowered, costs: &[Cost], options: &PlanOptions) -> Problem {
+    let steps = lowered.steps.iter().zip(costs).map(|(step, cost)| StepUse {
+        reads: step.reads.clone(),
+        write: step.write,
+        may_overwrite: step.kernel.in_place().iter().map(|position| *position as u8).collect(),
+        after: SmallVec::new(),
+        time: cost.time / step.pieces().min(options.threads.max(1)) as u64,
+    });
+    let values = lowered.values.iter().zip(&lowered.writer).map(|(value, writer)| ValueUse {
+        bytes: value.len * value.dtype.bytes(),
+        dtype: value.dtype,
+        writer: writer.map(|step| StepId::new(step as usize)),
+        until_end: false,
+        fixed: None,
+    });
+    Problem {
+        steps: steps.collect(),
+        values: values.collect(),
+        fixed: Vec::new(),
+        ordering_from: options.share_from,
+    }
+}
+
+/// Whether more threads would not make a run noticeably faster.
+fn stays_inline(problem: &Problem, lowered: &Lowered, options: &PlanOptions) -> bool {
+    let pieces: usize = lowered.steps.iter().map(Step::pieces).sum();
+    let serial: u64 = problem.steps.iter().zip(&lowered.steps).fold(0, |sum, (uses, step)| {
+        sum + uses.time * step.pieces().min(options.threads.max(1)) as u64
+    });
+    if options.threads <= 1 || serial < options.inline_below {
+        return true;
+    }
+    let times: Vec<u64> = problem.steps.iter().map(|step| step.time).collect();
+    let successors = order::reversed(&problem.predecessors());
+    let span = order::tails(&successors, &times).span;
+    parallel_time(serial, span, pieces, options.threads) * 10 > serial * 9
+}
+
+/// The bytes of a buffer. Threads that write neighbors must not share a cache line; one thread alone packs tightly.
+fn padded(bytes: usize, in_order: bool) -> usize {
+    let unit = if in_order && bytes < 64 { 8 } else { 64 };
+    bytes.max(1).next_multiple_of(unit)
+}
+
+fn bytes_of_state(graph: &Graph, lowered: &Lowered, problem: &Problem, state: &State) -> usize {
+    let value = lowered.value_of[graph.inputs()[state.input].index()].expect("state is lowered");
+    problem.values[value.index()].bytes
+}
+
+/// The outputs that the caller gets: those that update no state.
+fn results(graph: &Graph, lowered: &Lowered) -> Vec<(usize, ValueId)> {
+    let outputs = graph.outputs().iter().enumerate().filter(|(_, output)| output.updates.is_none());
+    outputs.map(|(at, output)| (at, lowered.value_of[output.node.index()].expect("outputs are lowered"))).collect()
+}
+
+fn reach(problem: &Problem, in_order: bool) -> Reach {
+    match in_order {
+        true => Reach::in_order(problem.steps.len()),
+        false => Reach::any_order(problem.steps.len()),
+    }
+}
+
+/// The better of two orders: that of the graph, and depth first.
+fn arrange(problem: &Problem) -> Vec<StepId> {
+    let times: Vec<u64> = problem.steps.iter().map(|step| step.time).collect();
+    let as_written: Vec<StepId> = (0..problem.steps.len()).map(StepId::new).collect();
+    let depth_first = order::depth_first(&problem.predecessors(), &times);
+    match problem.live_peak(&depth_first) < problem.live_peak(&as_written) {
+        true => depth_first,
+        false => as_written,
+    }
+}
+
+/// The slots with their owners, and the bytes of those that the plan owns.
+fn slots(assignment: &Assignment, states: usize, fixed: usize) -> (Vec<Slot>, usize) {
+    let mut end = 0;
+    let slots = assignment.bytes.iter().enumerate().map(|(at, bytes): (usize, &usize)| {
+        let owner = match at {
+            at if at < states => Owner::State,
+            at if at < fixed => Owner::Result,
+            _ => {
+                // Large buffers start on a cache line; small ones only where their elements may.
+                let offset = end.next_multiple_of(if *bytes < 64 { 8 } else { 64 });
+                end = offset + bytes;
+                Owner::Plan { offset }
+            }
+        };
+        Slot { bytes: *bytes, owner }
+    });
+    let slots = slots.collect();
+    (slots, end)
+}
+
+fn lengths(predecessors: &Csr<StepId>, costs: &[Cost]) -> Lengths {
+    let times: Vec<u64> = costs.iter().map(|cost| cost.time).collect();
+    order::tails(&order::reversed(predecessors), &times)
+}

@@ -1,0 +1,137 @@
+//! From nodes to steps: which kernel computes what, and which values exist.
+//!
+//! Fusion is decided in [`kernel`](crate::kernel); here regions become steps, leaves become constants that are evaluated
+//! once, and a node whose bytes are its operand's gets no step at all.
+
+use std::collections::HashMap;
+
+use pullback_graph::{DType, Element, Graph, NodeId, Op, OpClass, OpRules, Tensor, dispatch};
+use smallvec::SmallVec;
+
+use crate::error::ExecError;
+use crate::kernel::{Kernel, Region, regions};
+use crate::plan::id::{SlotId, ValueId};
+use crate::plan::step::{Place, Step, Value};
+
+/// Steps in a topological order, and the values they read and write. Values that steps write have no slot yet.
+#[derive(Debug, Default)]
+pub(crate) struct Lowered {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) values: Vec<Value>,
+    /// The value of each node that has one of its own or shares one.
+    pub(crate) value_of: Vec<Option<ValueId>>,
+    pub(crate) constants: Vec<Tensor>,
+    /// The step that writes each value, as an index into `steps`.
+    pub(crate) writer: Vec<Option<u32>>,
+}
+
+/// Lowers what the outputs of `graph` need; with `every_node`, each node on its own, needed or not.
+///
+/// # Errors
+/// [`ExecError::Unbound`] when a size is not known, [`ExecError::Kernel`] when a constant cannot be evaluated.
+pub(crate) fn lower(graph: &Graph, every_node: bool) -> Result<Lowered, ExecError> {
+    if let Some(node) = graph.ids().find(|id| graph.ty(*id).shape.known().is_none()) {
+        return Err(ExecError::unbound(graph, node));
+    }
+    let mut lowering = Lowering {
+        graph,
+        lowered: Lowered { value_of: vec![None; graph.len()], ..Lowered::default() },
+        inputs: graph.inputs().iter().enumerate().map(|(at, id)| (*id, at)).collect(),
+        literals: HashMap::new(),
+    };
+    if every_node {
+        for node in graph.ids() {
+            lowering.region(&Region::single(graph, node))?;
+        }
+    } else {
+        let mut kept = vec![false; graph.len()];
+        for output in graph.outputs() {
+            kept[output.node.index()] = true;
+        }
+        for region in regions(graph, &|node| kept[node.index()]) {
+            lowering.region(&region)?;
+        }
+    }
+    // State that nothing reads is there all the same.
+    for input in graph.outputs().iter().filter_map(|output| output.updates) {
+        if lowering.lowered.value_of[input.index()].is_none() {
+            lowering.region(&Region::single(graph, input))?;
+        }
+    }
+    Ok(lowering.lowered)
+}
+
+/// The number of elements of a node of known size.
+pub(crate) fn numel(graph: &Graph, node: NodeId) -> usize {
+    graph.ty(node).shape.numel().known().expect("the graph is bound")
+}
+
+struct Lowering<'g> {
+    graph: &'g Graph,
+    lowered: Lowered,
+    inputs: HashMap<NodeId, usize>,
+    /// The constant that repeats each scalar, by its bits: shorter literals are the start of longer ones.
+    literals: HashMap<(DType, u64), usize>,
+}
+
+impl Lowering<'_> {
+    fn region(&mut self, region: &Region) -> Result<(), ExecError> {
+        let root = region.root;
+        let value = match &self.graph.node(root).op {
+            Op::Input(_) => self.value(root, Place::Feed(self.inputs[&root]), None),
+            op if op.class() == OpClass::Leaf => {
+                let constant = self.constant(root)?;
+                self.value(root, Place::Constant(constant), None)
+            }
+            _ => self.step(region),
+        };
+        self.lowered.value_of[root.index()] = Some(value);
+        Ok(())
+    }
+
+    fn value(&mut self, node: NodeId, place: Place, writer: Option<u32>) -> ValueId {
+        let id = ValueId::new(self.lowered.values.len());
+        let (dtype, len) = (self.graph.ty(node).dtype, numel(self.graph, node));
+        self.lowered.values.push(Value { node, dtype, len, place });
+        self.lowered.writer.push(writer);
+        id
+    }
+
+    fn step(&mut self, region: &Region) -> ValueId {
+        let kernel = Kernel::lower(self.graph, region);
+        let reads: SmallVec<[ValueId; 4]> = region
+            .operands
+            .iter()
+            .map(|node| self.lowered.value_of[node.index()].expect("regions come after their operands"))
+            .collect();
+        if let Some(operand) = kernel.alias() {
+            return reads[operand];
+        }
+        let at = u32::try_from(self.lowered.steps.len()).expect("fewer than 2^32 steps");
+        // The slot is chosen when memory is planned.
+        let write = self.value(region.root, Place::Slot(SlotId::new(0)), Some(at));
+        let covers = region.nodes.iter().copied().collect();
+        self.lowered.steps.push(Step { kernel, node: region.root, covers, reads, write, in_place: None });
+        write
+    }
+
+    /// The constant whose first elements are the value of a leaf.
+    fn constant(&mut self, node: NodeId) -> Result<usize, ExecError> {
+        let (op, ty) = (&self.graph.node(node).op, self.graph.ty(node));
+        let constants = &mut self.lowered.constants;
+        if let Op::Literal(literal) = op {
+            let bits = dispatch!(ty.dtype, T => literal.value.get::<T>().to_bits64());
+            let known = self.literals.entry((ty.dtype, bits)).or_insert(constants.len());
+            let len = numel(self.graph, node);
+            if *known == constants.len() {
+                constants.push(literal.value.splat(&[len]));
+            } else if constants[*known].len() < len {
+                constants[*known] = literal.value.splat(&[len]);
+            }
+            return Ok(*known);
+        }
+        let value = op.evaluate(&[], ty).map_err(|message| ExecError::kernel(self.graph, node, message))?;
+        constants.push(value);
+        Ok(constants.len() - 1)
+    }
+}

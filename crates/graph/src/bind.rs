@@ -1,0 +1,143 @@
+//! Binding: sizes for symbols, found from the tensors fed, and the graph with them put in.
+
+use std::sync::Arc;
+
+use crate::dim::{Bindings, Dim};
+use crate::error::{FeedError, GraphError};
+use crate::graph::{Body, Graph};
+use crate::op::{Op, OpRules};
+use crate::tensor::Tensor;
+
+impl Graph {
+    /// The same graph with symbols replaced by sizes: attributes, types and all. Node ids stay. Linear in nodes.
+    ///
+    /// # Errors
+    /// [`FeedError::Size`] when a dimension would be negative; a type error when an op does not fit the sizes.
+    pub fn bind(&self, bindings: &Bindings) -> Result<Graph, GraphError> {
+        let old = self.body();
+        let mut body = Body {
+            nodes: Vec::with_capacity(old.nodes.len()),
+            provenance: Vec::with_capacity(old.nodes.len()),
+            inputs: Vec::with_capacity(old.inputs.len()),
+            cotangents: old.cotangents.clone(),
+            scopes: old.scopes.clone(),
+            names: old.names.clone(),
+            sources: old.sources.clone(),
+        };
+        for id in self.ids() {
+            let node = self.node(id);
+            let op = node.op.bind(bindings).map_err(|dim| FeedError::Size {
+                dim: dim.to_string(),
+                bindings: show(bindings),
+                at: self.source(id).cloned(),
+            })?;
+            body.push(op, node.operands.clone(), self.provenance(id).clone())?;
+        }
+        Ok(Graph::from_parts(Arc::new(body), self.outputs().to_vec())?)
+    }
+
+    /// Every symbol of the inputs, sorted.
+    #[must_use]
+    pub fn symbols(&self) -> Vec<Arc<str>> {
+        let dims = self.nodes().iter().flat_map(|node| node.ty.shape.iter());
+        let mut symbols: Vec<Arc<str>> =
+            dims.filter(|dim| dim.known().is_none()).flat_map(Dim::symbols).collect();
+        symbols.sort();
+        symbols.dedup();
+        symbols
+    }
+
+    /// The sizes of all symbols, from the tensors fed.
+    ///
+    /// An axis that is one symbol gives it a size; every other axis is then checked against the sizes found.
+    ///
+    /// # Errors
+    /// [`FeedError`] when a feed is missing, unknown or given twice, when a type, a rank or a known size differs, when
+    /// two feeds give a symbol different sizes, or when a symbol's size does not follow.
+    pub fn solve<'t, N: AsRef<str>>(
+        &self,
+        feeds: impl IntoIterator<Item = (N, &'t Tensor)>,
+    ) -> Result<Bindings, FeedError> {
+        let mut given: Vec<Option<&Tensor>> = vec![None; self.inputs().len()];
+        for (name, tensor) in feeds {
+            let position = self.inputs().iter().position(|id| self.label(*id).is_some_and(|l| **l == *name.as_ref()));
+            let Some(position) = position else {
+                let known = self.inputs().iter().filter_map(|id| self.label(*id).cloned()).collect();
+                return Err(FeedError::Unknown { name: name.as_ref().into(), known });
+            };
+            if given[position].replace(tensor).is_some() {
+                return Err(FeedError::Twice { name: name.as_ref().into() });
+            }
+        }
+        let mut sizes = Solver::default();
+        for (id, tensor) in self.inputs().iter().zip(&given) {
+            let Op::Input(input) = &self.node(*id).op else { continue };
+            let source = || self.source(*id).cloned();
+            let Some(tensor) = tensor else {
+                let (name, expected) = (input.name.clone(), input.ty.clone());
+                return Err(FeedError::Missing { name, expected, at: source() });
+            };
+            let (expected, got) = (input.ty.clone(), tensor.ty());
+            let fits = got.dtype == expected.dtype
+                && got.rank() == expected.rank()
+                && got.shape.iter().zip(expected.shape.iter()).all(|(got, dim)| dim.known().is_none() || got == dim);
+            if !fits {
+                return Err(FeedError::Type { name: input.name.clone(), expected, got, at: source() });
+            }
+            for (dim, size) in expected.shape.iter().zip(tensor.sizes()) {
+                let Some(symbol) = dim.symbol() else { continue };
+                let (first, first_input) =
+                    sizes.found.entry(symbol.clone()).or_insert_with(|| (*size, input.name.clone())).clone();
+                if first != *size {
+                    return Err(FeedError::SymbolConflict {
+                        dim: symbol.to_string(),
+                        first,
+                        first_input,
+                        second: *size,
+                        second_input: input.name.clone(),
+                        at: source(),
+                    });
+                }
+            }
+        }
+        self.check_composite(&sizes, &given)?;
+        let bindings: Bindings = sizes.found.into_iter().map(|(symbol, (size, _))| (symbol, size)).collect();
+        match self.symbols().into_iter().find(|symbol| !bindings.contains_key(symbol)) {
+            None => Ok(bindings),
+            Some(symbol) => Err(FeedError::Unbound { symbol }),
+        }
+    }
+
+    /// Axes such as `2*batch` have the size that the symbols make them.
+    fn check_composite(&self, sizes: &Solver, given: &[Option<&Tensor>]) -> Result<(), FeedError> {
+        let bindings: Bindings = sizes.found.iter().map(|(symbol, (size, _))| (symbol.clone(), *size)).collect();
+        for (id, tensor) in self.inputs().iter().zip(given) {
+            let (Op::Input(input), Some(tensor)) = (&self.node(*id).op, tensor) else { continue };
+            for (dim, size) in input.ty.shape.iter().zip(tensor.sizes()) {
+                let expected = dim.bind(&bindings).and_then(|dim| dim.known());
+                if dim.symbol().is_none() && dim.known().is_none() && expected.is_some_and(|expected| expected != *size) {
+                    let first_input = dim.symbols().first().and_then(|symbol| sizes.found.get(symbol));
+                    return Err(FeedError::SymbolConflict {
+                        dim: dim.to_string(),
+                        first: expected.unwrap_or_default(),
+                        first_input: first_input.map_or_else(|| input.name.clone(), |(_, name)| name.clone()),
+                        second: *size,
+                        second_input: input.name.clone(),
+                        at: self.source(*id).cloned(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sizes found so far, and which input gave each.
+#[derive(Default)]
+struct Solver {
+    found: std::collections::BTreeMap<Arc<str>, (usize, Arc<str>)>,
+}
+
+fn show(bindings: &Bindings) -> String {
+    bindings.iter().map(|(symbol, size)| format!("{symbol} = {size}")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,191 @@
+//! Methods that move elements: broadcasting, reshaping, slicing, joining.
+
+use std::ops::Range;
+
+use crate::dim::Dim;
+use crate::error::Violation;
+use crate::expr::{Axes, Expr};
+use crate::op::{Broadcast, Concat, Op, OpRules, Pad, Permute, Reshape, Reverse, Scalar, Slice};
+use crate::shape::Shape;
+
+impl<'g> Expr<'g> {
+    /// Both sides in their common shape, by NumPy's rule: axes are aligned at the end, and size 1 stretches.
+    #[track_caller]
+    pub(crate) fn broadcast_with(self, other: Expr<'g>, op: &Op) -> (Expr<'g>, Expr<'g>) {
+        let (left, right) = (self.shape(), other.shape());
+        if left == right {
+            return (self, other);
+        }
+        let Some(common) = left.broadcast(&right) else {
+            let message = format!("shapes do not broadcast: {} and {}", self.ty(), other.ty());
+            let help = "axes are aligned at the end, and must be equal or 1";
+            self.refuse(&op.name(), Violation::new("C2", message).help(help), &[other])
+        };
+        (self.broadcast_to(common.clone()), other.broadcast_to(common))
+    }
+
+    /// This tensor repeated to `shape`: axes are aligned at the end, and size 1 stretches. The gradient is summed over
+    /// what was repeated.
+    ///
+    /// # Panics
+    /// When an axis is neither 1 nor the size asked for.
+    #[must_use]
+    #[track_caller]
+    pub fn broadcast_to(self, shape: impl Into<Shape>) -> Expr<'g> {
+        let shape = shape.into();
+        let own = self.shape();
+        if own == shape {
+            return self;
+        }
+        let Some(lead) = shape.rank().checked_sub(own.rank()) else {
+            let message = format!("cannot broadcast {} to the lower rank of {shape}", self.ty());
+            self.refuse("broadcast", Violation::new("C2", message), &[])
+        };
+        self.apply(Broadcast { shape, axes: (lead..lead + own.rank()).collect() })
+    }
+
+    /// The same elements in row-major order under another shape.
+    ///
+    /// # Panics
+    /// When the number of elements differs, or cannot be seen to be the same.
+    #[must_use]
+    #[track_caller]
+    pub fn reshape(self, shape: impl Into<Shape>) -> Expr<'g> {
+        let shape = shape.into();
+        if shape == self.shape() { self } else { self.apply(Reshape { shape }) }
+    }
+
+    /// All axes from `axis` on joined into one: `flatten(1)` makes `[batch, 8, 8]` into `[batch, 64]`.
+    ///
+    /// # Panics
+    /// When `axis` is larger than the rank.
+    #[must_use]
+    #[track_caller]
+    pub fn flatten(self, axis: usize) -> Expr<'g> {
+        let own = self.shape();
+        if axis > own.rank() {
+            self.refuse("reshape", Violation::new("C2", format!("axis {axis} is out of range for {own}")), &[]);
+        }
+        let tail = own[axis..].iter().fold(Dim::Known(1), |product, dim| product * dim.clone());
+        self.reshape(own[..axis].iter().cloned().chain([tail]).collect::<Shape>())
+    }
+
+    /// The axes in another order: axis `i` of the result is axis `order[i]` of this tensor.
+    ///
+    /// # Panics
+    /// When `order` does not name every axis once.
+    #[must_use]
+    #[track_caller]
+    pub fn permute(self, order: impl Into<Axes>) -> Expr<'g> {
+        let order = self.axes_in_order("permute", order.into());
+        if order.iter().enumerate().all(|(at, axis)| at == *axis) && order.len() == self.rank() {
+            return self;
+        }
+        self.apply(Permute { order: order.into_iter().collect() })
+    }
+
+    /// The last two axes swapped.
+    ///
+    /// # Panics
+    /// When there are fewer than two axes.
+    #[must_use]
+    #[track_caller]
+    pub fn t(self) -> Expr<'g> {
+        let rank = self.rank();
+        if rank < 2 {
+            let message = format!("transposing takes at least two axes, got {}", self.ty());
+            self.refuse("permute", Violation::new("C2", message), &[]);
+        }
+        let mut order: Vec<usize> = (0..rank).collect();
+        order.swap(rank - 2, rank - 1);
+        self.apply(Permute { order: order.into_iter().collect() })
+    }
+
+    /// A new axis of size 1 at position `axis` of the result; -1 appends it.
+    ///
+    /// # Panics
+    /// When `axis` is out of range.
+    #[must_use]
+    #[track_caller]
+    pub fn expand_dims(self, axis: i64) -> Expr<'g> {
+        let own = self.shape();
+        let rank = own.rank() as i64 + 1;
+        let at = if axis < 0 { axis + rank } else { axis };
+        if !(0..rank).contains(&at) {
+            self.refuse("reshape", Violation::new("C2", format!("axis {axis} is out of range for rank {rank}")), &[]);
+        }
+        let mut dims: Vec<Dim> = own.iter().cloned().collect();
+        dims.insert(at as usize, Dim::Known(1));
+        self.reshape(dims)
+    }
+
+    /// Without the axes named, which must have size 1.
+    ///
+    /// # Panics
+    /// When one of them has another size.
+    #[must_use]
+    #[track_caller]
+    pub fn squeeze(self, axes: impl Into<Axes>) -> Expr<'g> {
+        let axes = self.axes_in_order("reshape", axes.into());
+        let own = self.shape();
+        if let Some(axis) = axes.iter().find(|axis| !own[**axis].is_one()) {
+            let message = format!("axis {axis} of {own} has size {}, not 1", own[*axis]);
+            self.refuse("reshape", Violation::new("C2", message), &[]);
+        }
+        self.reshape(own.without(|axis| axes.contains(&axis)))
+    }
+
+    /// The elements `range` along `axis`.
+    ///
+    /// # Panics
+    /// When the range reaches beyond the axis.
+    #[must_use]
+    #[track_caller]
+    pub fn slice(self, axis: i64, range: Range<usize>) -> Expr<'g> {
+        let axis = self.axis("slice", axis);
+        let own = self.shape();
+        let mut slice = Slice::whole(&own);
+        slice.starts[axis] = range.start.into();
+        slice.ends[axis] = range.end.into();
+        self.apply(slice)
+    }
+
+    /// The elements along `axes` in reverse order.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn flip(self, axes: impl Into<Axes>) -> Expr<'g> {
+        let axes = self.axes_in_order("reverse", axes.into());
+        self.apply(Reverse { axes: axes.into_iter().collect() })
+    }
+
+    /// `value` added around the tensor: `pads` holds the counts before and after, one pair per axis.
+    ///
+    /// # Panics
+    /// When there is not one pair per axis.
+    #[must_use]
+    #[track_caller]
+    pub fn pad(self, pads: impl IntoIterator<Item = (usize, usize)>, value: f64) -> Expr<'g> {
+        let value = match Scalar::of(self.dtype(), value) {
+            Ok(value) => value,
+            Err(message) => self.refuse("pad", Violation::new("C4", message), &[]),
+        };
+        let (low, high): (Vec<Dim>, Vec<Dim>) =
+            pads.into_iter().map(|(low, high)| (Dim::from(low), Dim::from(high))).unzip();
+        let inner = vec![0; low.len()];
+        self.apply(Pad { low, high, inner, value })
+    }
+
+    /// This tensor followed by `others` along `axis`.
+    ///
+    /// # Panics
+    /// When element types or the other axes differ.
+    #[must_use]
+    #[track_caller]
+    pub fn concat(self, others: &[Expr<'g>], axis: i64) -> Expr<'g> {
+        let axis = self.axis("concat", axis);
+        self.apply_to(Concat { axis }, others)
+    }
+}

@@ -1,0 +1,43 @@
+//! A program as a typed, append-only list of pure tensor ops.
+//!
+//! - [`Dim`], [`Shape`], [`TensorType`], [`Tensor`]: what values are. Dimensions may be [symbols](sym).
+//! - [`Op`] and [`OpRules`]: what an op is; [`op`] holds one file per family.
+//! - [`Graph`]: nodes, inputs, outputs, and where each node comes from ([`Provenance`]).
+//! - [`Builder`] and [`Expr`]: how graphs are written.
+//! - [`interpret`]: what graphs mean; [`verify`]: what always holds; [`Graph::bind`]: sizes put in.
+//!
+//! Operands have smaller ids than their users, so storage order is a topological order and graphs are acyclic.
+//! Nothing here executes in parallel, keeps global state, or knows about schedules.
+
+mod id;
+mod dtype;
+mod dim;
+mod shape;
+mod tensor;
+mod error;
+mod provenance;
+pub mod op;
+mod graph;
+mod builder;
+mod expr;
+mod verify;
+mod bind;
+mod interpret;
+mod text;
+pub mod atomic_file;
+
+pub use builder::Builder;
+pub use dim::{Bindings, Dim, Polynomial, sym};
+pub use dtype::{DType, Element};
+pub use error::{
+    EvalError, FeedError, FormatError, GraphError, OperandNote, TypeError, VerifyError, Violation, place, render,
+};
+pub use expr::{Axes, Expr, IntoOperand};
+pub use graph::{Graph, Node, Operands, Output};
+pub use id::{NameId, NodeId, ScopeId, SourceId};
+pub use interpret::{Values, interpret};
+pub use op::{Op, OpClass, OpRules};
+pub use provenance::{CotangentLink, Origin, Provenance, Role, Scope, Source};
+pub use shape::{AxisList, Shape, Sizes, TensorType};
+pub use tensor::{Data, Tensor, TensorError};
+pub use verify::verify;

@@ -1,0 +1,252 @@
+//! The table of elementwise arithmetic of two operands.
+//!
+//! Constraints: C1 two operands; C2 of one shape; C3 of one element type; C4 that type is a float (or i64 where the row
+//! says `int`).
+
+use std::borrow::Cow;
+
+use crate::dim::{Bindings, Dim};
+use crate::dispatch_float;
+use crate::dtype::DType;
+use crate::error::Violation;
+use crate::expr::{Expr, IntoOperand};
+use crate::op::Op;
+use crate::op::Slope::{By, MinusOne, One, Over};
+use crate::op::real::Real;
+use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site, Slope};
+use crate::op::sample::{Choices, Domain, OperandSample, Sample};
+use crate::op::table::{expect_one_dtype, expect_one_shape, expect_operands};
+use crate::shape::TensorType;
+use crate::tensor::Tensor;
+
+/// Turns rows into the enum, its loops and the `Expr` methods.
+///
+/// A row reads: doc, `Variant = text_name, commutes …, domains left, right, value |a, b| …, int |a, b| …,
+/// slopes |a, b, y| (…, …);` where the two slopes are closures, so that only the wanted one appends nodes.
+macro_rules! binary_ops {
+    ($($(#[doc = $doc:literal])* $Variant:ident = $method:ident, commutes $commutes:literal, domains $left:expr, $right:expr,
+        value |$a:ident, $b:ident| $value:expr, $(int |$ia:ident, $ib:ident| $int:expr,)?
+        left |$la:pat_param, $lb:pat_param, $ly:pat_param| $lslope:expr,
+        right |$ra:pat_param, $rb:pat_param, $ry:pat_param| $rslope:expr;)*) => {
+        /// An elementwise op of two operands: a row of the table in this file.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum BinaryOp {
+            $($(#[doc = $doc])* $Variant,)*
+        }
+
+        impl BinaryOp {
+            /// Every row, in order.
+            pub const ALL: &'static [BinaryOp] = &[$(BinaryOp::$Variant),*];
+
+            /// The name in the text IR.
+            #[must_use]
+            pub fn name_static(self) -> &'static str {
+                match self {
+                    $(BinaryOp::$Variant => stringify!($method),)*
+                }
+            }
+
+            /// Whether swapping the operands gives the same bits.
+            #[must_use]
+            pub fn is_commutative(self) -> bool {
+                match self {
+                    $(BinaryOp::$Variant => $commutes,)*
+                }
+            }
+
+            /// The value at one point.
+            #[inline]
+            pub fn value<T: Real>(self, left: T, right: T) -> T {
+                match self {
+                    $(BinaryOp::$Variant => { let ($a, $b) = (left, right); $value })*
+                }
+            }
+
+            /// The value of every element: one tight loop per row.
+            ///
+            /// # Panics
+            /// When the lengths differ.
+            pub fn map<T: Real>(self, left: &[T], right: &[T], result: &mut [T]) {
+                assert!(
+                    left.len() == result.len() && right.len() == result.len(),
+                    "an elementwise loop needs slices of one length"
+                );
+                match self {
+                    $(BinaryOp::$Variant => {
+                        for ((result, left), right) in result.iter_mut().zip(left).zip(right) {
+                            let ($a, $b) = (*left, *right);
+                            *result = $value;
+                        }
+                    })*
+                }
+            }
+
+            /// The value for integers, if the row has one.
+            #[must_use]
+            pub fn int(self) -> Option<fn(i64, i64) -> Option<i64>> {
+                match self {
+                    $($(BinaryOp::$Variant => Some(|$ia: i64, $ib: i64| $int),)?)*
+                    #[allow(unreachable_patterns, reason = "rows without an `int` column land here")]
+                    _ => None,
+                }
+            }
+
+            /// The derivative in operand `index`, as nodes over the operands and the result.
+            pub(crate) fn slope<'g>(self, index: usize, left: Expr<'g>, right: Expr<'g>, y: Expr<'g>) -> Slope<'g> {
+                match (self, index) {
+                    $((BinaryOp::$Variant, 0) => { let ($la, $lb, $ly) = (left, right, y); $lslope })*
+                    $((BinaryOp::$Variant, _) => { let ($ra, $rb, $ry) = (left, right, y); $rslope })*
+                }
+            }
+
+            /// Where tests draw the operands from.
+            #[must_use]
+            pub fn domains(self) -> [Domain; 2] {
+                match self {
+                    $(BinaryOp::$Variant => [$left, $right],)*
+                }
+            }
+
+            /// The row's documentation: what is computed.
+            #[must_use]
+            pub fn doc(self) -> &'static str {
+                match self {
+                    $(BinaryOp::$Variant => concat!($($doc, "\n"),*).trim(),)*
+                }
+            }
+        }
+
+        impl<'g> Expr<'g> {
+            $($(#[doc = $doc])*
+            ///
+            /// The operands broadcast as in NumPy; a number stands for a tensor of this one's type.
+            ///
+            /// # Panics
+            /// When the shapes do not broadcast or the element types differ; the message shows this line.
+            #[must_use]
+            #[track_caller]
+            #[allow(clippy::should_implement_trait, reason = "the operator traits call these")]
+            pub fn $method(self, other: impl IntoOperand<'g>) -> Expr<'g> {
+                self.apply_binary(BinaryOp::$Variant, other)
+            })*
+        }
+    };
+}
+
+/// Anywhere.
+const ANY: Domain = Domain::Between { low: -3.0, high: 3.0, kinks: &[] };
+/// Away from zero, on the positive side.
+const POSITIVE: Domain = Domain::Between { low: 0.4, high: 3.0, kinks: &[] };
+/// Away from zero, on either side.
+const NONZERO: Domain = Domain::Between { low: -3.0, high: 3.0, kinks: &[-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3] };
+/// Two domains that never meet.
+const STAGGERED: [Domain; 2] = [Domain::Lattice { step: 0.4, offset: 0.0 }, Domain::Lattice { step: 0.4, offset: 0.2 }];
+
+binary_ops! {
+    /// `a + b`.
+    Add = add, commutes true, domains ANY, ANY, value |a, b| a + b, int |a, b| Some(a.wrapping_add(b)),
+        left |_, _, _| One, right |_, _, _| One;
+    /// `a - b`.
+    Sub = sub, commutes false, domains ANY, ANY, value |a, b| a - b, int |a, b| Some(a.wrapping_sub(b)),
+        left |_, _, _| One, right |_, _, _| MinusOne;
+    /// `a · b`.
+    Mul = mul, commutes true, domains ANY, ANY, value |a, b| a * b, int |a, b| Some(a.wrapping_mul(b)),
+        left |_, b, _| By(b), right |a, _, _| By(a);
+    /// `a / b`; whole numbers round towards zero, and dividing one by zero is an error.
+    Div = div, commutes false, domains ANY, NONZERO, value |a, b| a / b, int |a, b| a.checked_div(b),
+        left |_, b, _| Over(b), right |_, b, y| By(-(y / b));
+    /// `a^b`. The derivative in `a` is 0 where `b` is 0; in `b` it is 0 where `a` is 0 and `b ≥ 0`.
+    Pow = pow, commutes false, domains POSITIVE, ANY, value |a, b| a.powf(b),
+        left |a, b, _| By(b.eq(0.0).select(b.zeros_like(), b * a.pow(b - 1.0))),
+        right |a, b, y| {
+            let flat = a.eq(0.0).and(b.ge(0.0));
+            By(flat.select(y.zeros_like(), y * flat.select(a.ones_like(), a).log()))
+        };
+    /// The larger of `a` and `b`, NaN if either is; where they are equal each side gets half of the gradient.
+    Maximum = maximum, commutes true, domains STAGGERED[0], STAGGERED[1], value |a, b| a.larger(b), int |a, b| Some(a.max(b)),
+        left |a, b, _| By(share(a, b)), right |a, b, _| By(share(b, a));
+    /// The smaller of `a` and `b`, NaN if either is; where they are equal each side gets half of the gradient.
+    Minimum = minimum, commutes true, domains STAGGERED[0], STAGGERED[1], value |a, b| a.smaller(b), int |a, b| Some(a.min(b)),
+        left |a, b, _| By(share(b, a)), right |a, b, _| By(share(a, b));
+    /// `a - b·trunc(a/b)`: the remainder with the sign of `a`; by zero an error for whole numbers.
+    Rem = rem, commutes false, domains Domain::Lattice { step: 1.5, offset: 0.7 }, Domain::Between { low: 1.45, high: 1.55, kinks: &[] },
+        value |a, b| a % b, int |a, b| a.checked_rem(b),
+        left |_, _, _| One, right |a, b, _| By(-(a / b).trunc());
+    /// The angle of the point `(b, a)` in radians, between -π and π; its derivative at the origin is 0.
+    Atan2 = atan2, commutes false, domains NONZERO, NONZERO, value |a, b| a.atan2(b),
+        left |a, b, _| By(b / square_norm(a, b)), right |a, b, _| By(-(a / square_norm(a, b)));
+}
+
+/// The part of the gradient that `a` gets of `max(a, b)`: all, nothing, or half in a tie.
+fn share<'g>(a: Expr<'g>, b: Expr<'g>) -> Expr<'g> {
+    a.gt(b).select(a.ones_like(), a.eq(b).select(a.full_like(0.5), a.zeros_like()))
+}
+
+/// `a² + b²`, and 1 at the origin.
+fn square_norm<'g>(a: Expr<'g>, b: Expr<'g>) -> Expr<'g> {
+    let sum = a * a + b * b;
+    sum.eq(0.0).select(sum.ones_like(), sum)
+}
+
+impl BinaryOp {
+    /// The row of a text name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<BinaryOp> {
+        BinaryOp::ALL.iter().copied().find(|op| op.name_static() == name)
+    }
+
+    pub(crate) fn sample(self, choices: &mut Choices) -> Sample {
+        let ty = choices.float_type(3);
+        let operands = self.domains().map(|domain| OperandSample { ty: ty.clone(), domain });
+        Sample { op: self.into(), operands: operands.into() }
+    }
+}
+
+impl OpRules for BinaryOp {
+    fn name(&self) -> Cow<'static, str> {
+        self.name_static().into()
+    }
+
+    fn class(&self) -> OpClass {
+        OpClass::Elementwise
+    }
+
+    fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
+        expect_operands(operands, 2)?;
+        expect_one_dtype(operands)?;
+        expect_one_shape(operands)?;
+        match operands[0].dtype {
+            DType::F32 | DType::F64 => Ok(operands[0].clone()),
+            DType::I64 if self.int().is_some() => Ok(operands[0].clone()),
+            _ => Err(Violation::new("C4", format!("has no meaning for {}", operands[0])).help("convert with `cast`")),
+        }
+    }
+
+    fn evaluate(&self, operands: &[&Tensor], _result: &TensorType) -> Result<Tensor, String> {
+        let (left, right) = (operands[0], operands[1]);
+        Ok(dispatch_float!(left.dtype(), T => {
+            let mut values = vec![T::default(); left.len()];
+            self.map(left.values::<T>(), right.values::<T>(), &mut values);
+            Tensor::new(left.sizes(), values).expect("one value per element")
+        }, else {
+            let int = self.int().ok_or("the element type has no such function")?;
+            let pairs = left.values::<i64>().iter().zip(right.values::<i64>());
+            let values: Option<Vec<i64>> = pairs.map(|(a, b)| int(*a, *b)).collect();
+            let values = values.ok_or("a whole number was divided by zero")?;
+            Tensor::new(left.sizes(), values).expect("one value per element")
+        }))
+    }
+
+    fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
+        let (left, right) = (at.operands[0], at.operands[1]);
+        let partial = |index| match at.wants(index) {
+            true => self.slope(index, left, right, at.result).apply(at.cotangent),
+            false => Partial::Stops,
+        };
+        Partials::from_iter([partial(0), partial(1)])
+    }
+
+    fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
+        Ok((*self).into())
+    }
+}

@@ -1,0 +1,163 @@
+//! Random numbers from an explicit key: the same key gives the same bits, on any machine, in any order of evaluation.
+//!
+//! The generator is Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): element `i`
+//! is a function of the key, the stream and `i` alone.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dim::{Bindings, Dim};
+use crate::dispatch_float;
+use crate::dtype::{DType, Element};
+use crate::error::Violation;
+use crate::op::Op;
+use crate::op::leaf::known;
+use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site};
+use crate::op::sample::{Choices, Domain, OperandSample, Sample};
+use crate::op::table::expect_operands;
+use crate::shape::{Shape, TensorType};
+use crate::tensor::Tensor;
+
+/// What is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Distribution {
+    /// Evenly from [0, 1), in steps of 2⁻²⁴ (f32) or 2⁻⁵³ (f64).
+    Uniform,
+    /// The standard normal distribution, by the method of Box and Muller.
+    Normal,
+}
+
+/// Independent draws, one per element.
+///
+/// Operands: the key, a scalar of type i64.
+/// Constraints: C1 one operand; C2 it is a scalar of type i64; C3 the result is of a float type.
+/// Gradient: none; the draws do not depend on anything continuous.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Random {
+    /// What is drawn.
+    pub distribution: Distribution,
+    /// Tells draws with the same key apart: each layer takes a stream of its own.
+    pub stream: u64,
+    /// The element type.
+    pub dtype: DType,
+    /// The shape.
+    pub shape: Shape,
+}
+
+impl Random {
+    pub(crate) fn sample(choices: &mut Choices) -> Sample {
+        let distribution = [Distribution::Uniform, Distribution::Normal][choices.below(2)];
+        let op = Random { distribution, stream: 7, dtype: DType::F64, shape: choices.shape(3) };
+        let key = OperandSample { ty: TensorType::new(DType::I64, ()), domain: Domain::Index { below: 100 } };
+        Sample { op: op.into(), operands: vec![key] }
+    }
+
+    /// Element `index` of the draws with `key`, as a double.
+    #[must_use]
+    pub fn draw(&self, key: i64, index: usize) -> f64 {
+        match self.distribution {
+            Distribution::Uniform => {
+                let block = philox(key as u64, self.stream, (index / 2) as u64);
+                let lane = index % 2 * 2;
+                unit(self.dtype, block[lane], block[lane + 1])
+            }
+            Distribution::Normal => {
+                // One block makes the two coordinates of a point in the plane.
+                let block = philox(key as u64, self.stream, (index / 2) as u64);
+                let radius = (-2.0 * (1.0 - unit(DType::F64, block[0], block[1])).ln()).sqrt();
+                let angle = std::f64::consts::TAU * unit(DType::F64, block[2], block[3]);
+                radius * if index.is_multiple_of(2) { angle.cos() } else { angle.sin() }
+            }
+        }
+    }
+}
+
+/// Two words as a number in [0, 1).
+fn unit(dtype: DType, high: u32, low: u32) -> f64 {
+    match dtype {
+        DType::F32 => f64::from(high >> 8) / f64::from(1 << 24),
+        _ => (((u64::from(high) << 32) | u64::from(low)) >> 11) as f64 / (1_u64 << 53) as f64,
+    }
+}
+
+/// Philox4x32-10: four random words of a 64-bit key and a 128-bit counter (`stream`, `block`).
+fn philox(key: u64, stream: u64, block: u64) -> [u32; 4] {
+    const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+    const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+    let mut key = [key as u32, (key >> 32) as u32];
+    let mut counter = [block as u32, (block >> 32) as u32, stream as u32, (stream >> 32) as u32];
+    for _ in 0..10 {
+        let a = u64::from(MULTIPLIERS[0]) * u64::from(counter[0]);
+        let b = u64::from(MULTIPLIERS[1]) * u64::from(counter[2]);
+        counter = [(b >> 32) as u32 ^ counter[1] ^ key[0], b as u32, (a >> 32) as u32 ^ counter[3] ^ key[1], a as u32];
+        key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+    }
+    counter
+}
+
+impl OpRules for Random {
+    fn name(&self) -> Cow<'static, str> {
+        match self.distribution {
+            Distribution::Uniform => "random_uniform",
+            Distribution::Normal => "random_normal",
+        }
+        .into()
+    }
+
+    fn class(&self) -> OpClass {
+        OpClass::Random
+    }
+
+    fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
+        expect_operands(operands, 1)?;
+        if *operands[0] != TensorType::new(DType::I64, ()) {
+            return Err(Violation::new("C2", format!("the key is i64[], got {}", operands[0])));
+        }
+        if !self.dtype.is_float() {
+            return Err(Violation::new("C3", format!("draws floating-point numbers, not {}", self.dtype)));
+        }
+        Ok(TensorType::new(self.dtype, &self.shape))
+    }
+
+    fn evaluate(&self, operands: &[&Tensor], result: &TensorType) -> Result<Tensor, String> {
+        let (key, sizes) = (operands[0].values::<i64>()[0], known(result)?);
+        dispatch_float!(self.dtype, T => {
+            Ok(Tensor::from_fn(&sizes, |i| <T as Element>::from_f64(self.draw(key, i))))
+        }, else Err(format!("draws floating-point numbers, not {}", self.dtype)))
+    }
+
+    fn pullback<'g>(&self, _at: &Site<'g>) -> Partials<'g> {
+        Partials::from_iter([Partial::Stops])
+    }
+
+    fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {
+        Ok(Random { shape: self.shape.bind(bindings)?, ..self.clone() }.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The known answers published with Random123 (Salmon et al. 2011).
+    #[test]
+    fn philox_gives_the_published_words() {
+        assert_eq!(philox(0, 0, 0), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        assert_eq!(philox(u64::MAX, u64::MAX, u64::MAX), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
+        let (block, stream, key) = (0x85a3_08d3_243f_6a88, 0x0370_7344_1319_8a2e, 0x299f_31d0_a409_3822);
+        assert_eq!(philox(key, stream, block), [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]);
+    }
+
+    #[test]
+    fn draws_have_the_moments_of_their_distribution() {
+        for (distribution, mean, variance) in [(Distribution::Uniform, 0.5, 1.0 / 12.0), (Distribution::Normal, 0.0, 1.0)] {
+            let op = Random { distribution, stream: 1, dtype: DType::F64, shape: Shape::scalar() };
+            let draws: Vec<f64> = (0..20_000).map(|i| op.draw(3, i)).collect();
+            let found = draws.iter().sum::<f64>() / draws.len() as f64;
+            let spread = draws.iter().map(|x| (x - found).powi(2)).sum::<f64>() / draws.len() as f64;
+            assert!((found - mean).abs() < 0.02 && (spread - variance).abs() < 0.03, "{found} {spread}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The scalar functions behind the elementwise tables, for `f32` and `f64`.
+
+use crate::dtype::Element;
+
+/// A floating-point element: arithmetic, and the functions that the tables are written in.
+#[allow(missing_docs, reason = "the methods are the functions of their names")]
+pub trait Real:
+    Element
+    + std::ops::Add<Output = Self>
+    + std::ops::Sub<Output = Self>
+    + std::ops::Mul<Output = Self>
+    + std::ops::Div<Output = Self>
+    + std::ops::Rem<Output = Self>
+    + std::ops::Neg<Output = Self>
+{
+    const INFINITY: Self;
+    const NAN: Self;
+    fn abs(self) -> Self;
+    fn exp(self) -> Self;
+    fn exp_m1(self) -> Self;
+    fn ln(self) -> Self;
+    fn ln_1p(self) -> Self;
+    fn sqrt(self) -> Self;
+    fn sin(self) -> Self;
+    fn cos(self) -> Self;
+    fn tan(self) -> Self;
+    fn asin(self) -> Self;
+    fn acos(self) -> Self;
+    fn atan(self) -> Self;
+    fn sinh(self) -> Self;
+    fn cosh(self) -> Self;
+    fn tanh(self) -> Self;
+    fn asinh(self) -> Self;
+    fn acosh(self) -> Self;
+    fn atanh(self) -> Self;
+    fn erf(self) -> Self;
+    fn erfc(self) -> Self;
+    fn floor(self) -> Self;
+    fn ceil(self) -> Self;
+    fn trunc(self) -> Self;
+    fn round_ties_even(self) -> Self;
+    fn powf(self, exponent: Self) -> Self;
+    fn atan2(self, other: Self) -> Self;
+    fn is_nan(self) -> bool;
+
+    /// 1 for positive, -1 for negative numbers, 0 for zeros, NaN for NaN.
+    fn sign(self) -> Self {
+        if self.is_nan() {
+            self
+        } else if self > Self::from_f64(0.0) {
+            Self::from_f64(1.0)
+        } else if self < Self::from_f64(0.0) {
+            Self::from_f64(-1.0)
+        } else {
+            Self::from_f64(0.0)
+        }
+    }
+
+    /// `1 / (1 + exp(-x))` without overflow on either side.
+    fn sigmoid(self) -> Self {
+        let one = Self::from_f64(1.0);
+        let decayed = (-self.abs()).exp();
+        if self >= Self::from_f64(0.0) { one / (one + decayed) } else { decayed / (one + decayed) }
+    }
+
+    /// `log(1 + exp(x))` without overflow.
+    fn softplus(self) -> Self {
+        self.larger(Self::from_f64(0.0)) + (-self.abs()).exp().ln_1p()
+    }
+
+    /// The larger of two numbers; NaN if either is.
+    fn larger(self, other: Self) -> Self {
+        if self.is_nan() || self > other { self } else { other }
+    }
+
+    /// The smaller of two numbers; NaN if either is.
+    fn smaller(self, other: Self) -> Self {
+        if self.is_nan() || self < other { self } else { other }
+    }
+}
+
+macro_rules! real {
+    ($ty:ident, $erf:path, $erfc:path) => {
+        impl Real for $ty {
+            const INFINITY: Self = $ty::INFINITY;
+            const NAN: Self = $ty::NAN;
+            real!(@std $ty: abs exp exp_m1 ln ln_1p sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
+                floor ceil trunc round_ties_even);
+
+            fn erf(self) -> Self {
+                $erf(self)
+            }
+
+            fn erfc(self) -> Self {
+                $erfc(self)
+            }
+
+            fn powf(self, exponent: Self) -> Self {
+                $ty::powf(self, exponent)
+            }
+
+            fn atan2(self, other: Self) -> Self {
+                $ty::atan2(self, other)
+            }
+
+            fn is_nan(self) -> bool {
+                $ty::is_nan(self)
+            }
+        }
+    };
+    (@std $ty:ident: $($method:ident)*) => {
+        $(#[inline]
+        fn $method(self) -> Self {
+            $ty::$method(self)
+        })*
+    };
+}
+
+real!(f32, libm::erff, libm::erfcf);
+real!(f64, libm::erf, libm::erfc);

@@ -1,0 +1,3 @@
+//! The text IR: what `println!("{graph}")` shows, and the parser that reads it back.
+
+mod print;
