@@ -1,1 +1,23 @@
-//! Placeholder.
+#![doc = include_str!("../README.md")]
+
+mod error;
+
+pub use error::Error;
+pub use pullback_autodiff::{grad, hessian, hvp, jacobian, jvp, vjp};
+pub use pullback_exec::Session;
+pub use pullback_graph::{Builder, DType, Dim, Expr, Graph, Shape, Tensor, interpret, sym};
+
+/// Typed tensor-op graphs: ops and their rules, builder, interpreter, passes, text and files.
+pub use pullback_graph as graph;
+
+/// Gradients as graph-to-graph transforms, and the gradient checker.
+pub use pullback_autodiff as autodiff;
+
+/// Plans, kernels, and the work-stealing run.
+pub use pullback_exec as exec;
+
+/// Layers, losses and optimizers that build graphs.
+pub use pullback_nn as nn;
+
+/// Data, `fit`/`evaluate`/`predict`, checkpoints and progress.
+pub use pullback_train as train;

@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Running tensor-op graphs: a plan of steps and buffers, and a session that runs it on all cores.
+//!
+//! - [`plan`](plan()): a bound graph becomes a [`Plan`]: nodes are fused into steps, steps are ordered, values get
+//!   buffers. Everything about a run that can be known before it is in the plan, and prints.
+//! - [`Session`]: holds plans (one per binding of symbolic sizes), their memory and training state, and runs them.
+//! - [`simulate()`]: what a plan would take on a machine with more threads.
+//!
+//! Results do not depend on the number of threads nor on the schedule, to the bit. A step that fails or panics ends
+//! the run with an error that names the node and the user's line, and leaves the session usable. Nothing here asks
+//! whether a node is a gradient.
+
+mod error;
+mod kernel;
+mod plan;
+mod run;
+
+pub use error::ExecError;
+pub use plan::{
+    Cost, Owner, Place, Plan, PlanOptions, Simulation, Slot, SlotId, State, Step, StepId, Update, Value, ValueId, plan,
+    simulate,
+};
+pub use run::{
+    CancelToken, Event, NodeStats, Options, Outputs, Record, RunReport, Session, Trace, compile,
+};

@@ -44,7 +44,7 @@ pub struct Polynomial {
 #[must_use]
 pub fn sym(name: &str) -> Dim {
     assert!(is_symbol(name), "a dimension's name must be an identifier, got {name:?}");
-    Dim::from_terms(BTreeMap::from([(vec![Arc::from(name)], 1)]))
+    Dim::Symbolic(Arc::new(Polynomial { terms: BTreeMap::from([(vec![Arc::from(name)], 1)]) }))
 }
 
 fn is_symbol(name: &str) -> bool {
@@ -54,6 +54,11 @@ fn is_symbol(name: &str) -> bool {
 }
 
 impl Dim {
+    /// The most terms of a dimension that is read from text.
+    const MAX_TERMS: usize = 256;
+    /// The most factors of a term that is read from text.
+    const MAX_DEGREE: usize = 64;
+
     /// The size, if it is known.
     #[must_use]
     pub fn known(&self) -> Option<usize> {
@@ -113,6 +118,30 @@ impl Dim {
         Dim::try_from_terms(terms)
     }
 
+    /// `self + other`; `None` where that is a negative number, as `n - 2` and `-n` make it.
+    #[must_use]
+    pub fn checked_add(&self, other: &Dim) -> Option<Dim> {
+        match (self, other) {
+            (Dim::Known(a), Dim::Known(b)) => Some(Dim::Known(a.saturating_add(*b))),
+            _ => combine(self, other, 1),
+        }
+    }
+
+    /// `self - other`; `None` where that is a negative number.
+    #[must_use]
+    pub fn checked_sub(&self, other: &Dim) -> Option<Dim> {
+        combine(self, other, -1)
+    }
+
+    /// The number of terms of the polynomial; 1 for a known size.
+    #[must_use]
+    pub fn term_count(&self) -> usize {
+        match self {
+            Dim::Known(_) => 1,
+            Dim::Symbolic(polynomial) => polynomial.terms.len(),
+        }
+    }
+
     /// `self / divisor` where that is exact for every size of the symbols, else `None`.
     #[must_use]
     pub fn exact_div(&self, divisor: &Dim) -> Option<Dim> {
@@ -124,7 +153,7 @@ impl Dim {
         let (by, factor) = divisor_terms.iter().next().filter(|_| divisor_terms.len() == 1)?;
         let mut quotient = BTreeMap::new();
         for (monomial, coefficient) in self.terms() {
-            if *factor == 0 || coefficient % factor != 0 {
+            if coefficient.checked_rem(*factor) != Some(0) {
                 return None;
             }
             let mut rest = monomial;
@@ -141,13 +170,9 @@ impl Dim {
     fn terms(&self) -> BTreeMap<Monomial, i64> {
         match self {
             Dim::Known(0) => BTreeMap::new(),
-            Dim::Known(size) => BTreeMap::from([(Vec::new(), *size as i64)]),
+            Dim::Known(size) => BTreeMap::from([(Vec::new(), i64::try_from(*size).unwrap_or(i64::MAX))]),
             Dim::Symbolic(polynomial) => polynomial.terms.clone(),
         }
-    }
-
-    fn from_terms(terms: BTreeMap<Monomial, i64>) -> Dim {
-        Dim::try_from_terms(terms).expect("a dimension must not be negative")
     }
 
     /// `None` when the terms come to a negative constant.
@@ -177,22 +202,27 @@ impl From<&str> for Dim {
 }
 
 /// Combines term by term.
-fn combine(left: &Dim, right: &Dim, sign: i64) -> Dim {
+///
+/// Arithmetic saturates: a size read from a file may be absurd, and is refused where it becomes a type.
+fn combine(left: &Dim, right: &Dim, sign: i64) -> Option<Dim> {
     let mut terms = left.terms();
     for (monomial, coefficient) in right.terms() {
-        *terms.entry(monomial).or_default() += sign * coefficient;
+        let sum = terms.entry(monomial).or_default();
+        *sum = sum.saturating_add(coefficient.saturating_mul(sign));
     }
-    Dim::from_terms(terms)
+    Dim::try_from_terms(terms)
+}
+
+#[track_caller]
+fn negative() -> ! {
+    panic!("a dimension must not be negative")
 }
 
 impl Add for Dim {
     type Output = Dim;
 
     fn add(self, other: Dim) -> Dim {
-        match (&self, &other) {
-            (Dim::Known(a), Dim::Known(b)) => Dim::Known(a + b),
-            _ => combine(&self, &other, 1),
-        }
+        self.checked_add(&other).unwrap_or_else(|| negative())
     }
 }
 
@@ -202,7 +232,7 @@ impl Sub for Dim {
     /// # Panics
     /// When both sizes are known and the difference is negative.
     fn sub(self, other: Dim) -> Dim {
-        combine(&self, &other, -1)
+        self.checked_sub(&other).unwrap_or_else(|| negative())
     }
 }
 
@@ -211,7 +241,7 @@ impl Mul for Dim {
 
     fn mul(self, other: Dim) -> Dim {
         if let (Dim::Known(a), Dim::Known(b)) = (&self, &other) {
-            return Dim::Known(a * b);
+            return Dim::Known(a.saturating_mul(*b));
         }
         let mut terms: BTreeMap<Monomial, i64> = BTreeMap::new();
         for (left, a) in self.terms() {
@@ -219,10 +249,11 @@ impl Mul for Dim {
                 let mut monomial = left.clone();
                 monomial.extend(right);
                 monomial.sort();
-                *terms.entry(monomial).or_default() += a * b;
+                let sum = terms.entry(monomial).or_default();
+                *sum = sum.saturating_add(a.saturating_mul(b));
             }
         }
-        Dim::from_terms(terms)
+        Dim::try_from_terms(terms).unwrap_or_else(|| negative())
     }
 }
 
@@ -287,8 +318,11 @@ impl FromStr for Dim {
                 }
             }
             monomial.sort();
+            let within = monomial.len() <= Dim::MAX_DEGREE && terms.len() <= Dim::MAX_TERMS;
             let sum = terms.entry(monomial).or_default();
-            *sum = sum.checked_add(coefficient).ok_or_else(malformed)?;
+            // The smallest i64 has no absolute value to print.
+            let checked = sum.checked_add(coefficient).filter(|sum| within && *sum != i64::MIN);
+            *sum = checked.ok_or_else(malformed)?;
             rest = &tail[end..];
         }
         if compact.is_empty() {
@@ -333,6 +367,15 @@ mod tests {
         assert_eq!(dim.to_string().parse::<Dim>(), Ok(dim.clone()));
         assert_eq!(dim.clone() - dim, Dim::Known(0));
         assert_eq!(sym("n") + sym("n"), sym("n") * Dim::Known(2));
+    }
+
+    #[test]
+    fn absurd_sizes_saturate_and_absurd_texts_are_refused() {
+        assert_eq!(Dim::Known(usize::MAX) * Dim::Known(2) + Dim::Known(1), Dim::Known(usize::MAX));
+        assert_eq!(sym("n").checked_sub(&(sym("n") + Dim::Known(1))), None);
+        for text in ["9223372036854775808*n", "-9223372036854775807*n - n", &["n"; 65].join("*")] {
+            assert!(text.parse::<Dim>().is_err(), "{text}");
+        }
     }
 
     #[test]

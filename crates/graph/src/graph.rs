@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use smallvec::SmallVec;
 
-use crate::error::{OperandNote, TypeError, VerifyError};
+use crate::error::{OperandNote, TypeError, VerifyError, Violation};
 use crate::id::{NameId, NodeId, ScopeId, SourceId};
 use crate::op::{Op, OpRules};
 use crate::provenance::{CotangentLink, Provenance, Role, Scope, Source};
@@ -113,7 +113,10 @@ impl Body {
         let inferred = {
             let types: SmallVec<[&TensorType; 4]> =
                 operands.iter().map(|operand| &self.nodes[operand.index()].ty).collect();
-            op.infer(&types)
+            op.infer(&types).and_then(|ty| match ty.is_countable() {
+                true => Ok(ty),
+                false => Err(Violation::new("C0", format!("{ty} has more elements than can be counted"))),
+            })
         };
         let ty = match inferred {
             Ok(ty) => ty,

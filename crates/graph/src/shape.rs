@@ -268,6 +268,15 @@ impl TensorType {
         Some(self.shape.numel().known()? * self.dtype.bytes())
     }
 
+    /// Whether its elements can be counted: fewer than 256 axes, known sizes that come to at most `isize::MAX` bytes, and
+    /// a number of elements of at most 1024 terms. Every node's type is checked, since files may say anything.
+    pub(crate) fn is_countable(&self) -> bool {
+        let known = self.shape.iter().filter_map(Dim::known).filter(|size| *size != 0);
+        let bytes = known.fold(self.dtype.bytes(), usize::saturating_mul);
+        let terms = self.shape.iter().map(Dim::term_count).fold(1, usize::saturating_mul);
+        self.rank() < 256 && isize::try_from(bytes).is_ok() && terms <= 1024
+    }
+
     /// Replaces symbols by sizes.
     ///
     /// # Errors

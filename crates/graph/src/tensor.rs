@@ -59,7 +59,7 @@ impl Tensor {
     /// # Errors
     /// [`TensorError::Length`] when there are not as many values as elements.
     pub fn new<T: Element>(sizes: &[usize], values: Vec<T>) -> Result<Tensor, TensorError> {
-        let expected = sizes.iter().product::<usize>();
+        let expected = sizes.iter().copied().fold(1, usize::saturating_mul);
         if values.len() != expected {
             return Err(TensorError::Length { shape: sizes.into(), expected, got: values.len() });
         }

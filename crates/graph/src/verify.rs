@@ -41,7 +41,7 @@ pub fn verify(graph: &Graph) -> Result<(), VerifyError> {
 }
 
 /// Every id in the side tables exists.
-fn side_tables(graph: &Graph) -> Result<(), VerifyError> {
+pub(crate) fn side_tables(graph: &Graph) -> Result<(), VerifyError> {
     let body = graph.body();
     let dangling = |what, id: String| Err(VerifyError::Dangling { what, id });
     let node_exists = |id: NodeId| id.index() < graph.len();

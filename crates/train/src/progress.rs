@@ -95,8 +95,8 @@ impl EpochProgress<'_> {
     pub fn advance(&mut self, samples: usize, values: &[(&str, f64)]) {
         self.samples += samples;
         if !self.bar.is_hidden() {
-            self.bar.set_message(joined(values));
             self.bar.inc(samples as u64);
+            self.bar.set_message(joined(values));
         }
     }
 

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use pullback_graph::op::DotGeneral;
 use pullback_graph::{AxisList, DType, Graph, NodeId, Sizes};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::kernel::compute::Compute;
 use crate::kernel::fuse::Region;
@@ -149,6 +149,10 @@ impl Dot {
         let node = graph.node(region.root);
         let left = Source::of(graph, region, node.operands[0]);
         let right = Source::of(graph, region, node.operands[1]);
+        let results = node.ty.shape.numel().known().expect("a graph is bound before it is lowered");
+        if results == 0 || op.contract_left.iter().any(|axis| left.sizes[axis] == 0) {
+            return Dot::zeros(node.ty.dtype, results);
+        }
         let lists = |lists: [&AxisList; 3]| lists.into_iter().flat_map(AxisList::iter).collect::<Vec<usize>>();
         let left_order = lists([&op.batch_left, &op.free_left(left.sizes.len()), &op.contract_left]);
         let right_order = lists([&op.batch_right, &op.contract_right, &op.free_right(right.sizes.len())]);
@@ -192,6 +196,13 @@ impl Dot {
             right,
             rows: stack * row.size,
         }
+    }
+
+    /// `len` sums of no products.
+    fn zeros(dtype: DType, len: usize) -> Dot {
+        let rows = smallvec![Axis { size: len, left: 0, right: 0 }];
+        let contracted = smallvec![Axis { size: 0, left: 0, right: 0 }];
+        Dot::new(dtype, Roles { batch: Axes::new(), rows, contracted, columns: Axes::new() }, None, None)
     }
 
     /// Where the matrices number `index` of the stack start in both operands.

@@ -159,6 +159,9 @@ impl Compute for Reduce {
         mut write: SliceMut<'_>,
         scratch: &mut Scratch,
     ) -> Result<(), String> {
+        if range.is_empty() {
+            return Ok(());
+        }
         macro_rules! fold {
             ($ty:ty) => {{
                 let (source, out) = (reads[0].typed::<$ty>(), write.typed::<$ty>());

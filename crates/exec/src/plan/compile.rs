@@ -55,6 +55,8 @@ pub struct Plan {
     pub(crate) slots: Vec<Slot>,
     pub(crate) constants: Vec<Tensor>,
     pub(crate) states: Vec<State>,
+    /// The inputs that are read where the caller has them: index into the graph's inputs, and value.
+    pub(crate) feeds: Vec<(usize, ValueId)>,
     /// The outputs that are handed to the caller: index into the graph's outputs, and value.
     pub(crate) results: Vec<(usize, ValueId)>,
     pub(crate) value_of: Vec<Option<ValueId>>,
@@ -194,6 +196,11 @@ pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
         .map(|(id, in_place)| Step { in_place, ..steps[id.index()].take().expect("an order lists every step once") })
         .collect();
     let costs: Vec<Cost> = order.iter().map(|id| costs[id.index()]).collect();
+    let feeds = lowered.values.iter().enumerate().filter_map(|(at, value)| match value.place {
+        Place::Feed(input) => Some((input, ValueId::new(at))),
+        _ => None,
+    });
+    let feeds = feeds.collect();
     let dag = order::step_graph(&assignment.predecessors);
     let lengths = lengths(&assignment.predecessors, &costs);
     Ok(Plan {
@@ -203,6 +210,7 @@ pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
         slots,
         constants: lowered.constants,
         states,
+        feeds,
         results,
         value_of: lowered.value_of,
         dag,
@@ -298,7 +306,7 @@ fn arrange(problem: &Problem) -> Vec<StepId> {
 
 /// The slots with their owners, and the bytes of those that the plan owns.
 fn slots(assignment: &Assignment, states: usize, fixed: usize) -> (Vec<Slot>, usize) {
-    let mut end = 0;
+    let mut end = 0_usize;
     let slots = assignment.bytes.iter().enumerate().map(|(at, bytes): (usize, &usize)| {
         let owner = match at {
             at if at < states => Owner::State,

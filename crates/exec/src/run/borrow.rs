@@ -1,8 +1,6 @@
 //! Borrow counters of buffers, in debug builds: a plan that lets two steps collide is caught when it does.
 
-use crate::plan::compile::Plan;
-use crate::plan::id::{SlotId, StepId};
-use crate::plan::step::Place;
+use crate::plan::{Place, Plan, SlotId, StepId};
 
 #[cfg(debug_assertions)]
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,7 +1,6 @@
 //! Running the steps of a graph on several threads: ready counters and work-stealing deques.
 //!
-//! Nothing here knows what a step does. [`README.md`](https://github.com/pullback-rs/pullback/blob/main/crates/exec/src/run/README.md)
-//! beside this file tells the protocol.
+//! Nothing here knows what a step does. `README.md` beside this file tells the protocol.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -13,8 +12,7 @@ use crossbeam_deque::{Steal, Stealer, Worker};
 use petgraph::Direction::Incoming;
 use petgraph::graph::DiGraph;
 
-use crate::plan::csr::Csr;
-use crate::plan::id::StepId;
+use crate::plan::{Csr, StepId};
 use crate::run::idle::{Backoff, Sleepers};
 
 /// The steps as workers see them.

@@ -15,10 +15,8 @@ use std::sync::Arc;
 use pullback_graph::{DType, Sizes, Tensor, dispatch};
 use smallvec::SmallVec;
 
-use crate::kernel::slice::{Slice, SliceMut, Typed};
-use crate::plan::compile::Plan;
-use crate::plan::id::{SlotId, StepId, ValueId};
-use crate::plan::step::{Owner, Place};
+use crate::kernel::{Slice, SliceMut, Typed};
+use crate::plan::{Owner, Place, Plan, SlotId, StepId, ValueId};
 use crate::run::borrow::Borrows;
 
 /// Buffers start at multiples of this: a cache line, and the widest vector register.
@@ -116,8 +114,7 @@ impl Buffer {
     pub(crate) fn of(tensor: &Tensor) -> Buffer {
         let memory = Memory::zeroed(tensor.len() * tensor.dtype().bytes());
         let mut buffer = Buffer { memory, dtype: tensor.dtype(), sizes: Sizes::from_slice(tensor.sizes()) };
-        // SAFETY: the tensor is borrowed for as long as the view is used.
-        buffer.copy_from(unsafe { View::of_tensor(tensor).read() });
+        buffer.copy_from(tensor);
         buffer
     }
 
@@ -146,11 +143,16 @@ impl Buffer {
         tensor_of(self.as_slice(), &self.sizes)
     }
 
-    /// Overwrites the elements.
+    /// Overwrites the elements with those of `tensor`.
     ///
     /// # Panics
     /// When the type or the number of elements differs.
-    pub(crate) fn copy_from(&mut self, source: Slice<'_>) {
+    pub(crate) fn copy_from(&mut self, tensor: &Tensor) {
+        // SAFETY: the tensor is borrowed for as long as the view is used.
+        self.write(unsafe { View::of_tensor(tensor).read() });
+    }
+
+    fn write(&mut self, source: Slice<'_>) {
         let view = self.view();
         // SAFETY: the memory is owned and borrowed mutably; `source` cannot be a part of it.
         let mut target = unsafe { view.write(0..view.len) };
@@ -239,12 +241,10 @@ impl Slots {
 
     /// Lets go of the tensors fed.
     pub(crate) fn forget_feeds(&mut self) {
-        for (at, value) in self.plan.values.iter().enumerate() {
-            if matches!(value.place, Place::Feed(_)) {
-                self.views[at] = View::empty(value.dtype);
-            }
+        for (input, value) in &self.plan.feeds {
+            self.views[value.index()] = View::empty(self.plan.values[value.index()].dtype);
+            self.feeds[*input] = None;
         }
-        self.feeds.fill(None);
     }
 
     /// Puts state into its slot.
@@ -274,11 +274,30 @@ impl Slots {
         }
     }
 
-    /// The state in its slot, to overwrite.
-    pub(crate) fn state_mut(&mut self, slot: SlotId) -> Option<&mut Buffer> {
-        match &mut self.lent[slot.index()] {
-            Lent::State(buffer) => buffer.as_mut(),
-            Lent::Result(_) => None,
+    /// Copies values into the buffers of states, as if all at once: a value may be that of another state.
+    pub(crate) fn copy_to_states(&mut self, copies: &[(SlotId, ValueId)]) {
+        let is_state = |value: ValueId| match self.plan.values[value.index()].place {
+            Place::Slot(slot) => matches!(self.lent.get(slot.index()), Some(Lent::State(_))),
+            Place::Feed(_) | Place::Constant(_) => false,
+        };
+        let read_first: Vec<bool> = copies.iter().map(|(_, value)| is_state(*value)).collect();
+        let staged: Vec<Option<Tensor>> = copies
+            .iter()
+            .zip(&read_first)
+            .map(|((_, value), first)| first.then(|| {
+                let len = self.views[value.index()].len;
+                tensor_of(self.read(*value), &[len])
+            }))
+            .collect();
+        for ((slot, value), staged) in copies.iter().zip(&staged) {
+            let source = match staged {
+                Some(tensor) => View::of_tensor(tensor),
+                None => self.views[value.index()],
+            };
+            if let Lent::State(Some(buffer)) = &mut self.lent[slot.index()] {
+                // SAFETY: no step runs, as `self` is borrowed mutably; the source is alive, and not in a state's buffer.
+                buffer.write(unsafe { source.read() });
+            }
         }
     }
 
@@ -366,8 +385,4 @@ impl Slots {
         look(unsafe { self.views[value.index()].read() })
     }
 
-    /// The bytes that the plan owns here.
-    pub(crate) fn arena_bytes(&self) -> usize {
-        self.arena.layout.size()
-    }
 }

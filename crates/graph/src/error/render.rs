@@ -12,9 +12,10 @@ use crate::provenance::Source;
 pub fn render(message: &str, source: Option<&Source>) -> String {
     let picture = source.and_then(|source| {
         let text = std::fs::read_to_string(&*source.file).ok()?;
-        let start: usize = text.split_inclusive('\n').take(source.line as usize - 1).map(str::len).sum();
+        let above = (source.line as usize).checked_sub(1)?;
+        let start: usize = text.split_inclusive('\n').take(above).map(str::len).sum();
         let line = text[start..].lines().next()?;
-        let column = line.char_indices().nth(source.column as usize - 1)?.0;
+        let column = line.char_indices().nth((source.column as usize).checked_sub(1)?)?.0;
         let end = column + identifier_len(&line[column..]);
         let (title, notes) = split_notes(message);
         let snippet = Snippet::source(line)

@@ -29,12 +29,17 @@ pub(crate) fn to_map<T: Serialize>(op: &T) -> Map<String, Value> {
 /// The op's struct of its fields; attributes that it does not have are refused.
 pub(crate) fn from_map<T: Serialize + DeserializeOwned>(map: Map<String, Value>) -> Result<T, AttributeError> {
     let given: Vec<String> = map.keys().cloned().collect();
-    let value = if map.is_empty() { Value::Null } else { Value::Object(map.clone()) };
-    let op: T = serde_json::from_value(value)
-        .or_else(|_| serde_json::from_value(Value::Object(map)))
-        .map_err(|error| AttributeError::Malformed(error.to_string()))?;
+    let read = |map: Map<String, Value>| serde_json::from_value::<T>(Value::Object(map));
+    let op = if map.is_empty() { serde_json::from_value(Value::Null).or_else(|_| read(map)) } else { read(map) };
+    let op = op.map_err(|error| AttributeError::Malformed(error.to_string()))?;
     let known = to_map(&op);
-    match given.iter().find(|name| !known.contains_key(*name)) {
+    // A field left out because it is empty is known, too: it does not take a value of any type.
+    let is_field = |name: &String| {
+        let mut probe = known.clone();
+        probe.insert(name.clone(), Value::Object(Map::from_iter([("".into(), Value::Null)])));
+        read(probe).is_err()
+    };
+    match given.iter().find(|name| !known.contains_key(*name) && !is_field(name)) {
         None => Ok(op),
         Some(unknown) => Err(AttributeError::Malformed(format!("there is no attribute {unknown:?}"))),
     }

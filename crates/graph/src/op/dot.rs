@@ -27,12 +27,16 @@ use crate::tensor::Tensor;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DotGeneral {
     /// The batch axes of the left operand.
+    #[serde(default, skip_serializing_if = "AxisList::is_empty")]
     pub batch_left: AxisList,
     /// The batch axes of the right operand, in the same order.
+    #[serde(default, skip_serializing_if = "AxisList::is_empty")]
     pub batch_right: AxisList,
     /// The contracted axes of the left operand.
+    #[serde(default, skip_serializing_if = "AxisList::is_empty")]
     pub contract_left: AxisList,
     /// The contracted axes of the right operand, in the same order.
+    #[serde(default, skip_serializing_if = "AxisList::is_empty")]
     pub contract_right: AxisList,
 }
 

@@ -152,7 +152,9 @@ impl FromStr for Scalar {
         let dtype: DType = dtype.parse().map_err(|_| malformed())?;
         if let Some(payload) = digits.strip_prefix("nan_") {
             let bits = u64::from_str_radix(payload, 16).map_err(|_| malformed())?;
-            return Ok(Scalar { dtype, bits });
+            let scalar = Scalar { dtype, bits };
+            let fits = dtype.bytes() == 8 || u32::try_from(bits).is_ok();
+            return if fits && scalar.to_f64().is_nan() { Ok(scalar) } else { Err(malformed()) };
         }
         let bits = match dtype {
             DType::F32 => u64::from(digits.parse::<f32>().map_err(|_| malformed())?.to_bits()),

@@ -106,11 +106,10 @@ macro_rules! ops {
                     $($name => return Ok(Op::$variant(attributes::from_map(map)?)),)*
                     _ => {}
                 }
+                let op = None$(.or_else(|| <$Family>::from_name(name).map(Op::$family)))*;
+                let op = op.or_else(|| registry.get(name).map(Op::Custom)).ok_or(AttributeError::UnknownOp)?;
                 attributes::expect_none(&map)?;
-                $(if let Some(op) = <$Family>::from_name(name) {
-                    return Ok(Op::$family(op));
-                })*
-                registry.get(name).map(Op::Custom).ok_or(AttributeError::UnknownOp)
+                Ok(op)
             }
 
             /// One entry per op that exists: its name, and well-typed samples of it for tests.

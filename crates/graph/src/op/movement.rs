@@ -29,6 +29,7 @@ pub struct Broadcast {
     /// The shape of the result.
     pub shape: Shape,
     /// Where each operand axis goes.
+    #[serde(default, skip_serializing_if = "AxisList::is_empty")]
     pub axes: AxisList,
 }
 
@@ -69,7 +70,7 @@ pub struct Slice {
 
 /// The operand with `value` before, between and after its elements.
 ///
-/// C2: one entry of `low`, `high` and `inner` per axis. C3: `value` has the operand's type.
+/// C2: one entry of `low`, `high` and `inner` per axis. C3: `value` has the operand's type. C4: no size is negative.
 /// Gradient: `ȳ` at the operand's places.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pad {
@@ -85,7 +86,7 @@ pub struct Pad {
 
 /// The operands one after the other along an axis.
 ///
-/// C2: the axis exists. C3: one element type. C4: all other axes are equal.
+/// C2: the axis exists. C3: one element type. C4: all other axes are equal. C5: the sizes do not add up to a negative one.
 /// Gradient: each operand gets its part of `ȳ`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Concat {
@@ -215,6 +216,9 @@ impl OpRules for Reshape {
 
     fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
         expect_operands(operands, 1)?;
+        if !operands[0].with_shape(&self.shape).is_countable() {
+            return Err(Violation::new("C2", format!("{} has more elements than can be counted", self.shape)));
+        }
         let (from, to) = (operands[0].shape.numel(), self.shape.numel());
         if from != to {
             let message = format!("{} has {from} elements, {} has {to}", operands[0], self.shape);
@@ -329,18 +333,18 @@ impl OpRules for Slice {
         let mut shape = operand.shape.clone();
         for axis in 0..rank {
             let (start, end, step) = (&self.starts[axis], &self.ends[axis], self.steps[axis]);
-            if step == 0 {
-                return Err(Violation::new("C3", format!("the step of axis {axis} is 0")));
+            if step == 0 || isize::try_from(step).is_err() {
+                return Err(Violation::new("C3", format!("axis {axis} cannot be taken in steps of {step}")));
             }
             let ordered = |low: &Dim, high: &Dim| match (low.known(), high.known()) {
                 (Some(low), Some(high)) => low <= high,
                 _ => true,
             };
-            if !ordered(start, end) || !ordered(end, &operand.shape[axis]) {
+            let length = end.checked_sub(start).filter(|_| ordered(start, end) && ordered(end, &operand.shape[axis]));
+            let Some(length) = length else {
                 let message = format!("{start}..{end} is out of range for axis {axis} of {operand}");
                 return Err(Violation::new("C4", message));
-            }
-            let length = if start == end { Dim::Known(0) } else { end.clone() - start.clone() };
+            };
             let taken = match (step, length.known()) {
                 (1, _) => length,
                 (_, Some(length)) => Dim::Known(length.div_ceil(step)),
@@ -409,8 +413,8 @@ impl Pad {
     fn widened(size: &Dim, inner: usize) -> Dim {
         match (inner, size.known()) {
             (0, _) => size.clone(),
-            (_, Some(size)) => Dim::Known(size + size.saturating_sub(1) * inner),
-            _ => size.clone() * Dim::Known(inner + 1) - Dim::Known(inner),
+            (_, Some(size)) => Dim::Known(size.saturating_add(size.saturating_sub(1).saturating_mul(inner))),
+            _ => size.clone() * Dim::Known(inner.saturating_add(1)) - Dim::Known(inner),
         }
     }
 
@@ -421,7 +425,7 @@ impl Pad {
         Slice {
             starts: self.low.clone(),
             ends: (0..operand.rank()).map(end).collect(),
-            steps: self.inner.iter().map(|inner| inner + 1).collect(),
+            steps: self.inner.iter().map(|inner| inner.saturating_add(1)).collect(),
         }
     }
 }
@@ -446,9 +450,13 @@ impl OpRules for Pad {
             return Err(Violation::new("C3", format!("pads {operand} with {}", self.value)));
         }
         let size = |axis: usize| {
-            self.low[axis].clone() + Pad::widened(&operand.shape[axis], self.inner[axis]) + self.high[axis].clone()
+            let inside = Pad::widened(&operand.shape[axis], self.inner[axis]);
+            self.low[axis].checked_add(&inside)?.checked_add(&self.high[axis])
         };
-        Ok(operand.with_shape((0..rank).map(size).collect::<Shape>()))
+        match (0..rank).map(size).collect::<Option<Shape>>() {
+            Some(shape) => Ok(operand.with_shape(shape)),
+            None => Err(Violation::new("C4", format!("{self:?} makes a size of {operand} negative"))),
+        }
     }
 
     fn evaluate(&self, operands: &[&Tensor], result: &TensorType) -> Result<Tensor, String> {
@@ -518,7 +526,11 @@ impl OpRules for Concat {
             let message = format!("{first} and {other} differ in another axis than {}", self.axis);
             return Err(Violation::new("C4", message));
         }
-        let total = operands.iter().fold(Dim::Known(0), |total, ty| total + ty.shape[self.axis].clone());
+        let total =
+            operands.iter().try_fold(Dim::Known(0), |total, ty| total.checked_add(&ty.shape[self.axis]));
+        let Some(total) = total else {
+            return Err(Violation::new("C5", format!("the sizes of axis {} add up to a negative one", self.axis)));
+        };
         Ok(first.with_shape(first.shape.with(self.axis, total)))
     }
 

@@ -83,10 +83,10 @@ fn steps(low: f64, high: f64, count: u32) -> Vec<(f64, String)> {
 
 /// `value` with the digits that tell it from its neighbours, `step` apart, on an axis of values up to `size`.
 fn written(value: f64, step: f64, size: f64) -> String {
-    // Rounding up keeps 0.3 / 0.1 from losing a digit; adding 0 turns a negative zero into a positive one.
+    // The logarithm of a power of ten may lie just below its exponent.
     let place = (step.log10() + 1e-9).floor();
     if (1e-4..1e6).contains(&size) {
-        return format!("{:.*}", (-place).max(0.0) as usize, value + 0.0);
+        return format!("{:.*}", (-place).max(0.0) as usize, value);
     }
     if value == 0.0 {
         return "0".to_owned();

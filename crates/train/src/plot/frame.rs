@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::axis::Axis;
-use super::legend::{colour, stroke};
+use super::legend::{color, stroke};
 use super::svg::{Series, escaped};
 
 /// About how many ticks the axes have.
@@ -75,10 +75,10 @@ impl Frame {
         if series.points.len() <= DOTS {
             for (x, y) in &series.points {
                 if let Some((at_x, at_y)) = self.place(*x, *y) {
-                    let (colour, name) = (colour(index), escaped(&series.name));
+                    let (color, name) = (color(index), escaped(&series.name));
                     writeln!(
                         out,
-                        "<circle cx=\"{at_x:.1}\" cy=\"{at_y:.1}\" r=\"3\" fill=\"{colour}\">\
+                        "<circle cx=\"{at_x:.1}\" cy=\"{at_y:.1}\" r=\"3\" fill=\"{color}\">\
                          <title>{name}: {y} at {x}</title></circle>"
                     )?;
                 }

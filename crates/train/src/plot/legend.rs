@@ -1,4 +1,4 @@
-//! Which line is which: colours, strokes and the names beside them.
+//! Which line is which: colors, strokes and the names beside them.
 
 use std::fmt::Write;
 
@@ -7,8 +7,8 @@ use super::svg::{Series, WIDTH, escaped};
 /// The width of a letter, on average: text is not measured.
 pub(super) const LETTER: f64 = 6.8;
 
-/// Colours that also differ in brightness and for the colour-blind (after Okabe and Ito).
-const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#333333"];
+/// Colors that also differ in brightness and for the color-blind (after Okabe and Ito).
+const COLORS: [&str; 7] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#333333"];
 
 /// The strokes of the first seven series, of the next seven, and so on.
 const DASHES: [&str; 3] = ["", " stroke-dasharray=\"7 4\"", " stroke-dasharray=\"2 3\""];
@@ -46,12 +46,12 @@ impl Legend {
     }
 }
 
-/// The colour of the series at position `index`.
-pub(super) fn colour(index: usize) -> &'static str {
-    COLOURS[index % COLOURS.len()]
+/// The color of the series at position `index`.
+pub(super) fn color(index: usize) -> &'static str {
+    COLORS[index % COLORS.len()]
 }
 
 /// The attributes of its line.
 pub(super) fn stroke(index: usize) -> String {
-    format!("stroke=\"{}\"{}", colour(index), DASHES[index / COLOURS.len() % DASHES.len()])
+    format!("stroke=\"{}\"{}", color(index), DASHES[index / COLORS.len() % DASHES.len()])
 }

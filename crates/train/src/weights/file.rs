@@ -1,102 +1,23 @@
-//! Weights on disk: named tensors in a safetensors file, which other programs read too.
+//! Reading and writing safetensors files: eight bytes of length, a JSON header, the tensors' bytes.
 //!
 //! A file holds its tensors sorted for alignment; the order in which they were saved stands in its metadata and is
-//! restored. Tensors that do not fit a model are refused by name, never reshaped, converted or left out.
+//! restored.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use pullback_graph::{DType, Tensor, TensorType, atomic_file};
+use pullback_graph::{DType, Tensor, atomic_file};
 use safetensors::tensor::{Metadata, TensorInfo};
 use safetensors::{Dtype, View};
+
+use super::error::WeightsError;
+use super::named::Weights;
 
 /// The entry of a file's metadata that holds the names in order, as a JSON list. It stays the only entry: the
 /// metadata is a hash map, and several would stand in another order in every file.
 const ORDER: &str = "tensor_order";
-
-/// Why weights cannot be saved or loaded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WeightsError {
-    /// The file cannot be read or written.
-    #[error("{path}: {error}", path = .path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        #[source]
-        error: io::Error,
-    },
-    /// The file ends before what its header announces.
-    #[error("{path}: the file is cut off: it needs {expected} bytes, got {got}", path = .path.display())]
-    Truncated {
-        /// The file.
-        path: PathBuf,
-        /// Its length, as far as is known from what can be read.
-        expected: u64,
-        /// The bytes that there are.
-        got: u64,
-    },
-    /// The file is not a safetensors file.
-    #[error("{path}: not a safetensors file: {message}", path = .path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        message: String,
-    },
-    /// A tensor's element type is none that this program has.
-    #[error("{path}: tensor \"{name}\" holds {dtype}; only F32, F64, I64 and BOOL are read", path = .path.display())]
-    DType {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-        /// Its element type, as the file names it.
-        dtype: String,
-    },
-    /// A tensor that the model needs is not in the file.
-    #[error("{path}: there is no tensor \"{name}\" ({expected})", path = .path.display())]
-    Missing {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-        /// Its type.
-        expected: Box<TensorType>,
-    },
-    /// A tensor has another shape or element type than the model's.
-    #[error("{path}: tensor \"{name}\" is {got}, expected {expected}", path = .path.display())]
-    Misshapen {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-        /// The type that the model needs.
-        expected: Box<TensorType>,
-        /// The type in the file.
-        got: Box<TensorType>,
-    },
-    /// The model has no such tensor.
-    #[error("{path}: tensor \"{name}\" ({got}) is not one of the model's", path = .path.display())]
-    Unexpected {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-        /// Its type.
-        got: Box<TensorType>,
-    },
-    /// Two tensors to save have one name, or a name that the format keeps for itself.
-    #[error("a tensor cannot be saved as \"{name}\": the name is taken")]
-    Name {
-        /// The name.
-        name: String,
-    },
-}
 
 /// Saves named tensors to a safetensors file, which is replaced whole. The same tensors give the same bytes.
 ///
@@ -133,7 +54,7 @@ pub fn save<'a>(
     }
     let order = serde_json::to_string(&order).expect("a list of strings is JSON");
     let file = safetensors::serialize(by_name, Some(HashMap::from([(ORDER.to_owned(), order)])))
-        .map_err(|error| malformed(path, error))?;
+        .map_err(|error| WeightsError::malformed(path, error))?;
     atomic_file::write(path, &file).map_err(|error| WeightsError::Io { path: path.to_path_buf(), error })
 }
 
@@ -145,68 +66,6 @@ pub fn load(path: impl AsRef<Path>) -> Result<Weights, WeightsError> {
     let path = path.as_ref();
     let file = fs::read(path).map_err(|error| WeightsError::Io { path: path.to_path_buf(), error })?;
     decode(path, &file)
-}
-
-/// Named tensors from a file, in the order in which they were saved; in the order of their bytes when another program
-/// wrote the file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Weights {
-    path: PathBuf,
-    tensors: Vec<(String, Tensor)>,
-}
-
-impl Weights {
-    /// The tensors with their names.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Tensor)> {
-        self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
-    }
-
-    /// The tensor `name`, if there is one.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.iter().find_map(|(other, tensor)| (other == name).then_some(tensor))
-    }
-
-    /// The tensors for a model's parameters, in their order: each of the names with its type, and no others.
-    ///
-    /// # Errors
-    /// [`WeightsError::Missing`], [`WeightsError::Misshapen`] or [`WeightsError::Unexpected`] for the first tensor
-    /// that does not fit.
-    pub fn fit<'a>(
-        self,
-        expected: impl IntoIterator<Item = (&'a str, &'a TensorType)>,
-    ) -> Result<Vec<Tensor>, WeightsError> {
-        let Weights { path, tensors } = self;
-        let mut left: BTreeMap<String, Tensor> = tensors.iter().cloned().collect();
-        let mut fitting = Vec::new();
-        for (name, expected) in expected {
-            let Some(tensor) = left.remove(name) else {
-                return Err(WeightsError::Missing {
-                    path,
-                    name: name.to_owned(),
-                    expected: Box::new(expected.clone()),
-                });
-            };
-            if tensor.ty() != *expected {
-                let (expected, got) = (Box::new(expected.clone()), Box::new(tensor.ty()));
-                return Err(WeightsError::Misshapen { path, name: name.to_owned(), expected, got });
-            }
-            fitting.push(tensor);
-        }
-        match tensors.into_iter().find(|(name, _)| left.contains_key(name)) {
-            Some((name, tensor)) => Err(WeightsError::Unexpected { path, name, got: Box::new(tensor.ty()) }),
-            None => Ok(fitting),
-        }
-    }
-}
-
-impl IntoIterator for Weights {
-    type Item = (String, Tensor);
-    type IntoIter = std::vec::IntoIter<(String, Tensor)>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.tensors.into_iter()
-    }
 }
 
 /// Reads a whole file. Lengths are checked here and not by the library, which adds them without a check: a file with
@@ -221,17 +80,21 @@ fn decode(path: &Path, file: &[u8]) -> Result<Weights, WeightsError> {
     let header_len = u64::from_le_bytes(*prefix);
     // A text file announces an absurd length: the format ends at 100 MB, and every header begins with a brace.
     if header_len > 100_000_000 || rest.first().is_some_and(|byte| *byte != b'{') {
-        return Err(malformed(path, "its first bytes are no header"));
+        return Err(WeightsError::malformed(path, "its first bytes are no header"));
     }
     let (header, data) =
         rest.split_at_checked(header_len as usize).ok_or_else(|| truncated(8 + header_len))?;
-    let metadata: Metadata = serde_json::from_slice(header).map_err(|error| malformed(path, error))?;
+    let metadata: Metadata =
+        serde_json::from_slice(header).map_err(|error| WeightsError::malformed(path, error))?;
     let announced = metadata.data_len();
     if data.len() < announced {
         return Err(truncated((announced as u64).saturating_add(8 + header_len)));
     }
     if data.len() > announced {
-        return Err(malformed(path, format!("{} bytes follow the last tensor", data.len() - announced)));
+        return Err(WeightsError::malformed(
+            path,
+            format!("{} bytes follow the last tensor", data.len() - announced),
+        ));
     }
     let mut tensors = Vec::new();
     for name in saved_order(&metadata) {
@@ -279,10 +142,6 @@ fn tensor(info: &TensorInfo, data: &[u8]) -> Option<Tensor> {
     Some(tensor.expect("the metadata was checked: shape and offsets agree"))
 }
 
-fn malformed(path: &Path, message: impl ToString) -> WeightsError {
-    WeightsError::Malformed { path: path.to_path_buf(), message: message.to_string() }
-}
-
 /// A tensor as its bytes in a file.
 struct Bytes<'a>(&'a Tensor);
 
@@ -317,6 +176,8 @@ impl View for Bytes<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use proptest::prelude::*;
     use tempfile::TempDir;
 
@@ -358,29 +219,6 @@ mod tests {
         save(&path, named()).unwrap();
         assert_eq!(fs::read(&path).unwrap(), bytes, "the same tensors give the same bytes");
         assert_eq!(safetensors::SafeTensors::deserialize(&bytes).unwrap().len(), 6, "others read it");
-    }
-
-    #[test]
-    fn tensors_that_do_not_fit_are_named() {
-        let (_directory, path) = place();
-        save(&path, [("w", &Tensor::zeros([3, 2])), ("b", &Tensor::zeros([2]))]).unwrap();
-        let weights = load(&path).unwrap();
-        let ty = |text: &str| text.parse::<TensorType>().unwrap();
-        let fit = |expected: &[(&str, TensorType)]| {
-            weights.clone().fit(expected.iter().map(|(name, ty)| (*name, ty)))
-        };
-        let fitting = fit(&[("b", ty("f32[2]")), ("w", ty("f32[3, 2]"))]).unwrap();
-        assert_eq!(fitting[0].sizes(), [2]);
-        assert_eq!(
-            message(fit(&[("w", ty("f32[2, 3]")), ("b", ty("f32[2]"))])),
-            "file: tensor \"w\" is f32[3, 2], expected f32[2, 3]"
-        );
-        assert_eq!(message(fit(&[("b", ty("f64[2]"))])), "file: tensor \"b\" is f32[2], expected f64[2]");
-        assert_eq!(message(fit(&[("v", ty("f32[2]"))])), "file: there is no tensor \"v\" (f32[2])");
-        assert_eq!(
-            message(fit(&[("w", ty("f32[3, 2]"))])),
-            "file: tensor \"b\" (f32[2]) is not one of the model's"
-        );
     }
 
     #[test]

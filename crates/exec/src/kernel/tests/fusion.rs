@@ -1,0 +1,168 @@
+//! Fused graphs against the same graphs node by node.
+
+use pullback_graph::op::{BinaryOp, Choices, CompareOp, LogicOp, UnaryOp};
+use pullback_graph::{Builder, DType, Expr, Graph, NodeId, Tensor, interpret};
+
+use super::{ORDERS, assert_close, run_regions, values};
+use crate::kernel::{Kernel, Region, regions};
+
+/// Regions for the outputs of a graph.
+fn fused(graph: &Graph) -> Vec<Region> {
+    regions(graph, &|id| graph.outputs().iter().any(|output| output.node == id))
+}
+
+/// Runs a graph fused and unfused, and compares the outputs' bits.
+fn check(graph: &Graph, feeds: &[Tensor], what: &str) {
+    let single: Vec<Region> = graph.ids().map(|id| Region::single(graph, id)).collect();
+    let expected = run_regions(graph, &single, feeds, ORDERS[0]);
+    for order in ORDERS {
+        let got = run_regions(graph, &fused(graph), feeds, order);
+        for output in graph.outputs() {
+            let (got, expected) = (&got[output.node.index()], &expected[output.node.index()]);
+            assert_close(got.as_ref().unwrap(), expected.as_ref().unwrap(), None, what);
+        }
+    }
+}
+
+/// The regions' nodes, as numbers.
+fn layout(graph: &Graph) -> Vec<Vec<usize>> {
+    let numbers = |region: Region| region.nodes.into_iter().map(NodeId::index).collect();
+    fused(graph).into_iter().map(numbers).collect()
+}
+
+#[test]
+fn a_chain_becomes_one_region_and_an_output_ends_it() {
+    let b = Builder::new();
+    let x = b.input("x", DType::F32, [100]);
+    let y = (x * 2.0 + 1.0).tanh();
+    let z = (y * y).exp() / x;
+    let graph = b.finish([("y", y), ("z", z)]).unwrap();
+    assert_eq!(layout(&graph), [vec![0], vec![1, 2, 3, 4, 5], vec![6, 7, 8]]);
+    check(&graph, &[Tensor::random([100], 1)], "a chain");
+}
+
+#[test]
+fn interior_values_may_have_several_readers_in_one_region_but_not_in_two() {
+    let b = Builder::new();
+    let x = b.input("x", DType::F32, [10]);
+    let shared = x.sin();
+    let y = shared * shared + shared;
+    let graph = b.finish([("y", y)]).unwrap();
+    assert_eq!(layout(&graph), [vec![0], vec![1, 2, 3]]);
+
+    let b = Builder::new();
+    let x = b.input("x", DType::F32, [10]);
+    let shared = x.sin();
+    let (y, z) = (shared.exp(), shared.tanh());
+    let graph = b.finish([("y", y), ("z", z)]).unwrap();
+    assert_eq!(layout(&graph), [vec![0], vec![1], vec![2], vec![3]]);
+}
+
+#[test]
+fn broadcasts_literals_and_transposes_are_read_in_place() {
+    let b = Builder::new();
+    let x = b.input("x", DType::F32, [6, 5]);
+    let bias = b.input("bias", DType::F32, [5]);
+    let scale = b.input("scale", DType::F32, [6, 1]);
+    let whole = b.input("whole", DType::F32, ());
+    let y = (x * scale + bias).relu() / whole - 0.5;
+    let w = b.input("w", DType::F32, [7, 5]);
+    let z = y.dot(w.t());
+    let graph = b.finish([("z", z)]).unwrap();
+    let regions = fused(&graph);
+    let kernels: Vec<(&str, usize)> =
+        regions.iter().map(|region| (Kernel::lower(&graph, region).name(), region.operands.len())).collect();
+    assert_eq!(kernels[4..], [("fused", 4), ("reference", 0), ("matmul", 2)]);
+    let feeds = [[6, 5], [1, 5], [6, 1], [1, 1], [7, 5]].map(|sizes| Tensor::random(sizes, 2));
+    let [x, bias, scale, whole, w] = feeds;
+    let feeds = [x, bias.reshape(&[5]).unwrap(), scale, whole.reshape(&[]).unwrap(), w];
+    check(&graph, &feeds, "broadcasts");
+}
+
+#[test]
+fn nodes_that_nothing_needs_are_in_no_region() {
+    let b = Builder::new();
+    let x = b.input("x", DType::F32, [3]);
+    let _unused = x.exp().sum();
+    let y = x.sin();
+    let graph = b.finish([("y", y)]).unwrap();
+    assert_eq!(layout(&graph), [vec![0], vec![3]]);
+}
+
+#[test]
+fn a_million_nodes_make_regions_without_recursion() {
+    let b = Builder::new();
+    let x = b.input("x", DType::F32, [2]);
+    let mut y = x;
+    for _ in 0..200_000 {
+        y = y * 0.5 + x;
+    }
+    let graph = b.finish([("y", y)]).unwrap();
+    let found = fused(&graph);
+    assert!(found.iter().all(|region| region.nodes.len() <= 2 * 1024 + 2), "regions stay bounded");
+    check(&graph, &[Tensor::random([2], 3)], "a long chain");
+}
+
+/// A random expression over everything that can meet in a region.
+fn grow<'g>(b: &'g Builder, choices: &mut Choices, steps: usize) -> (Vec<Expr<'g>>, Vec<Tensor>) {
+    let (rows, columns) = (1 + choices.below(40), 1 + choices.below(60));
+    let dtype = [DType::F32, DType::F64][choices.below(2)];
+    let shapes: [&[usize]; 6] = [&[rows, columns], &[columns], &[rows, 1], &[], &[1, columns], &[rows, columns]];
+    let (mut pool, mut feeds) = (Vec::new(), Vec::new());
+    for (at, sizes) in shapes.iter().enumerate() {
+        pool.push(b.input(&format!("x{at}"), dtype, *sizes));
+        feeds.push(values(dtype, sizes, choices));
+    }
+    for _ in 0..steps {
+        let x = pool[choices.below(pool.len())];
+        let y = pool[choices.below(pool.len())];
+        let fits = x.shape().broadcast(&y.shape()).is_some();
+        let made = match choices.below(12) {
+            0 | 1 => x.apply(UnaryOp::ALL[choices.below(UnaryOp::ALL.len())]),
+            2..=4 if fits => {
+                let op = BinaryOp::ALL[choices.below(BinaryOp::ALL.len())];
+                let shape = x.shape().broadcast(&y.shape()).unwrap();
+                x.broadcast_to(&shape).apply_to(op, &[y.broadcast_to(&shape)])
+            }
+            5 if fits => {
+                let shape = x.shape().broadcast(&y.shape()).unwrap();
+                let op = CompareOp::ALL[choices.below(CompareOp::ALL.len())];
+                let (x, y) = (x.broadcast_to(&shape), y.broadcast_to(&shape));
+                let truth = x.apply_to(op, &[y]);
+                let other = y.gt(0.0).apply_to(LogicOp::ALL[choices.below(LogicOp::ALL.len())], &[truth]);
+                if choices.below(2) == 0 { other.select(x, y) } else { truth.cast(dtype) }
+            }
+            6 => x.clamp(-1.0, 0.75) * 2.0,
+            7 => x.reshape([x.shape().numel()]).exp().reshape(x.shape()),
+            8 if x.rank() > 0 => x.sum_over(-1),
+            9 if x.rank() == 2 && y.rank() == 2 && x.shape()[1] == y.shape()[1] => x.dot(y.t()).sum_over([1]),
+            10 => x.stop_gradient(),
+            11 => 1.0 - x.cast(DType::F32).cast(dtype),
+            _ => x + 1.5,
+        };
+        pool.push(made);
+    }
+    (pool, feeds)
+}
+
+#[test]
+fn random_graphs_have_the_same_bits_fused_and_unfused() {
+    for seed in 0..150 {
+        let mut choices = Choices::seeded(seed);
+        let b = Builder::new();
+        let (pool, feeds) = grow(&b, &mut choices, 4 + seed as usize % 30);
+        let mut outputs = vec![("last".to_string(), pool[pool.len() - 1])];
+        if choices.below(2) == 1 {
+            outputs.push(("other".to_string(), pool[choices.below(pool.len())]));
+        }
+        let graph = b.finish(outputs).unwrap();
+        check(&graph, &feeds, &format!("seed {seed}"));
+        let names: Vec<String> = (0..feeds.len()).map(|at| format!("x{at}")).collect();
+        let truth = interpret(&graph, names.iter().zip(&feeds)).unwrap();
+        let got = run_regions(&graph, &fused(&graph), &feeds, ORDERS[0]);
+        for output in graph.outputs() {
+            let (got, truth) = (got[output.node.index()].as_ref().unwrap(), truth.node(output.node));
+            assert_eq!(got.ty(), truth.ty());
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Kernels against the interpreter: every op of the catalogue, shapes that are cut into pieces, and fused graphs.
+
+mod catalogue;
+mod fusion;
+mod shapes;
+
+use pullback_graph::op::Choices;
+use pullback_graph::{Builder, DType, Graph, NodeId, Op, OpClass, OpRules, Tensor, TensorType, dispatch};
+
+use crate::kernel::{Kernel, Region, Scratch, Slice, SliceMut, Typed};
+
+/// The order in which pieces run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Forward,
+    Backward,
+    /// Every second one, then the rest: on one worker, whose scratch holds what the last piece left there.
+    Alternating,
+}
+
+const ORDERS: [Order; 3] = [Order::Forward, Order::Backward, Order::Alternating];
+
+impl Order {
+    fn of(self, pieces: usize) -> Vec<usize> {
+        match self {
+            Order::Forward => (0..pieces).collect(),
+            Order::Backward => (0..pieces).rev().collect(),
+            Order::Alternating => (0..pieces).step_by(2).chain((1..pieces).step_by(2)).collect(),
+        }
+    }
+}
+
+fn slice(tensor: &Tensor) -> Slice<'_> {
+    dispatch!(tensor.dtype(), T => T::slice(tensor.values::<T>()))
+}
+
+/// Elements that no test expects.
+fn garbage(ty: &TensorType) -> Tensor {
+    let sizes = ty.shape.known().unwrap();
+    match ty.dtype {
+        DType::F32 => Tensor::full(&sizes, 12345.678_f32),
+        DType::F64 => Tensor::full(&sizes, -98765.4321_f64),
+        DType::I64 => Tensor::full(&sizes, -77_i64),
+        DType::Bool => Tensor::full(&sizes, true),
+    }
+}
+
+/// Runs all pieces of a kernel; with `in_place`, over the buffer of that operand.
+fn run(
+    kernel: &Kernel,
+    reads: &[&Tensor],
+    ty: &TensorType,
+    order: Order,
+    in_place: Option<usize>,
+    scratch: &mut Scratch,
+) -> Result<Tensor, String> {
+    let mut result = match in_place {
+        Some(operand) => reads[operand].reshape(&ty.shape.known().unwrap()).unwrap(),
+        None => garbage(ty),
+    };
+    let ranges: Vec<_> = (0..kernel.pieces()).map(|piece| kernel.piece_range(piece)).collect();
+    assert!(ranges.windows(2).all(|pair| pair[0].end == pair[1].start), "pieces are neighbours");
+    assert_eq!((ranges[0].start, ranges[ranges.len() - 1].end), (0, result.len()), "pieces cover the result");
+    dispatch!(ty.dtype, T => {
+        let reads: Vec<Slice<'_>> = reads
+            .iter()
+            .enumerate()
+            .map(|(at, read)| if in_place == Some(at) { T::slice(&[]) } else { slice(read) })
+            .collect();
+        let out = result.make_mut::<T>().unwrap();
+        for piece in order.of(ranges.len()) {
+            let write: SliceMut<'_> = T::slice_mut(&mut out[ranges[piece].clone()]);
+            kernel.run(piece, &reads, write, scratch)?;
+        }
+    });
+    Ok(result)
+}
+
+/// The value of every node that is a region's root.
+fn run_regions(graph: &Graph, regions: &[Region], feeds: &[Tensor], order: Order) -> Vec<Option<Tensor>> {
+    let mut values: Vec<Option<Tensor>> = vec![None; graph.len()];
+    for (input, value) in graph.inputs().iter().zip(feeds) {
+        values[input.index()] = Some(value.clone());
+    }
+    let mut scratch = Scratch::default();
+    for region in regions {
+        if matches!(graph.node(region.root).op, Op::Input(_)) {
+            continue;
+        }
+        let kernel = Kernel::lower(graph, region);
+        let reads: Vec<&Tensor> =
+            region.operands.iter().map(|id| values[id.index()].as_ref().expect("operands come first")).collect();
+        let ty = graph.ty(region.root);
+        let value = match kernel.alias() {
+            Some(operand) => reads[operand].reshape(&ty.shape.known().unwrap()).unwrap(),
+            None => run(&kernel, &reads, ty, order, None, &mut scratch).unwrap(),
+        };
+        values[region.root.index()] = Some(value);
+    }
+    values
+}
+
+/// A graph of one op over inputs of these types.
+fn graph_of(op: &Op, operands: &[TensorType]) -> Option<(Graph, NodeId)> {
+    let builder = Builder::new();
+    let inputs: Vec<_> = operands
+        .iter()
+        .enumerate()
+        .map(|(at, ty)| builder.input(&format!("x{at}"), ty.dtype, &ty.shape))
+        .collect();
+    let node = builder.push(op.clone(), &inputs).ok()?;
+    Some((builder.finish([("y", node)]).unwrap(), node.id()))
+}
+
+/// Whether `got` may stand for `expected`: the same value everywhere (any NaN for a NaN), or within `tolerance`.
+fn assert_close(got: &Tensor, expected: &Tensor, tolerance: Option<&Tensor>, what: &str) {
+    assert_eq!(got.ty(), expected.ty(), "{what}");
+    let tolerance = tolerance.map(Tensor::to_f64_vec);
+    dispatch!(got.dtype(), T => {
+        for (at, (a, b)) in got.values::<T>().iter().zip(expected.values::<T>()).enumerate() {
+            let (x, y) = (pullback_graph::Element::to_f64(*a), pullback_graph::Element::to_f64(*b));
+            let allowed = tolerance.as_ref().map_or(0.0, |tolerance| tolerance[at]);
+            let same = a == b || (x.is_nan() && y.is_nan()) || (x - y).abs() <= allowed;
+            assert!(same, "{what}: element {at} is {a:?}, expected {b:?} (± {allowed:e})");
+        }
+    });
+}
+
+/// How far a kernel of `op` may be from the interpreter: nothing, but for sums and products, where it is units in the
+/// last place of the sum of absolute values.
+fn tolerance(op: &Op, operands: &[Tensor], ty: &TensorType) -> Option<Tensor> {
+    let (terms, class) = match op {
+        Op::Reduce(_) => (40.0, OpClass::Reduction),
+        Op::DotGeneral(op) => {
+            let contracted: usize = op.contract_left.iter().map(|axis| operands[0].sizes()[axis]).product();
+            (2.0 + contracted as f64, OpClass::Contraction)
+        }
+        _ => return None,
+    };
+    assert_eq!(op.class(), class);
+    let epsilon = match ty.dtype {
+        DType::F32 => f64::from(f32::EPSILON),
+        DType::F64 => f64::EPSILON,
+        DType::I64 | DType::Bool => return None,
+    };
+    let absolute = |operand: &Tensor| -> Tensor {
+        let values = operand.to_f64_vec();
+        Tensor::from_fn(operand.sizes(), |i| values[i].abs())
+    };
+    let operands: Vec<Tensor> = operands.iter().map(absolute).collect();
+    let wide = ty.with_dtype(DType::F64);
+    let sizes = op.evaluate(&operands.iter().collect::<Vec<_>>(), &wide).unwrap().to_f64_vec();
+    Some(Tensor::from_fn(&ty.shape.known().unwrap(), |i| sizes[i] * terms * epsilon))
+}
+
+/// Lowers one op and compares every way of running it with the interpreter.
+fn check(op: &Op, operands: &[Tensor], what: &str) -> bool {
+    let types: Vec<TensorType> = operands.iter().map(Tensor::ty).collect();
+    let Some((graph, node)) = graph_of(op, &types) else { return false };
+    let ty = graph.ty(node);
+    let expected = op.evaluate(&operands.iter().collect::<Vec<_>>(), ty);
+    let region = Region::single(&graph, node);
+    let kernel = Kernel::lower(&graph, &region);
+    let reads: Vec<&Tensor> = region.operands.iter().map(|id| &operands[id.index()]).collect();
+    let tolerance = expected.is_ok().then(|| tolerance(op, operands, ty)).flatten();
+    let mut scratch = Scratch::default();
+    let in_place = kernel.in_place().iter().map(|operand| Some(*operand));
+    let mut first: Option<Tensor> = None;
+    for place in [None].into_iter().chain(in_place) {
+        for order in ORDERS {
+            let what = format!("{what}: {} over {types:?}, {order:?}, in place {place:?}", kernel.name());
+            match (&expected, run(&kernel, &reads, ty, order, place, &mut scratch)) {
+                (Ok(expected), Ok(got)) => {
+                    assert_close(&got, expected, tolerance.as_ref(), &what);
+                    match &first {
+                        Some(first) => assert_close(&got, first, None, &what),
+                        None => first = Some(got),
+                    }
+                }
+                (Err(expected), Err(got)) => assert_eq!(*expected, got, "{what}"),
+                (expected, got) => panic!("{what}: the interpreter says {expected:?}, the kernel {got:?}"),
+            }
+        }
+    }
+    if let Some(operand) = kernel.alias() {
+        let seen = reads[operand].reshape(&ty.shape.known().unwrap()).unwrap();
+        assert_close(&seen, &expected.unwrap(), None, what);
+    }
+    true
+}
+
+/// A tensor with ordinary values and, where the type has them, zeros of both signs, infinities and NaN.
+fn values(dtype: DType, sizes: &[usize], choices: &mut Choices) -> Tensor {
+    let special = [0.0, -0.0, 1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.5, -2.5];
+    dispatch!(dtype, T => Tensor::from_fn(sizes, |_| {
+        let value = match choices.below(12) {
+            0 if !matches!(dtype, DType::I64) => special[choices.below(special.len())],
+            _ => choices.between(-3.0, 3.0, &[]),
+        };
+        <T as pullback_graph::Element>::from_f64(value)
+    }))
+}

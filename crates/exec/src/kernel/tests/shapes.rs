@@ -1,0 +1,161 @@
+//! Shapes that make kernels take their other paths: many pieces, scattered axes, empty ones.
+
+use pullback_graph::op::{
+    BinaryOp, Broadcast, Cast, Choices, CompareOp, Concat, DotGeneral, Gather, GatherAlong, Pad, Permute, Reduce,
+    ReduceKind, Reverse, Scalar, ScatterAdd, ScatterAddAlong, Select, Slice, UnaryOp,
+};
+use pullback_graph::{AxisList, DType, Dim, Op, Tensor};
+
+use super::{check, values};
+
+fn numbers(sizes: &[usize], seed: u64) -> Tensor {
+    let mut choices = Choices::seeded(seed);
+    // The stream is shorter than the tensors: repeat it with a drift, so that no two places hold the same.
+    let stream: Vec<f64> = (0..1021).map(|_| choices.between(-2.0, 2.0, &[])).collect();
+    Tensor::from_fn(sizes, |i| (stream[i % 1021] + i as f64 * 1e-5) as f32)
+}
+
+fn indices(sizes: &[usize], below: usize) -> Tensor {
+    Tensor::from_fn(sizes, |i| ((i * 7919 + i / 13) % below) as i64)
+}
+
+fn passes(op: impl Into<Op>, operands: &[Tensor]) {
+    let op = op.into();
+    assert!(check(&op, operands, &format!("{op:?}")), "{op:?} does not fit {operands:?}");
+}
+
+#[test]
+fn elementwise_ops_of_many_pieces() {
+    let (x, y) = (numbers(&[70_001], 1), numbers(&[70_001], 2));
+    passes(UnaryOp::Neg, &[x.clone()]);
+    passes(BinaryOp::Mul, &[x.clone(), y.clone()]);
+    passes(CompareOp::Lt, &[x.clone(), y.clone()]);
+    passes(Cast { dtype: DType::I64 }, &[x.clone()]);
+    passes(Select, &[x.cast(DType::Bool), x.clone(), y.clone()]);
+    let wide = values(DType::F64, &[3, 5, 7], &mut Choices::seeded(3));
+    for op in UnaryOp::ALL {
+        passes(*op, &[wide.clone()]);
+        passes(*op, &[wide.cast(DType::F32)]);
+    }
+    for op in BinaryOp::ALL {
+        let other = values(DType::F64, &[3, 5, 7], &mut Choices::seeded(4));
+        passes(*op, &[wide.clone(), other.clone()]);
+        passes(*op, &[wide.cast(DType::F32), other.cast(DType::F32)]);
+    }
+}
+
+#[test]
+fn reductions_over_any_axes() {
+    let shapes: [&[usize]; 12] = [
+        &[], &[1], &[5000], &[3, 4, 5], &[100, 300], &[300, 100], &[2, 3, 4, 5, 6], &[7, 1, 2000], &[40, 1, 40, 30],
+        &[0, 4], &[4, 0], &[1030, 5],
+    ];
+    for sizes in shapes {
+        for mask in 0..1_usize << sizes.len() {
+            let axes: AxisList = (0..sizes.len()).filter(|axis| mask >> axis & 1 == 1).collect();
+            for kind in [ReduceKind::Sum, ReduceKind::Max, ReduceKind::Min] {
+                let op = Op::from(Reduce { kind, axes: axes.clone() });
+                let x = numbers(sizes, 5);
+                check(&op, &[x.clone()], &format!("{op:?}"));
+                check(&op, &[x.cast(DType::F64)], &format!("{op:?}"));
+                check(&op, &[x.cast(DType::I64)], &format!("{op:?}"));
+            }
+        }
+    }
+    passes(Reduce { kind: ReduceKind::Max, axes: [1].into() }, &[values(DType::F32, &[40, 33], &mut Choices::seeded(6))]);
+}
+
+#[test]
+fn movements_of_many_pieces() {
+    for order in [[0, 2, 1], [2, 1, 0], [1, 0, 2], [2, 0, 1], [1, 2, 0]] {
+        passes(Permute { order: order.into() }, &[numbers(&[40, 30, 50], 7)]);
+    }
+    passes(Permute { order: [1, 0].into() }, &[numbers(&[300, 200], 8)]);
+    passes(Permute { order: [1, 0].into() }, &[numbers(&[3, 0], 8)]);
+    for (from, axes) in [(vec![200], vec![1]), (vec![300], vec![0]), (vec![], vec![]), (vec![300, 1], vec![0, 1])] {
+        let op = Broadcast { shape: [300, 200].into(), axes: axes.into() };
+        passes(op, &[numbers(&from, 9)]);
+    }
+    passes(Reverse { axes: [0, 2].into() }, &[numbers(&[30, 20, 70], 10)]);
+    passes(Reverse { axes: [1].into() }, &[numbers(&[3, 0, 2], 10)]);
+    let slice = Slice {
+        starts: vec![Dim::Known(3), Dim::Known(0), Dim::Known(1)],
+        ends: vec![Dim::Known(50), Dim::Known(40), Dim::Known(37)],
+        steps: vec![2, 1, 3],
+    };
+    passes(slice, &[numbers(&[60, 40, 40], 11)]);
+    let dims = |sizes: [usize; 3]| sizes.map(Dim::Known).to_vec();
+    for inner in [[0, 0, 0], [0, 1, 0], [1, 0, 2]] {
+        let pad = |value| Pad { low: dims([1, 2, 0]), high: dims([0, 3, 0]), inner: inner.to_vec(), value };
+        passes(pad(Scalar::of(DType::F32, -1.0).unwrap()), &[numbers(&[20, 30, 40], 12)]);
+        passes(pad(Scalar::of(DType::F32, -1.0).unwrap()), &[numbers(&[20, 0, 40], 12)]);
+    }
+    passes(Pad { low: vec![], high: vec![], inner: vec![], value: Scalar::of(DType::F32, 1.0).unwrap() }, &[numbers(&[], 1)]);
+    for axis in 0..3 {
+        let part = |size: usize| {
+            let mut sizes = [30, 20, 40];
+            sizes[axis] = size;
+            numbers(&sizes, size as u64)
+        };
+        passes(Concat { axis }, &[part(7), part(0), part(50), part(1)]);
+    }
+}
+
+#[test]
+fn indexing_of_many_pieces_and_out_of_range() {
+    for axis in 0..3 {
+        let mut sizes = [30, 50, 20];
+        let x = numbers(&sizes, 13);
+        let bound = sizes[axis];
+        let slices = indices(&[9, 8], bound);
+        passes(Gather { axis }, &[x.clone(), slices.clone()]);
+        let mut taken = sizes.to_vec();
+        taken.splice(axis..=axis, [9, 8]);
+        passes(ScatterAdd { axis }, &[x.clone(), slices, numbers(&taken, 14)]);
+        sizes[axis] = 70;
+        let aligned = indices(&sizes, bound);
+        passes(GatherAlong { axis }, &[x.clone(), aligned.clone()]);
+        passes(ScatterAddAlong { axis }, &[x.clone(), aligned.clone(), numbers(&sizes, 15)]);
+        let whole = |tensor: &Tensor| tensor.cast(DType::I64);
+        passes(ScatterAddAlong { axis }, &[whole(&x), aligned, whole(&numbers(&sizes, 15))]);
+    }
+    // An embedding's gradient: many rows of one axis, cut among pieces.
+    passes(ScatterAdd { axis: 0 }, &[numbers(&[3000, 40], 16), indices(&[500], 3000), numbers(&[500, 40], 17)]);
+    for bad in [-1_i64, 4, i64::MAX] {
+        let (x, index) = (numbers(&[4, 3], 18), Tensor::of([2], [0, bad]));
+        passes(Gather { axis: 0 }, &[x.clone(), index.clone()]);
+        passes(ScatterAdd { axis: 0 }, &[x.clone(), index.clone(), numbers(&[2, 3], 19)]);
+        let aligned = Tensor::of([1, 3], [0, 1, bad]);
+        passes(GatherAlong { axis: 0 }, &[x.clone(), aligned.clone()]);
+        passes(ScatterAddAlong { axis: 0 }, &[x, aligned, numbers(&[1, 3], 20)]);
+    }
+}
+
+#[test]
+fn products_of_any_layout() {
+    let matrices: [(&[usize], &[usize], DotGeneral); 14] = [
+        (&[130, 70], &[70, 90], DotGeneral::new([], [], [1], [0])),
+        (&[70, 130], &[70, 90], DotGeneral::new([], [], [0], [0])),
+        (&[130, 70], &[90, 70], DotGeneral::new([], [], [1], [1])),
+        (&[70, 130], &[90, 70], DotGeneral::new([], [], [0], [1])),
+        (&[4, 2], &[2, 4], DotGeneral::new([], [], [1], [0])),
+        (&[600], &[600], DotGeneral::new([], [], [0], [0])),
+        (&[30], &[40], DotGeneral::new([], [], [], [])),
+        // Attention: batch and heads, heads inside.
+        (&[2, 30, 4, 16], &[2, 20, 4, 16], DotGeneral::new([0, 2], [0, 2], [3], [3])),
+        (&[2, 4, 30, 20], &[2, 20, 4, 16], DotGeneral::new([0, 1], [0, 2], [3], [1])),
+        // The gradient of a weight: contracted over batch and time.
+        (&[8, 30, 40], &[8, 30, 50], DotGeneral::new([], [], [0, 1], [0, 1])),
+        // Contracted axes in another order on the right: one side is packed.
+        (&[20, 6, 7], &[7, 6, 30], DotGeneral::new([], [], [1, 2], [1, 0])),
+        (&[6, 20, 7], &[30, 7, 9, 6], DotGeneral::new([], [], [0, 2], [3, 1])),
+        // Scattered rows and columns.
+        (&[20, 30, 5], &[6, 30, 7], DotGeneral::new([], [], [1], [1])),
+        (&[5, 0], &[0, 6], DotGeneral::new([], [], [1], [0])),
+    ];
+    for (left, right, op) in matrices {
+        let (x, y) = (numbers(left, 21), numbers(right, 22));
+        passes(op.clone(), &[x.clone(), y.clone()]);
+        passes(op, &[x.cast(DType::F64), y.cast(DType::F64)]);
+    }
+}

@@ -1,0 +1,28 @@
+//! From a bound graph to steps, an order and buffers: everything that is decided before anything runs.
+//!
+//! [`plan`](plan()) is a straight line: [`lower`] nodes to steps, [`donate`] state, [`order`] the steps, place values in
+//! [`memory`] that is safe for every interleaving, and keep what [`cost`] says for the schedule.
+
+mod id;
+mod csr;
+mod step;
+mod compile;
+mod lower;
+mod cost;
+mod donate;
+mod order;
+mod reach;
+mod memory;
+mod verify;
+mod text;
+mod simulate;
+#[cfg(test)]
+mod tests;
+
+pub use compile::{Plan, PlanOptions, plan};
+pub use cost::Cost;
+pub use id::{SlotId, StepId, ValueId};
+pub use simulate::{Simulation, simulate};
+pub use step::{Owner, Place, Slot, State, Step, Update, Value};
+
+pub(crate) use csr::Csr;

@@ -1,0 +1,141 @@
+//! What a session keeps per binding: a plan with its memory, and how feeds and results map to it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use pullback_graph::{Bindings, DType, Graph, NodeId, Sizes, Tensor, dispatch};
+
+use crate::plan::{Place, Plan, SlotId, StepId, Update, ValueId};
+use crate::run::instance::Instance;
+use crate::run::slots::tensor_of;
+use crate::run::stats::NodeStats;
+use crate::run::trace::Trace;
+
+/// A plan in a session.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// The sizes that the plan was made for.
+    pub(crate) bindings: Bindings,
+    /// Whether every node has a step, for runs that look at all values.
+    pub(crate) recording: bool,
+    pub(crate) instance: Arc<Instance>,
+    /// The type of every input of the session's graph.
+    pub(crate) inputs: Vec<(DType, Sizes)>,
+    /// When the plan was used last.
+    pub(crate) used: u64,
+    /// The session's input behind each of the plan's feeds.
+    feeds: Vec<(usize, ValueId)>,
+    /// The results and their sizes, in the order of the outputs.
+    results: Vec<(ValueId, Sizes)>,
+    /// What is copied into states when all steps have succeeded.
+    copies: Vec<(SlotId, ValueId)>,
+}
+
+impl Entry {
+    /// Gives `plan`, made of `graph` with `bindings`, memory for `workers` workers.
+    pub(crate) fn new(graph: &Graph, plan: Plan, bindings: Bindings, recording: bool, workers: usize) -> Entry {
+        let sizes = |graph: &Graph, id: NodeId| graph.ty(id).shape.known().expect("the graph is bound");
+        let inputs = graph.inputs().iter().map(|id| {
+            let ty = graph.ty(*id).bind(&bindings).expect("the plan was made with these sizes");
+            (ty.dtype, ty.shape.known().expect("the plan was made with these sizes"))
+        });
+        // Passes keep the names of inputs, not their positions.
+        let positions: HashMap<_, _> =
+            graph.inputs().iter().enumerate().map(|(at, id)| (graph.label(*id), at)).collect();
+        let position = |input: usize| positions[&plan.graph().label(plan.graph().inputs()[input])];
+        let results = plan.results.iter().map(|(output, value)| {
+            let node = plan.graph().outputs()[*output].node;
+            (*value, sizes(plan.graph(), node))
+        });
+        let copies = plan.states().iter().filter_map(|state| match state.update {
+            Update::Copy(value) => Some((state.slot, value)),
+            Update::InPlace(_) | Update::Keep => None,
+        });
+        Entry {
+            inputs: inputs.collect(),
+            feeds: plan.feeds.iter().map(|(input, value)| (position(*input), *value)).collect(),
+            results: results.collect(),
+            copies: copies.collect(),
+            instance: Arc::new(Instance::new(Arc::new(plan), workers)),
+            bindings,
+            recording,
+            used: 0,
+        }
+    }
+
+    /// The instance, between runs.
+    pub(crate) fn instance_mut(&mut self) -> &mut Instance {
+        Arc::get_mut(&mut self.instance).expect("no helper holds a plan between runs")
+    }
+
+    /// Lends the plan the tensors given, by input of the session's graph, and memory for its results.
+    pub(crate) fn lend(&mut self, given: &mut [Option<Tensor>]) {
+        let instance = Arc::get_mut(&mut self.instance).expect("no helper holds a plan between runs");
+        for (input, value) in &self.feeds {
+            instance.slots.feed(*value, given[*input].take().expect("feeds were checked against the plan"));
+        }
+        instance.slots.renew_results();
+    }
+
+    /// Ends a run that succeeded: the results, and state that was not updated in place gets its value.
+    pub(crate) fn collect(&mut self) -> Vec<Tensor> {
+        let instance = Arc::get_mut(&mut self.instance).expect("no helper holds a plan between runs");
+        let (slots, plan) = (&mut instance.slots, &instance.plan);
+        let results = self.results.iter().map(|(value, sizes)| {
+            let shared = match plan.values()[value.index()].place {
+                Place::Constant(at) => Some(&plan.constants[at]),
+                _ => slots.result(*value),
+            };
+            match shared.map(|tensor| tensor.reshape(sizes)) {
+                Some(Ok(tensor)) => tensor,
+                // In the buffer of a state, or the start of a longer constant.
+                _ => tensor_of(slots.read(*value), sizes),
+            }
+        });
+        let results = results.collect();
+        instance.slots.copy_to_states(&self.copies);
+        results
+    }
+
+    /// The statistics of what is there before the first step, by value.
+    pub(crate) fn stats_of_inputs(&mut self) -> Vec<Option<NodeStats>> {
+        let instance = self.instance_mut();
+        let plan = instance.plan.clone();
+        let mut stats = vec![None; plan.values().len()];
+        for node in plan.graph().ids().filter(|id| plan.graph().node(*id).operands.is_empty()) {
+            if let Some(value) = plan.value_of(node) {
+                stats[value.index()] = Some(NodeStats::of(instance.slots.read(value)));
+            }
+        }
+        stats
+    }
+
+    /// The statistics of each node's value after a run; `inputs` are those from before.
+    pub(crate) fn stats_of_nodes(&self, inputs: &[Option<NodeStats>], trace: Option<&Trace>) -> Vec<Option<NodeStats>> {
+        let plan = &self.instance.plan;
+        let times = trace.map(Trace::step_times);
+        let mut stats = inputs.to_vec();
+        for (at, step) in plan.steps().iter().enumerate() {
+            let time = times.as_ref().map_or(0, |times| times[at]);
+            stats[step.write().index()] =
+                self.instance.stats(StepId::new(at)).map(|stats| NodeStats { time, ..stats });
+        }
+        let of_node = |node: NodeId| {
+            let value = plan.value_of(node)?;
+            let known = stats[value.index()].clone()?;
+            // A reshape shares the value of its operand and took no time.
+            let own = plan.values()[value.index()].node == node;
+            Some(if own { known } else { NodeStats { time: 0, ..known } })
+        };
+        plan.graph().ids().map(of_node).collect()
+    }
+}
+
+/// A tensor of zeros.
+pub(crate) fn zeros(dtype: DType, sizes: &[usize]) -> Tensor {
+    let len = sizes.iter().product();
+    // A vector of zeros comes zeroed from the system, page by page, where it is large.
+    dispatch!(dtype, T => {
+        Tensor::new(sizes, vec![T::default(); len]).expect("there are as many zeros as elements")
+    })
+}

@@ -1,0 +1,191 @@
+//! A plan with its memory: what the workers of a run share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::error::ExecError;
+use crate::kernel::Scratch;
+use crate::plan::{Place, Plan, StepId, Update};
+use crate::run::cancel::CancelToken;
+use crate::run::crew::{Crew, Job};
+use crate::run::options::Record;
+use crate::run::schedule::{Cause, Failure, Program, Progress, Work, lock, run_in_order};
+use crate::run::slots::Slots;
+use crate::run::stats::{NodeStats, first_non_finite};
+use crate::run::trace::{Recorder, Trace};
+
+/// What is looked at while steps run. All of it is off by default, and then costs a test of a flag.
+#[derive(Debug, Default)]
+struct Watch {
+    cancel: Option<CancelToken>,
+    check_finite: bool,
+    recorder: Option<Recorder>,
+    /// The statistics of what each step wrote.
+    stats: Option<Box<[Mutex<Option<NodeStats>>]>>,
+}
+
+/// A plan with memory for its values and counters for its steps.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) slots: Slots,
+    watch: Watch,
+    pace: Pace,
+    scratch: Box<[Mutex<Scratch>]>,
+    /// Which states the present run has begun to write, by state.
+    touched: Box<[AtomicBool]>,
+}
+
+/// How the steps are gone through.
+#[derive(Debug)]
+enum Pace {
+    /// One by one on the calling thread: how many pieces each step has.
+    InOrder(Box<[u32]>),
+    /// By several workers, as soon as possible.
+    Shared(Program, Progress<Box<ExecError>>),
+}
+
+impl Instance {
+    /// Allocates what a plan needs to be run by up to `workers` workers.
+    pub(crate) fn new(plan: Arc<Plan>, workers: usize) -> Instance {
+        let pieces = plan.steps().iter().map(|step| step.pieces());
+        let pace = if plan.in_order() {
+            Pace::InOrder(pieces.map(|pieces| pieces as u32).collect())
+        } else {
+            let program = Program::new(plan.dag(), pieces, &plan.lengths.tail);
+            let progress = Progress::new(&program, workers);
+            Pace::Shared(program, progress)
+        };
+        let workers = if plan.in_order() { 1 } else { workers };
+        Instance {
+            slots: Slots::new(plan.clone()),
+            watch: Watch::default(),
+            pace,
+            scratch: (0..workers).map(|_| Mutex::default()).collect(),
+            touched: plan.states().iter().map(|_| AtomicBool::new(false)).collect(),
+            plan,
+        }
+    }
+
+    /// Whether a run needs more than the calling thread.
+    pub(crate) fn wants_crew(&self) -> bool {
+        matches!(self.pace, Pace::Shared(..))
+    }
+
+    /// Says what the next run is to look at.
+    pub(crate) fn prepare(&mut self, record: Record, check_finite: bool, cancel: Option<CancelToken>) {
+        let recorder = self.watch.recorder.take().filter(|_| record.trace);
+        let mut recorder = recorder.or_else(|| record.trace.then(|| Recorder::new(&self.plan)));
+        if let Some(recorder) = &mut recorder {
+            recorder.begin();
+        }
+        let stats = record.stats.then(|| self.plan.steps().iter().map(|_| Mutex::new(None)).collect());
+        self.watch = Watch { cancel, check_finite, recorder, stats };
+    }
+
+    /// When each step of the last run ran, if that was recorded.
+    pub(crate) fn trace(&self) -> Option<Trace> {
+        self.watch.recorder.as_ref().map(|recorder| recorder.trace(&self.plan))
+    }
+
+    /// The statistics of what a step wrote in the last run, if they were recorded.
+    pub(crate) fn stats(&self, step: StepId) -> Option<NodeStats> {
+        self.watch.stats.as_ref().and_then(|stats| lock(&stats[step.index()]).clone())
+    }
+
+    /// Runs the plan; everything it reads must have been lent to the slots.
+    ///
+    /// # Errors
+    /// What the first step that failed reports, with its node and line.
+    pub(crate) fn run(self: &Arc<Self>, crew: Option<&Crew>) -> Result<(), ExecError> {
+        for touched in &self.touched {
+            touched.store(false, Ordering::Relaxed);
+        }
+        let ended = match &self.pace {
+            Pace::InOrder(pieces) => {
+                let mut scratch = lock(&self.scratch[0]);
+                run_in_order(pieces, &mut Hand { instance: self, worker: 0, scratch: &mut scratch })
+            }
+            Pace::Shared(program, progress) => {
+                let crew = crew.expect("a plan for several threads is run by a crew");
+                progress.begin(program);
+                crew.run(self);
+                progress.end()
+            }
+        };
+        ended.map_err(|Failure { step, cause }| match cause {
+            Cause::Error(error) => *error,
+            Cause::Panic(message) => {
+                ExecError::panic(self.plan.graph(), self.plan.steps()[step.index()].node(), message)
+            }
+        })
+    }
+
+    /// The states that the last run has begun to write in place, as indices into the plan's.
+    pub(crate) fn touched(&self) -> impl Iterator<Item = usize> {
+        self.touched.iter().enumerate().filter(|(_, touched)| touched.load(Ordering::Relaxed)).map(|(at, _)| at)
+    }
+
+    /// Notes that `step` is about to write, if it writes over state. State `k` is in slot `k`.
+    fn touch(&self, step: StepId) {
+        let write = self.plan.steps()[step.index()].write();
+        if let Place::Slot(slot) = self.plan.values()[write.index()].place
+            && let Some(touched) = self.touched.get(slot.index())
+        {
+            debug_assert!(matches!(self.plan.states()[slot.index()].update, Update::InPlace(_)));
+            touched.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Job for Instance {
+    fn work(&self, worker: usize) {
+        if let Pace::Shared(program, progress) = &self.pace {
+            let mut scratch = lock(&self.scratch[worker]);
+            progress.work(program, worker, &mut Hand { instance: self, worker, scratch: &mut scratch });
+        }
+    }
+}
+
+/// One worker in one run.
+struct Hand<'a> {
+    instance: &'a Instance,
+    worker: usize,
+    scratch: &'a mut Scratch,
+}
+
+impl Work for Hand<'_> {
+    type Error = Box<ExecError>;
+
+    fn piece(&mut self, step: StepId, piece: usize) -> Result<(), Box<ExecError>> {
+        let Instance { plan, slots, watch, .. } = self.instance;
+        if let Some(cancel) = &watch.cancel {
+            cancel.check()?;
+        }
+        self.instance.touch(step);
+        let start = watch.recorder.as_ref().map(Recorder::now);
+        let kernel = &plan.steps[step.index()].kernel;
+        let scratch = &mut *self.scratch;
+        slots
+            .with_step(step, kernel.piece_range(piece), |reads, write| kernel.run(piece, reads, write, scratch))
+            .map_err(|message| ExecError::kernel(plan.graph(), plan.steps()[step.index()].node(), message))?;
+        if let (Some(recorder), Some(start)) = (&watch.recorder, start) {
+            recorder.mark(step, piece, self.worker, start);
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, step: StepId) -> Result<(), Box<ExecError>> {
+        let Instance { plan, slots, watch, .. } = self.instance;
+        if watch.check_finite
+            && let Some(what) = slots.with_written(step, first_non_finite)
+        {
+            let node = plan.steps()[step.index()].node();
+            return Err(ExecError::non_finite(plan.graph(), node, what).into());
+        }
+        if let Some(stats) = &watch.stats {
+            *lock(&stats[step.index()]) = Some(slots.with_written(step, NodeStats::of));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! Running plans: memory, threads, and the session that holds both.
+//!
+//! [`schedule`] and [`crew`] know nothing of tensors; [`slots`] is the only file that is not safe Rust; an [`instance`]
+//! is a plan with its memory, and a [`session`] what users see.
+
+mod session;
+mod options;
+mod outputs;
+mod report;
+mod compile;
+mod entry;
+mod instance;
+mod slots;
+mod borrow;
+mod schedule;
+mod crew;
+mod idle;
+mod cancel;
+mod trace;
+mod stats;
+#[cfg(test)]
+mod tests;
+
+pub use cancel::CancelToken;
+pub use compile::compile;
+pub use options::{Options, Record};
+pub use outputs::Outputs;
+pub use report::RunReport;
+pub use session::Session;
+pub use stats::NodeStats;
+pub use trace::{Event, Trace};
