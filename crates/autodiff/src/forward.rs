@@ -19,7 +19,19 @@ pub fn jvp<'g, const N: usize>(
     wrt: [Expr<'g>; N],
     tangents: [Expr<'g>; N],
 ) -> Result<Expr<'g>, GradError> {
-    for (variable, tangent) in wrt.iter().zip(&tangents) {
+    pushforward(output, &wrt, &tangents)
+}
+
+/// [`jvp`] for any number of variables.
+///
+/// # Errors
+/// As [`jvp`].
+///
+/// # Panics
+/// When there is not one tangent per variable.
+pub fn pushforward<'g>(output: Expr<'g>, wrt: &[Expr<'g>], tangents: &[Expr<'g>]) -> Result<Expr<'g>, GradError> {
+    assert_eq!(wrt.len(), tangents.len(), "one tangent per variable");
+    for (variable, tangent) in wrt.iter().zip(tangents) {
         expect_type("tangent", *variable, *tangent)?;
     }
     if !output.dtype().is_float() {
@@ -28,7 +40,7 @@ pub fn jvp<'g, const N: usize>(
     let options = GradOptions::inner();
     // Any value would do; zeros is the cheapest node.
     let direction = output.zeros_like();
-    let transposed = pullback(&[output], &[direction], &wrt, &options)?;
-    let found = pullback(&transposed, &tangents, &[direction], &options)?;
+    let transposed = pullback(&[output], &[direction], wrt, &options)?;
+    let found = pullback(&transposed, tangents, &[direction], &options)?;
     Ok(found.first().copied().unwrap_or(direction))
 }

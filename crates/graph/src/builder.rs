@@ -29,8 +29,8 @@ pub struct Builder {
 struct State {
     body: Arc<Body>,
     scope: ScopeStack,
-    /// Set while a rule of differentiation appends nodes.
-    deriving: Option<Origin>,
+    /// Where all nodes come from while a rule, a transform or a derived op appends them.
+    pinned: Option<Origin>,
     /// Sources by the address of the compiler's `Location`: one hash of a pointer per node.
     locations: HashMap<usize, SourceId>,
     /// How often each name was taken inside a scope.
@@ -215,10 +215,34 @@ impl Builder {
             let scope = state.mirror(root, of);
             (Origin { source, role: Role::Gradient { forward: Some(forward), rule }, pass: None }, scope)
         };
-        let before = self.state.borrow_mut().deriving.replace(origin);
+        self.pin(origin, || self.within(scope, build))
+    }
+
+    /// Runs `build` as the op `name`, composed of others: its nodes stand in a box of that name and carry the line
+    /// `caller`, unless they are part of a rule of differentiation, which has a line of its own.
+    pub fn derived<R>(&self, name: &str, caller: &'static Location<'static>, build: impl FnOnce() -> R) -> R {
+        let origin = self.state.borrow_mut().origin(caller);
+        self.pin(origin, || self.scope(name, build))
+    }
+
+    /// Runs `build`; all nodes it appends come from `origin`.
+    fn pin<R>(&self, origin: Origin, build: impl FnOnce() -> R) -> R {
+        let before = self.state.borrow_mut().pinned.replace(origin);
         let _restore =
-            Restore { builder: self, value: Some(before), put: |state, origin: Option<Origin>| state.deriving = origin };
-        self.within(scope, build)
+            Restore { builder: self, value: Some(before), put: |state, origin: Option<Origin>| state.pinned = origin };
+        build()
+    }
+
+    /// Runs `build`; the nodes it appends carry the line of node `id` of `graph`, as if that line had made them: for
+    /// transforms that write one graph after another.
+    pub fn on_behalf_of<R>(&self, graph: &Graph, id: NodeId, build: impl FnOnce() -> R) -> R {
+        let origin = {
+            let mut state = self.state.borrow_mut();
+            let line = graph.source(id).cloned();
+            let source = line.map(|line| Arc::make_mut(&mut state.body).intern_source(line));
+            Origin { source, role: Role::Forward, pass: None }
+        };
+        self.pin(origin, build)
     }
 
     /// Records that `gradient` is the gradient with respect to `forward`.
@@ -259,7 +283,7 @@ impl Builder {
 
 impl State {
     fn origin(&mut self, location: &'static Location<'static>) -> Origin {
-        if let Some(origin) = self.deriving {
+        if let Some(origin) = self.pinned {
             return origin;
         }
         let address = std::ptr::from_ref(location) as usize;

@@ -114,10 +114,12 @@ macro_rules! element {
                 }
             }
 
+            #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 $from(value)
             }
 
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 $to(self)
             }

@@ -20,11 +20,19 @@ pub mod op;
 mod graph;
 mod builder;
 mod expr;
+mod derived;
 mod verify;
 mod bind;
 mod interpret;
+mod stats;
+mod generate;
+mod assemble;
+mod rewrite;
+pub mod pass;
 mod text;
 pub mod atomic_file;
+mod file;
+mod dump;
 
 pub use builder::Builder;
 pub use dim::{Bindings, Dim, Polynomial, sym};
@@ -32,12 +40,16 @@ pub use dtype::{DType, Element};
 pub use error::{
     EvalError, FeedError, FormatError, GraphError, OperandNote, TypeError, VerifyError, Violation, place, render,
 };
+pub use file::GraphFile;
 pub use expr::{Axes, Expr, IntoOperand};
+pub use generate::{Generated, GraphSpec, generate};
 pub use graph::{Graph, Node, Operands, Output};
 pub use id::{NameId, NodeId, ScopeId, SourceId};
 pub use interpret::{Values, interpret};
 pub use op::{Op, OpClass, OpRules};
 pub use provenance::{CotangentLink, Origin, Provenance, Role, Scope, Source};
 pub use shape::{AxisList, Shape, Sizes, TensorType};
+pub use stats::{NodeStats, RunStats};
 pub use tensor::{Data, Tensor, TensorError};
+pub use text::Text;
 pub use verify::verify;

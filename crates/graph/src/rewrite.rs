@@ -13,8 +13,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::graph::{Body, Graph, Node, Operands, Output};
-use crate::id::{NameId, NodeId};
-use crate::op::{Literal, Op};
+use crate::id::NodeId;
+use crate::op::{Literal, Op, Scalar};
 use crate::pass::Pass;
 use crate::provenance::{CotangentLink, Origin, Provenance, Role};
 use crate::shape::TensorType;
@@ -68,6 +68,24 @@ impl<'a> Candidate<'a> {
             Op::Literal(literal) => Some(literal),
             _ => None,
         }
+    }
+
+    /// Whether operand `index` is a literal of `value`, with the sign of its zero.
+    pub(crate) fn is_uniform(&self, index: usize, value: f64) -> bool {
+        self.is_uniform_node(self.operands[index], value)
+    }
+
+    /// Whether a node is a literal of `value`, with the sign of its zero.
+    pub(crate) fn is_uniform_node(&self, id: NodeId, value: f64) -> bool {
+        match &self.node(id).op {
+            Op::Literal(literal) => Scalar::of(literal.value.dtype(), value) == Ok(literal.value),
+            _ => false,
+        }
+    }
+
+    /// The operand that stands beside a literal of `value`, on either side of an op of two operands.
+    pub(crate) fn beside(&self, value: f64) -> Option<NodeId> {
+        (0..2).rev().find(|index| self.is_uniform(*index, value)).map(|index| self.operands[1 - index])
     }
 
     /// Whether this node is the only user of operand `index`, as far as is known.
@@ -350,6 +368,3 @@ fn check(before: &Graph, after: &Graph, passes: &[&Pass]) {
     assert_eq!(inputs(before), inputs(after), "after {}: the inputs changed", names());
     assert_eq!(outputs(before), outputs(after), "after {}: the outputs changed", names());
 }
-
-#[allow(dead_code, reason = "placeholder for the type only")]
-type Unused = NameId;

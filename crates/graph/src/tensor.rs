@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 
 use crate::dispatch;
 use crate::dtype::{DType, Element};
+use crate::op::{ArgMax, OpRules};
 use crate::shape::{Shape, Sizes, TensorType};
 
 /// A dense, row-major array of known shape.
@@ -42,6 +43,14 @@ pub enum TensorError {
         expected: usize,
         /// The length of the buffer.
         got: usize,
+    },
+    /// There is no such axis, or no elements along it.
+    #[error("axis {axis} of shape {shape} does not exist or has no elements")]
+    Axis {
+        /// The axis asked for.
+        axis: i64,
+        /// The shape.
+        shape: Shape,
     },
     /// The tensor holds another element type.
     #[error("expected elements of type {expected}, got {got}")]
@@ -252,6 +261,20 @@ impl Tensor {
             return Err(TensorError::Length { shape: sizes.into(), expected, got: self.len() });
         }
         Ok(Tensor { sizes: sizes.into(), data: self.data.clone() })
+    }
+
+    /// The positions of the largest elements along `axis` (the first of equal ones), of type i64; a negative axis counts
+    /// from the end. NaN counts as largest.
+    ///
+    /// # Errors
+    /// [`TensorError::Axis`] when there is no such axis, or it has no elements to choose from.
+    pub fn argmax(&self, axis: i64) -> Result<Tensor, TensorError> {
+        let refuse = || TensorError::Axis { axis, shape: self.shape() };
+        let rank = self.sizes.len() as i64;
+        let at = usize::try_from(if axis < 0 { axis + rank } else { axis }).map_err(|_| refuse())?;
+        let op = ArgMax { axis: at };
+        let result = op.infer(&[&self.ty()]).map_err(|_| refuse())?;
+        op.evaluate(&[self], &result).map_err(|_| refuse())
     }
 
     /// The elements converted: floats round to nearest or truncate towards zero, `bool` is "not zero".

@@ -1,1 +1,45 @@
-//! Placeholder.
+//! Networks, losses and optimizers: code that builds graphs and runs nothing.
+//!
+//! - [`Module`] and its [`Context`]: how layers append nodes and make or find parameters by path. [`Dense`],
+//!   [`Dropout`], [`Flatten`], [`Activation`] and [`Sequential`] are modules; so is whatever implements the trait.
+//! - [`Initializer`]: first values, seeded by path; [`Regularizer`]: penalties; [`Summary`]: what a network is made of.
+//! - [`Loss`] and [`Metric`]: numbers over predictions and targets.
+//! - [`Optimizer`]: parameters and state to their next values.
+//! - [`TrainingStep`] and [`EvaluationGraph`]: all of it as one graph.
+
+mod error;
+mod hash;
+mod init;
+mod regularizer;
+mod spec;
+mod frames;
+mod context;
+mod module;
+mod summary;
+mod layer;
+mod loss;
+mod metric;
+mod optim;
+mod step;
+
+pub use context::{Context, Mode, RANDOM_KEY};
+pub use error::NnError;
+pub use init::Initializer;
+pub use layer::Activation::{
+    Elu, Gelu, LeakyRelu, Linear, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+};
+pub use layer::{Activation, Dense, Dropout, Flatten, Sequential};
+pub use loss::{
+    BinaryCrossentropy, CategoricalCrossentropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError,
+    SparseCategoricalCrossentropy, binary_cross_entropy, cross_entropy, huber, mae, mse,
+};
+pub use metric::{Accuracy, BinaryAccuracy, Metric, accuracy, binary_accuracy};
+pub use module::{Layer, Module};
+pub use optim::{
+    Adagrad, Adam, AdamW, ClipNorm, ClipValue, Clock, Optimizer, RmsProp, Sgd, Slot, Update, UpdateSite, clip_by_norm,
+    clip_by_value, global_norm,
+};
+pub use regularizer::Regularizer;
+pub use spec::{Initial, ParameterSpec, StateSpec};
+pub use step::{EvaluationGraph, INPUT, LEARNING_RATE, LOSS, PREDICTION, STEP, Step, TARGET, TrainingStep};
+pub use summary::{Row, Summary};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pullback_graph::{DType, Sizes, Tensor, TensorType};
 
 use crate::error::NnError;
-use crate::hash::stable_hash;
+use crate::hash::{mix, stable_hash};
 use crate::init::Initializer;
 use crate::regularizer::Regularizer;
 
@@ -83,7 +83,8 @@ impl StateSpec {
         match self.initial {
             Initial::Constant(value) => Tensor::full(&known(&self.ty), value).cast(self.ty.dtype),
             Initial::Key => {
-                let key = seed ^ stable_hash(&self.name);
+                // A step adds 1 to its key; mixed, neighbouring seeds do not run into each other's keys.
+                let key = mix(seed ^ stable_hash(&self.name));
                 Tensor::full(&known(&self.ty), key as i64).cast(self.ty.dtype)
             }
         }

@@ -64,7 +64,7 @@ pub(crate) struct Dot {
 const GRAIN: usize = 1 << 20;
 
 /// Rows of a piece at least: the right operand is packed anew for each piece.
-const LEAST_ROWS: usize = 32;
+const LEAST_ROWS: usize = 128;
 
 /// An operand as it is read: its sizes, and its strides in the buffer it is in.
 struct Source {

@@ -96,13 +96,19 @@ impl<T: Copy, F: Fold<T>> Loop for Run<'_, T, F> {
 
     #[inline(always)]
     fn run(self) -> F::Total {
+        let mut total = self.total;
         if self.elements.len() < SHORT {
-            return self.elements.iter().fold(self.total, |total, element| F::add(total, *element));
+            for element in self.elements {
+                total = F::add(total, *element);
+            }
+            return total;
         }
-        self.elements.chunks(BLOCK).fold(self.total, |total, block| {
+        for block in self.elements.chunks(BLOCK) {
             // 256 bytes of lanes: four registers of AVX-512, and no more than the baseline has.
-            F::add(total, if size_of::<T>() == 4 { lanes::<T, F, 64>(block) } else { lanes::<T, F, 32>(block) })
-        })
+            let sum = if size_of::<T>() == 4 { lanes::<T, F, 64>(block) } else { lanes::<T, F, 32>(block) };
+            total = F::add(total, sum);
+        }
+        total
     }
 }
 

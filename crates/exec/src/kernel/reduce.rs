@@ -144,7 +144,7 @@ impl Compute for Reduce {
 
     fn pieces(&self) -> Pieces {
         // A piece of columns reads whole cache lines.
-        let least = if self.inner == 1 { 1 } else { self.inner.min(64) };
+        let least = if self.inner == 1 { 1 } else { self.inner.min(256) };
         Pieces::of(self.len, (2 * GRAIN / self.count.max(1)).max(least))
     }
 

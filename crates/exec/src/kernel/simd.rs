@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 /// A loop that pays for wide registers.
 ///
 /// `run` and all that it calls in the loop must be `#[inline(always)]`: what is not inlined is compiled once, for the
-/// baseline.
+/// baseline. That includes the bodies of `fold` and `for_each`, so loops are written with `for`.
 pub(crate) trait Loop {
     /// What the loop answers.
     type Output;
@@ -110,7 +110,9 @@ pub(crate) mod tests {
 
         #[inline(always)]
         fn run(self) -> usize {
-            self.0.iter_mut().enumerate().for_each(|(at, value)| *value = at as f32 * 0.1 + 1.0);
+            for (at, value) in self.0.iter_mut().enumerate() {
+                *value = at as f32 * 0.1 + 1.0;
+            }
             self.0.len()
         }
     }

@@ -22,8 +22,8 @@ pub(crate) struct View {
     len: usize,
 }
 
-/// Rows that a transposing copy moves at once: a cache line of `f32`.
-const BLOCK: usize = 16;
+/// Rows that a transposing copy moves at once: two cache lines of `f32`.
+const BLOCK: usize = 32;
 
 /// One stride per axis.
 pub(crate) type Strides = SmallVec<[isize; 4]>;
@@ -199,16 +199,23 @@ fn copy_run<T: Copy>(source: &[T], place: usize, stride: isize, run: &mut [T]) {
     }
 }
 
-/// Fills rows of `inner.size` elements whose starts are neighbours in the source, reading whole cache lines.
+/// Fills rows of `inner.size` elements whose starts are neighbours in the source.
+///
+/// Tiles go through a buffer, so that whole cache lines are read and written even where rows are a power of two apart.
 fn transpose<T: Copy>(source: &[T], place: usize, inner: Axis, rows: &mut [T]) {
     let count = rows.len() / inner.size;
+    let mut tile = [source[place]; BLOCK * BLOCK];
     for start in (0..inner.size).step_by(BLOCK) {
-        for column in start..(start + BLOCK).min(inner.size) {
-            let place = place.wrapping_add_signed(column as isize * inner.stride);
-            let line = &source[place..place + count];
-            for (row, value) in line.iter().enumerate() {
-                rows[row * inner.size + column] = *value;
+        let width = BLOCK.min(inner.size - start);
+        for column in 0..width {
+            let place = place.wrapping_add_signed((start + column) as isize * inner.stride);
+            for (row, value) in source[place..place + count].iter().enumerate() {
+                tile[row * BLOCK + column] = *value;
             }
+        }
+        for row in 0..count {
+            let at = row * inner.size + start;
+            rows[at..at + width].copy_from_slice(&tile[row * BLOCK..row * BLOCK + width]);
         }
     }
 }

@@ -39,7 +39,7 @@ impl Default for PlanOptions {
             inline_below: 20_000,
             update_in_place: true,
             every_node: false,
-            share_from: 1 << 20,
+            share_from: 1 << 17,
         }
     }
 }

@@ -17,7 +17,7 @@ mod verify;
 mod text;
 mod simulate;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use compile::{Plan, PlanOptions, plan};
 pub use cost::Cost;

@@ -43,7 +43,7 @@ impl Reach {
         Reach { in_order: true, words: 0, rows: Vec::new(), floors, scratch: Vec::new() }
     }
 
-    fn with_window(steps: usize, window: usize) -> Reach {
+    pub(crate) fn with_window(steps: usize, window: usize) -> Reach {
         let words = steps.min(window).div_ceil(64).max(1);
         let floors = Vec::with_capacity(steps);
         Reach { in_order: false, words, rows: vec![0; words * 64 * words], floors, scratch: vec![0; words] }

@@ -60,11 +60,6 @@ impl Program {
     pub(crate) fn len(&self) -> usize {
         self.predecessors.len()
     }
-
-    /// The parts of all steps.
-    pub(crate) fn pieces(&self) -> &[u32] {
-        &self.pieces
-    }
 }
 
 /// What running a step means.
@@ -295,11 +290,14 @@ impl<E> Progress<E> {
     }
 }
 
-/// Runs every step in order on the calling thread.
-pub(crate) fn run_in_order<W: Work>(program: &[u32], work: &mut W) -> Result<(), Failure<W::Error>> {
+/// Runs every step, of so many pieces each, in order on the calling thread.
+///
+/// # Errors
+/// What the first step that failed or panicked said.
+pub(crate) fn run_in_order<W: Work>(pieces: &[u32], work: &mut W) -> Result<(), Failure<W::Error>> {
     let current = Cell::new(StepId::new(0));
     let drive = || {
-        for (step, pieces) in program.iter().enumerate() {
+        for (step, pieces) in pieces.iter().enumerate() {
             let step = StepId::new(step);
             current.set(step);
             for piece in 0..*pieces as usize {

@@ -77,6 +77,11 @@ impl View {
         View { start: NonNull::from(elements).cast(), len: elements.len(), dtype: T::DTYPE }
     }
 
+    /// A view through which the elements may be written.
+    fn of_mut<T: Typed>(elements: &mut [T]) -> View {
+        View { len: elements.len(), start: NonNull::from(elements).cast(), dtype: T::DTYPE }
+    }
+
     fn of_tensor(tensor: &Tensor) -> View {
         dispatch!(tensor.dtype(), T => View::of(tensor.values::<T>()))
     }
@@ -180,8 +185,8 @@ pub(crate) struct Slots {
     plan: Arc<Plan>,
     /// Where each value is, by [`ValueId`].
     views: Box<[View]>,
-    /// The buffers that the plan owns.
-    arena: Memory,
+    /// The buffers that the plan owns: kept for as long as there are views of them.
+    _arena: Memory,
     /// State and results, by [`SlotId`]: the first slots of a plan.
     lent: Vec<Lent>,
     /// The values in each lent slot.
@@ -228,7 +233,7 @@ impl Slots {
         });
         let views = views.collect();
         let (borrows, feeds) = (Borrows::new(plan.slots.len()), vec![None; plan.graph.inputs().len()]);
-        Slots { plan, views, arena, lent, tenants, feeds, borrows }
+        Slots { plan, views, _arena: arena, lent, tenants, feeds, borrows }
     }
 
     /// Has `tensor` read in place as the value of the feed `value`, until [`forget_feeds`](Slots::forget_feeds).
@@ -311,9 +316,9 @@ impl Slots {
                 // Zeroed by the system page by page where it is large.
                 dispatch!(uses.dtype, T => Tensor::vector(vec![T::default(); uses.len]))
             });
-            let view = dispatch!(uses.dtype, T => View::of::<T>(
-                fresh.make_mut::<T>().expect("a result keeps its type from run to run")
-            ));
+            let view = dispatch!(uses.dtype, T => {
+                View::of_mut(fresh.make_mut::<T>().expect("a result keeps its type from run to run"))
+            });
             self.lent[slot] = Lent::Result(Some(fresh));
             self.lend_view(value, view);
         }

@@ -46,7 +46,7 @@ macro_rules! binary_ops {
                 }
             }
 
-            /// Whether swapping the operands gives the same bits.
+            /// Whether swapping the operands gives the same bits. The extremes of 0 and -0 are the second operand.
             #[must_use]
             pub fn is_commutative(self) -> bool {
                 match self {
@@ -66,6 +66,7 @@ macro_rules! binary_ops {
             ///
             /// # Panics
             /// When the lengths differ.
+            #[inline(always)]
             pub fn map<T: Real>(self, left: &[T], right: &[T], result: &mut [T]) {
                 assert!(
                     left.len() == result.len() && right.len() == result.len(),
@@ -163,10 +164,10 @@ binary_ops! {
             By(flat.select(y.zeros_like(), y * flat.select(a.ones_like(), a).log()))
         };
     /// The larger of `a` and `b`, NaN if either is; where they are equal each side gets half of the gradient.
-    Maximum = maximum, commutes true, domains STAGGERED[0], STAGGERED[1], value |a, b| a.larger(b), int |a, b| Some(a.max(b)),
+    Maximum = maximum, commutes false, domains STAGGERED[0], STAGGERED[1], value |a, b| a.larger(b), int |a, b| Some(a.max(b)),
         left |a, b, _| By(share(a, b)), right |a, b, _| By(share(b, a));
     /// The smaller of `a` and `b`, NaN if either is; where they are equal each side gets half of the gradient.
-    Minimum = minimum, commutes true, domains STAGGERED[0], STAGGERED[1], value |a, b| a.smaller(b), int |a, b| Some(a.min(b)),
+    Minimum = minimum, commutes false, domains STAGGERED[0], STAGGERED[1], value |a, b| a.smaller(b), int |a, b| Some(a.min(b)),
         left |a, b, _| By(share(b, a)), right |a, b, _| By(share(a, b));
     /// `a - b·trunc(a/b)`: the remainder with the sign of `a`; by zero an error for whole numbers.
     Rem = rem, commutes false, domains Domain::Lattice { step: 1.5, offset: 0.7 }, Domain::Between { low: 1.45, high: 1.55, kinks: &[] },

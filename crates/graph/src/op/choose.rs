@@ -98,6 +98,7 @@ impl Clamp {
 
     /// One element limited.
     #[must_use]
+    #[inline(always)]
     pub fn value<T: Real>(&self, x: T) -> T {
         x.larger(T::from_f64(self.low.to_f64())).smaller(T::from_f64(self.high.to_f64()))
     }

@@ -56,6 +56,7 @@ macro_rules! truth_ops {
             ///
             /// # Panics
             /// When the lengths differ.
+            #[inline(always)]
             pub fn map<T: Element $(+ $bound)?>(self, left: &[T], right: &[T], result: &mut [bool]) {
                 assert!(
                     left.len() == result.len() && right.len() == result.len(),

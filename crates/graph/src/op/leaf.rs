@@ -77,6 +77,17 @@ impl Scalar {
         Ok(dispatch!(dtype, T => Scalar { dtype, bits: <T as Element>::from_f64(value).to_bits64() }))
     }
 
+    /// The element that all elements of a tensor are; `None` when bits differ or there are none.
+    #[must_use]
+    pub fn of_uniform(tensor: &Tensor) -> Option<Scalar> {
+        dispatch!(tensor.dtype(), T => {
+            let (first, rest) = tensor.values::<T>().split_first()?;
+            let bits = first.to_bits64();
+            let same = rest.iter().all(|element| element.to_bits64() == bits);
+            same.then_some(Scalar { dtype: T::DTYPE, bits })
+        })
+    }
+
     /// The element type.
     #[must_use]
     pub fn dtype(self) -> DType {

@@ -17,7 +17,7 @@ mod index;
 mod random;
 mod barrier;
 mod custom;
-mod attributes;
+pub(crate) mod attributes;
 mod sample;
 mod rules;
 

@@ -1,4 +1,6 @@
 //! The scalar functions behind the elementwise tables, for `f32` and `f64`.
+//!
+//! They are inlined always, as the tables' loops are: a loop is compiled anew for each instruction set that calls it.
 
 use crate::dtype::Element;
 
@@ -44,6 +46,7 @@ pub trait Real:
     fn is_nan(self) -> bool;
 
     /// 1 for positive, -1 for negative numbers, 0 for zeros, NaN for NaN.
+    #[inline(always)]
     fn sign(self) -> Self {
         if self.is_nan() {
             self
@@ -57,6 +60,7 @@ pub trait Real:
     }
 
     /// `1 / (1 + exp(-x))` without overflow on either side.
+    #[inline(always)]
     fn sigmoid(self) -> Self {
         let one = Self::from_f64(1.0);
         let decayed = (-self.abs()).exp();
@@ -64,16 +68,19 @@ pub trait Real:
     }
 
     /// `log(1 + exp(x))` without overflow.
+    #[inline(always)]
     fn softplus(self) -> Self {
         self.larger(Self::from_f64(0.0)) + (-self.abs()).exp().ln_1p()
     }
 
     /// The larger of two numbers; NaN if either is.
+    #[inline(always)]
     fn larger(self, other: Self) -> Self {
         if self.is_nan() || self > other { self } else { other }
     }
 
     /// The smaller of two numbers; NaN if either is.
+    #[inline(always)]
     fn smaller(self, other: Self) -> Self {
         if self.is_nan() || self < other { self } else { other }
     }
@@ -103,13 +110,14 @@ macro_rules! real {
                 $ty::atan2(self, other)
             }
 
+            #[inline(always)]
             fn is_nan(self) -> bool {
                 $ty::is_nan(self)
             }
         }
     };
     (@std $ty:ident: $($method:ident)*) => {
-        $(#[inline]
+        $(#[inline(always)]
         fn $method(self) -> Self {
             $ty::$method(self)
         })*

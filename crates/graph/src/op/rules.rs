@@ -9,7 +9,7 @@ use crate::builder::Builder;
 use crate::dim::{Bindings, Dim};
 use crate::error::Violation;
 use crate::expr::Expr;
-use crate::op::Op;
+use crate::op::{CompareOp, Op};
 use crate::shape::TensorType;
 use crate::tensor::Tensor;
 
@@ -91,6 +91,19 @@ impl OpRules for Op {
 
     fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {
         self.rules().bind(bindings)
+    }
+}
+
+impl Op {
+    /// Whether the op takes two operands and gives the same bits when they are swapped.
+    #[must_use]
+    pub fn is_commutative(&self) -> bool {
+        match self {
+            Op::Binary(op) => op.is_commutative(),
+            Op::Compare(op) => matches!(op, CompareOp::Eq | CompareOp::Ne),
+            Op::Logic(_) => true,
+            _ => false,
+        }
     }
 }
 

@@ -58,6 +58,7 @@ macro_rules! unary_ops {
             ///
             /// # Panics
             /// When the lengths differ.
+            #[inline(always)]
             pub fn map<T: Real>(self, operand: &[T], result: &mut [T]) {
                 assert_eq!(operand.len(), result.len(), "an elementwise loop needs slices of one length");
                 match self {

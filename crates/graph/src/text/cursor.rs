@@ -3,6 +3,7 @@
 use crate::error::FormatError;
 
 /// A place in a text, which moves on as things are read.
+#[derive(Clone, Copy)]
 pub(super) struct Cursor<'t> {
     text: &'t str,
     at: usize,

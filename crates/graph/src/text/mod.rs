@@ -29,5 +29,7 @@ mod scopes;
 mod print;
 mod cursor;
 mod parse;
+#[cfg(test)]
+mod round_trip;
 
 pub use print::Text;

@@ -1,6 +1,6 @@
 //! Attribute values and names: JSON, with quotes only where they are needed.
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 
 use serde_json::{Number, Value};
 
@@ -49,7 +49,7 @@ pub(super) fn write_name(out: &mut String, name: &str) {
 
 /// A string in quotes, escaped as in JSON.
 pub(super) fn write_quoted(out: &mut String, text: &str) {
-    let _ = write!(out, "{}", Json(&Value::from(text)));
+    let _ = write!(out, "{}", Value::from(text));
 }
 
 /// An attribute's value.
@@ -76,17 +76,8 @@ pub(super) fn write_value(out: &mut String, value: &Value) {
             out.push('}');
         }
         other => {
-            let _ = write!(out, "{}", Json(other));
+            let _ = write!(out, "{}", other);
         }
-    }
-}
-
-/// A value as JSON writes it.
-struct Json<'v>(&'v Value);
-
-impl fmt::Display for Json<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self.0, f)
     }
 }
 

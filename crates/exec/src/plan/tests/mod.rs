@@ -1,0 +1,7 @@
+//! Plans against slow, obvious versions of themselves.
+
+mod memory;
+mod order;
+mod plans;
+mod reach;
+pub(crate) mod strategy;

@@ -1,0 +1,8 @@
+//! Derived ops: methods of [`Expr`](crate::Expr) that are composed of other ops.
+//!
+//! They have no rules of their own: every order of their derivatives follows from the primitives. Each opens a box in the
+//! dumps, and its nodes carry the caller's line.
+
+mod activation;
+mod softmax;
+mod stats;

@@ -1,0 +1,57 @@
+//! Softmax and what is built on the sum of exponentials.
+
+use std::panic::Location;
+
+use crate::expr::{Axes, Expr};
+
+impl<'g> Expr<'g> {
+    /// `log Σ e^x` along `axes`, which disappear, without overflow. For no element above -∞ it is -∞, with gradient 0.
+    ///
+    /// # Panics
+    /// When there is no such axis, or the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn logsumexp(self, axes: impl Into<Axes>) -> Expr<'g> {
+        let axes = axes.into();
+        self.builder().derived("logsumexp", Location::caller(), || {
+            let largest = self.largest(axes.clone());
+            let sum = (self - largest.keep_dims(self, axes.clone())).exp().sum_over(axes);
+            let empty = sum.eq(0.0);
+            empty.select(sum.full_like(f64::NEG_INFINITY), empty.select(sum.ones_like(), sum).log() + largest)
+        })
+    }
+
+    /// `e^x / Σ e^x` along `axis`, without overflow. A row of nothing but -∞ has no softmax: it is NaN.
+    ///
+    /// # Panics
+    /// When there is no such axis, or the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn softmax(self, axis: i64) -> Expr<'g> {
+        self.builder().derived("softmax", Location::caller(), || {
+            let exp = (self - self.largest(axis.into()).keep_dims(self, axis)).exp();
+            exp / exp.sum_over(axis).keep_dims(self, axis)
+        })
+    }
+
+    /// `x - log Σ e^x` along `axis`, without overflow. A row of nothing but -∞ has no softmax: it is NaN.
+    ///
+    /// # Panics
+    /// When there is no such axis, or the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn log_softmax(self, axis: i64) -> Expr<'g> {
+        self.builder().derived("log_softmax", Location::caller(), || {
+            let shifted = self - self.largest(axis.into()).keep_dims(self, axis);
+            shifted - shifted.exp().sum_over(axis).log().keep_dims(self, axis)
+        })
+    }
+
+    /// The largest finite element along `axes`, as a number that is subtracted and added back: no gradient passes, since
+    /// the result does not depend on it. 0 where there is no finite one.
+    #[track_caller]
+    fn largest(self, axes: Axes) -> Expr<'g> {
+        let largest = self.stop_gradient().max_over(axes);
+        largest.is_finite().select(largest, largest.zeros_like())
+    }
+}

@@ -1,0 +1,69 @@
+//! Spread and length along axes.
+
+use std::panic::Location;
+
+use crate::dim::Dim;
+use crate::expr::{Axes, Expr};
+
+impl<'g> Expr<'g> {
+    /// `Σ (x - mean)² / (n - ddof)` along `axes`, which disappear: the population's variance for `ddof` 0, the unbiased
+    /// estimate for 1.
+    ///
+    /// # Panics
+    /// When there is no such axis, the elements are not floats, or there are known to be too few of them.
+    #[must_use]
+    #[track_caller]
+    pub fn var_over(self, axes: impl Into<Axes>, ddof: usize) -> Expr<'g> {
+        let axes = axes.into();
+        self.builder().derived("var", Location::caller(), || {
+            let shape = self.shape();
+            let positions = self.axes_in_order("var", axes.clone());
+            let count = positions.iter().fold(Dim::Known(1), |count, axis| count * shape[*axis].clone());
+            if let Some(known) = count.known().filter(|known| *known <= ddof) {
+                let message = format!("the variance of {known} elements with ddof {ddof} is not defined");
+                self.refuse("var", crate::error::Violation::new("C3", message), &[]);
+            }
+            let centered = self - self.mean_over(axes.clone()).keep_dims(self, axes.clone());
+            let sum = centered.square().sum_over(axes);
+            sum / sum.size_like(count - Dim::Known(ddof))
+        })
+    }
+
+    /// The root of [`var_over`](Expr::var_over). Where the variance is 0, so is the gradient.
+    ///
+    /// # Panics
+    /// As [`var_over`](Expr::var_over).
+    #[must_use]
+    #[track_caller]
+    pub fn std_over(self, axes: impl Into<Axes>, ddof: usize) -> Expr<'g> {
+        let axes = axes.into();
+        self.builder().derived("std", Location::caller(), || self.var_over(axes, ddof).flat_sqrt())
+    }
+
+    /// The Euclidean norm `√Σ x²` along `axes`, which disappear. The gradient of a zero vector is 0.
+    ///
+    /// # Panics
+    /// When there is no such axis, or the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn norm_over(self, axes: impl Into<Axes>) -> Expr<'g> {
+        let axes = axes.into();
+        self.builder().derived("norm", Location::caller(), || self.square().sum_over(axes).flat_sqrt())
+    }
+
+    /// The Euclidean norm of all elements.
+    ///
+    /// # Panics
+    /// When the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn norm(self) -> Expr<'g> {
+        self.norm_over(Axes::All)
+    }
+
+    /// The square root of numbers that are sums of squares: where one is 0 the gradient is 0, the least of the subgradients.
+    fn flat_sqrt(self) -> Expr<'g> {
+        let zero = self.eq(0.0);
+        zero.select(self.zeros_like(), zero.select(self.ones_like(), self).sqrt())
+    }
+}

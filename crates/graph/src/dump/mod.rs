@@ -1,0 +1,3 @@
+//! Views of a graph for people.
+
+pub(crate) mod units;

@@ -1,0 +1,153 @@
+//! Bringing nodes into the types and domains that an op takes.
+
+use super::Grower;
+use crate::dim::Dim;
+use crate::expr::Expr;
+use crate::op::{BinaryOp, Cast, Domain, Literal, Op, OperandSample, Pad, Reshape, Scalar, Slice, UnaryOp};
+use crate::shape::TensorType;
+
+/// How far values stay from the points where a derivative jumps.
+const MARGIN: f64 = 0.05;
+
+impl<'g> Grower<'g, '_> {
+    /// Whether the program may have an op that takes such operands.
+    pub(super) fn is_allowed(&self, samples: &[OperandSample]) -> bool {
+        let has_kinks = |sample: &OperandSample| match sample.domain {
+            // Of two operands, kinks keep the divisor from zero, where nothing is defined.
+            Domain::Between { kinks, .. } => samples.len() == 1 && !kinks.is_empty(),
+            Domain::Lattice { .. } | Domain::Distinct => true,
+            Domain::Index { .. } | Domain::Truth => false,
+        };
+        !(self.spec.smooth_only && samples.iter().any(has_kinks))
+    }
+
+    /// Applies an op if its operands' values lie where it is defined and smooth.
+    pub(super) fn apply_within(
+        &mut self,
+        op: Op,
+        operands: &[Expr<'g>],
+        samples: &[OperandSample],
+    ) -> Option<Expr<'g>> {
+        if self.suits(operands, samples) { self.apply(op, operands) } else { None }
+    }
+
+    /// Whether values lie in the domains of an op's operands.
+    pub(super) fn suits(&self, operands: &[Expr<'g>], samples: &[OperandSample]) -> bool {
+        let values = |index: usize| self.values[operands[index].id().index()].to_f64_vec();
+        let are_apart = |index: usize| {
+            let mut sorted = values(index);
+            sorted.sort_by(f64::total_cmp);
+            sorted.windows(2).all(|pair| pair[1] - pair[0] >= MARGIN)
+        };
+        let each = |index: usize| match samples[index].domain {
+            Domain::Between { .. } | Domain::Index { .. } => values(index).iter().all(|x| holds(samples[index].domain, *x)),
+            // Two lattices are there to keep two operands apart from each other.
+            Domain::Lattice { .. } => {
+                let other = samples.iter().enumerate().find(|(other, sample)| {
+                    *other != index && matches!(sample.domain, Domain::Lattice { .. })
+                });
+                other.is_some_and(|(other, _)| {
+                    values(index).iter().zip(values(other)).all(|(a, b)| (a - b).abs() >= MARGIN)
+                })
+            }
+            Domain::Distinct => are_apart(index),
+            Domain::Truth => true,
+        };
+        (0..operands.len()).all(each)
+    }
+
+    /// A node brought into a domain: as it is, or squashed between the bounds.
+    pub(super) fn fit(&mut self, x: Expr<'g>, sample: &OperandSample) -> Option<Expr<'g>> {
+        let Domain::Between { low, high, .. } = sample.domain else {
+            // Two lattices are about two operands: whether they suit is seen when both are there.
+            let is_pair = matches!(sample.domain, Domain::Lattice { .. });
+            return (is_pair || self.suits(&[x], std::slice::from_ref(sample))).then_some(x);
+        };
+        if self.suits(&[x], std::slice::from_ref(sample)) {
+            return Some(x);
+        }
+        let number = |this: &mut Self, value| {
+            let value = Scalar::of(x.dtype(), value).ok()?;
+            this.apply(Literal { value, shape: x.shape() }, &[])
+        };
+        let squashed = self.apply(UnaryOp::Tanh, &[x])?;
+        let (half, middle) = (number(self, (high - low) * 0.45)?, number(self, (high + low) / 2.0)?);
+        let scaled = self.apply(BinaryOp::Mul, &[squashed, half])?;
+        let moved = self.apply(BinaryOp::Add, &[scaled, middle])?;
+        self.suits(&[moved], std::slice::from_ref(sample)).then_some(moved)
+    }
+
+    /// A node of type `ty` that has as many elements of `x` as there is room for.
+    pub(super) fn coerce(&mut self, x: Expr<'g>, ty: &TensorType) -> Option<Expr<'g>> {
+        let mut x = x;
+        if x.dtype() != ty.dtype {
+            if !x.dtype().is_float() || !ty.dtype.is_float() {
+                return None;
+            }
+            x = self.apply(Cast { dtype: ty.dtype }, &[x])?;
+        }
+        if x.shape() == ty.shape {
+            return Some(x);
+        }
+        let (own, wanted) = (x.shape().numel().known()?, ty.shape.numel().known()?);
+        if own != wanted {
+            x = self.apply(Reshape { shape: [own].into() }, &[x])?;
+            let op: Op = if own > wanted {
+                let first = self.choices.below(own - wanted + 1);
+                let (starts, ends) = (vec![Dim::Known(first)], vec![Dim::Known(first + wanted)]);
+                Slice { starts, ends, steps: vec![1] }.into()
+            } else {
+                let value = Scalar::of(ty.dtype, 1.0).ok()?;
+                Pad { low: vec![Dim::Known(0)], high: vec![Dim::Known(wanted - own)], inner: vec![0], value }.into()
+            };
+            x = self.apply(op, &[x])?;
+        }
+        if x.shape() == ty.shape { Some(x) } else { self.apply(Reshape { shape: ty.shape.clone() }, &[x]) }
+    }
+}
+
+/// Whether a value lies in a domain of single values.
+fn holds(domain: Domain, value: f64) -> bool {
+    match domain {
+        Domain::Between { low, high, kinks } => {
+            let Domain::Between { low: any_low, high: any_high, .. } = Domain::ANY else { return true };
+            // The bounds of ordinary numbers are where samples come from, not where functions end.
+            let is_within = (low, high) == (any_low, any_high) || (low <= value && value <= high);
+            is_within && kinks.iter().all(|kink| (value - kink).abs() >= MARGIN)
+        }
+        Domain::Index { below } => (0.0..below as f64).contains(&value),
+        Domain::Lattice { .. } | Domain::Distinct | Domain::Truth => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use crate::dtype::DType;
+    use crate::generate::{GraphSpec, generate};
+    use crate::interpret::interpret;
+    use crate::op::{Choices, OpRules};
+
+    #[test]
+    fn an_empty_stream_makes_the_sum_of_one_number() {
+        let made = generate(&mut Choices::new(vec![]), &GraphSpec::default());
+        assert_eq!((made.graph.len(), made.feeds.len()), (2, 1), "{}", made.graph);
+    }
+
+    #[test]
+    fn programs_run_and_meet_every_kind_of_op() {
+        for dtype in [DType::F64, DType::F32] {
+            let mut met = BTreeSet::new();
+            for seed in 0..400 {
+                let spec = GraphSpec { dtype, ..GraphSpec::default() };
+                let made = generate(&mut Choices::seeded(seed), &spec);
+                let values = interpret(&made.graph, made.feeds.iter().map(|(name, value)| (name, value))).unwrap();
+                let loss = values.output("loss").unwrap();
+                assert!(loss.dtype() == dtype && loss.item().is_some_and(f64::is_finite), "seed {seed}: {loss}");
+                met.extend(made.graph.nodes().iter().map(|node| node.op.name().into_owned()));
+            }
+            assert!(met.len() > 60, "{met:?}");
+        }
+    }
+}

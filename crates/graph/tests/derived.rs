@@ -1,0 +1,93 @@
+//! Derived ops at ordinary and extreme arguments, and where their nodes come from.
+
+use pullback_graph::DType::{F32, F64};
+use pullback_graph::{Builder, Expr, Tensor, interpret};
+
+/// `op` of these numbers.
+fn of(values: &[f64], op: impl for<'g> Fn(Expr<'g>) -> Expr<'g>) -> Vec<f64> {
+    let b = Builder::new();
+    let x = b.input("x", F64, [values.len()]);
+    let graph = b.finish([("y", op(x))]).unwrap();
+    let x = Tensor::vector(values);
+    interpret(&graph, [("x", &x)]).unwrap().output("y").unwrap().to_f64_vec()
+}
+
+fn close(got: &[f64], want: &[f64]) {
+    assert_eq!(got.len(), want.len());
+    for (got, want) in got.iter().zip(want) {
+        let same = got == want || (got.is_nan() && want.is_nan());
+        assert!(same || (got - want).abs() <= 1e-14 * (1.0 + want.abs()), "{got} is not {want}");
+    }
+}
+
+#[test]
+fn activations_follow_their_formulas() {
+    let x = [-3.0, -0.5, 0.0, 0.5, 3.0];
+    let formula = |f: fn(f64) -> f64| x.map(f);
+    close(&of(&x, |x| x.leaky_relu(0.1)), &formula(|x| if x > 0.0 { x } else { 0.1 * x }));
+    close(&of(&x, |x| x.elu(1.5)), &formula(|x| if x > 0.0 { x } else { 1.5 * x.exp_m1() }));
+    close(&of(&x, |x| x.silu()), &formula(|x| x / (1.0 + (-x).exp())));
+    close(&of(&x, |x| x.log_sigmoid()), &formula(|x| -(-x).exp().ln_1p()));
+    close(&of(&x, |x| x.gelu()), &formula(|x| 0.5 * x * libm::erfc(-x / 2.0_f64.sqrt())));
+    let constant = (2.0 / std::f64::consts::PI).sqrt();
+    let tanh_form: Vec<f64> =
+        x.iter().map(|x| 0.5 * x * (1.0 + (constant * (x + 0.044715 * x * x * x)).tanh())).collect();
+    close(&of(&x, |x| x.gelu_tanh()), &tanh_form);
+}
+
+#[test]
+fn activations_stay_finite_at_extreme_arguments() {
+    let x = [-1e4, -745.0, -50.0, -1e-8, 1e-8, 50.0, 745.0, 1e4];
+    for values in [
+        of(&x, |x| x.elu(1.0)),
+        of(&x, |x| x.silu()),
+        of(&x, |x| x.log_sigmoid()),
+        of(&x, |x| x.gelu()),
+        of(&x, |x| x.gelu_tanh()),
+        of(&x, |x| x.softplus()),
+        of(&x, |x| x.log_softmax(0)),
+    ] {
+        assert!(values.iter().all(|value| value.is_finite()), "{values:?}");
+    }
+    // The tail keeps its digits: gelu(-10) = -10 Φ(-10), with Φ(-10) = 7.619853024160526e-24.
+    let tail = of(&[-10.0], |x| x.gelu())[0];
+    assert!((tail / -7.619_853_024_160_526e-23 - 1.0).abs() < 1e-12, "{tail}");
+}
+
+#[test]
+fn softmax_does_not_overflow_and_sums_to_one() {
+    let p = of(&[1000.0, 1000.0, -1000.0], |x| x.softmax(0));
+    close(&p, &[0.5, 0.5, 0.0]);
+    close(&of(&[1000.0, 1000.0], |x| x.logsumexp(0)), &[1000.0 + 2.0_f64.ln()]);
+    close(&of(&[0.0, f64::NEG_INFINITY], |x| x.log_softmax(0)), &[0.0, f64::NEG_INFINITY]);
+    close(&of(&[f64::NEG_INFINITY; 2], |x| x.logsumexp(0)), &[f64::NEG_INFINITY]);
+    close(&of(&[f64::INFINITY, 0.0], |x| x.logsumexp(0)), &[f64::INFINITY]);
+}
+
+#[test]
+fn spread_and_length_of_ordinary_and_degenerate_vectors() {
+    close(&of(&[1.0, 2.0, 4.0, 5.0], |x| x.var_over(0, 0)), &[2.5]);
+    close(&of(&[1.0, 2.0, 4.0, 5.0], |x| x.var_over(0, 1)), &[10.0 / 3.0]);
+    close(&of(&[7.0; 3], |x| x.std_over(0, 0)), &[0.0]);
+    close(&of(&[3.0, 4.0], |x| x.norm()), &[5.0]);
+}
+
+#[test]
+#[should_panic(expected = "the variance of 1 elements with ddof 1")]
+fn a_variance_of_too_few_elements_is_refused() {
+    let _ = of(&[1.0], |x| x.var_over(0, 1));
+}
+
+#[test]
+fn every_node_of_a_derived_op_carries_the_callers_line() {
+    let b = Builder::new();
+    let x = b.input("x", F32, [2, 3]);
+    let line = line!() + 1;
+    let y = x.softmax(-1).gelu().var_over(0, 1).logsumexp(0);
+    let graph = b.finish([("y", y)]).unwrap();
+    for id in graph.ids().skip(1) {
+        let source = graph.source(id).expect("a line");
+        assert_eq!((source.file.ends_with("derived.rs"), source.line), (true, line), "{id}: {source}");
+        assert_ne!(graph.scope_path(graph.provenance(id).scope), "", "{id} stands in a box");
+    }
+}

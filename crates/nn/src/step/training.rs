@@ -1,0 +1,206 @@
+//! One step of training as one graph.
+
+use std::fmt;
+use std::sync::Arc;
+
+use pullback_autodiff::{GradOptions, gradients};
+use pullback_graph::{Builder, Expr, Graph, Output, Tensor, TensorType};
+
+use crate::context::{Context, Mode};
+use crate::error::NnError;
+use crate::loss::Loss;
+use crate::metric::Metric;
+use crate::module::Module;
+use crate::optim::Optimizer;
+use crate::spec::{ParameterSpec, StateSpec};
+use crate::step::names::{INPUT, LOSS, TARGET};
+use crate::step::update::update;
+
+/// What a step minimizes, how, and what it reports: the answer of the closure of [`TrainingStep::build`].
+pub struct Step<'g> {
+    loss: Expr<'g>,
+    optimizer: Box<dyn Optimizer>,
+    reports: Vec<(Arc<str>, Expr<'g>)>,
+}
+
+impl<'g> Step<'g> {
+    /// Minimizes `loss`, a scalar, and the [penalties](Context::penalties), which are added to it.
+    #[must_use]
+    pub fn minimize(loss: Expr<'g>, optimizer: impl Optimizer + 'static) -> Self {
+        Step { loss, optimizer: Box::new(optimizer), reports: Vec::new() }
+    }
+
+    /// Makes `value` an output called `name`. Values are those before the update.
+    #[must_use]
+    pub fn report(mut self, name: &str, value: Expr<'g>) -> Self {
+        self.reports.push((name.into(), value));
+        self
+    }
+}
+
+impl fmt::Debug for Step<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Step { loss, optimizer, reports } = self;
+        f.debug_struct("Step").field("loss", loss).field("optimizer", optimizer).field("reports", reports).finish()
+    }
+}
+
+/// A step of training as one graph: forward, loss, gradients, update.
+///
+/// Its inputs are the data, the parameters, and state: what the optimizer keeps, the step count, the learning rate, the
+/// random key. Its outputs are `loss`, the reports, and for every parameter and state that changes its next value, under
+/// the name of the input that it [updates](Output::updates). Each parameter is updated in a box of its own,
+/// `update/<path>`; the boxes share nothing but the scalars of the step, so they can run at the same time.
+///
+/// ```
+/// use pullback_graph::{DType::{F32, I64}, Tensor, interpret, sym};
+/// use pullback_nn::{Adam, Dense, Module, Optimizer, Relu, Sequential, Step, TrainingStep, accuracy, cross_entropy};
+///
+/// let mlp = Sequential::new([Dense::new(8).activation(Relu).into(), Dense::new(3).into()]);
+/// let step = TrainingStep::build(|cx| {
+///     let x = cx.input("x", F32, [sym("batch"), 4.into()]);
+///     let t = cx.input("t", I64, [sym("batch")]);
+///     let logits = mlp.forward(cx, x);
+///     Step::minimize(cross_entropy(logits, t), Adam::new(1e-3).clip_norm(1.0)).report("accuracy", accuracy(logits, t))
+/// })?;
+///
+/// let mut feeds = step.initial_state(42);
+/// feeds.push(("x".into(), Tensor::random([5, 4], 0)));
+/// feeds.push(("t".into(), Tensor::of([5], [0_i64, 1, 2, 1, 0])));
+/// let values = interpret(step.graph(), feeds.iter().map(|(name, value)| (name, value)))?;
+/// assert!(values.output("loss")?.item().is_some_and(|loss| loss > 0.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TrainingStep {
+    graph: Graph,
+    parameters: Vec<ParameterSpec>,
+    states: Vec<StateSpec>,
+    reports: Vec<Arc<str>>,
+}
+
+impl TrainingStep {
+    /// The step that `build` describes. Parameters are of type f32 unless layers say otherwise, as
+    /// [`Dense`](crate::Dense) does by its input.
+    ///
+    /// # Errors
+    /// [`NnError`]: there are no parameters, the loss is no scalar or does not depend on one of them, the optimizer's
+    /// numbers have no meaning, or two outputs have one name.
+    ///
+    /// # Panics
+    /// Where `build` does: layers and losses show the line of what does not fit.
+    pub fn build<F>(build: F) -> Result<TrainingStep, NnError>
+    where
+        F: for<'g> FnOnce(&Context<'g>) -> Step<'g>,
+    {
+        let builder = Builder::new();
+        let cx = Context::new(&builder, Mode::Training);
+        let step = builder.scope("forward", || build(&cx));
+        TrainingStep::finish(&cx, step.loss, &*step.optimizer, step.reports)
+    }
+
+    /// The step of a network with one input, called `input`, and one target, called `target`. Parameters have the input's
+    /// element type, or f32 if that is not of floating point.
+    ///
+    /// # Errors
+    /// As [`build`](TrainingStep::build), and [`NnError`] when the module, the loss or a metric does not take what it is
+    /// given.
+    pub fn new(
+        module: &(impl Module + ?Sized),
+        loss: &(impl Loss + ?Sized),
+        optimizer: &(impl Optimizer + ?Sized),
+        metrics: &[&dyn Metric],
+        input: &TensorType,
+        target: &TensorType,
+    ) -> Result<TrainingStep, NnError> {
+        let output = module.output_type(input)?;
+        loss.check(&output, target)?;
+        metrics.iter().try_for_each(|metric| metric.check(&output, target))?;
+        let builder = Builder::new();
+        let cx = Context::for_input(&builder, Mode::Training, input);
+        let x = builder.input(INPUT, input.dtype, &input.shape);
+        let t = builder.input(TARGET, target.dtype, &target.shape);
+        let prediction = builder.scope("forward", || module.forward(&cx, x));
+        let value = builder.scope("loss", || loss.loss(prediction, t));
+        let reports = builder.scope("metrics", || {
+            metrics.iter().map(|metric| (metric.name().into(), metric.value(prediction, t))).collect()
+        });
+        TrainingStep::finish(&cx, value, optimizer, reports)
+    }
+
+    /// Gradients and update, and all outputs.
+    fn finish<'g>(
+        cx: &Context<'g>,
+        loss: Expr<'g>,
+        optimizer: &(impl Optimizer + ?Sized),
+        reports: Vec<(Arc<str>, Expr<'g>)>,
+    ) -> Result<TrainingStep, NnError> {
+        let parameters: Vec<Expr<'g>> = cx.read(|tables| tables.parameters.iter().map(|(_, input)| *input).collect());
+        if parameters.is_empty() {
+            return Err(NnError::NoParameters);
+        }
+        optimizer.check()?;
+        let loss = with_penalties(cx, loss);
+        let gradients = gradients(loss, &parameters, &GradOptions::default())?;
+        update(cx, optimizer, gradients);
+
+        let mut outputs = vec![Output::new(LOSS, loss.id())];
+        outputs.extend(reports.iter().map(|(name, value)| Output::new(name.clone(), value.id())));
+        let (names, updates) = cx.read(|tables| {
+            let parameters = tables.parameters.iter().zip(&tables.next_parameters);
+            let parameters = parameters.map(|((spec, input), next)| (&spec.path, *input, *next));
+            let states = tables.states.iter().filter_map(|held| Some((&held.spec.name, held.input, held.next?)));
+            let updates: Vec<Output> = parameters
+                .chain(states)
+                .map(|(name, input, next)| Output::new(name.clone(), next.id()).updating(input))
+                .collect();
+            (tables.states.iter().map(|held| held.spec.clone()).collect(), updates)
+        });
+        outputs.extend(updates);
+        Ok(TrainingStep {
+            graph: cx.builder().finish(outputs)?,
+            parameters: cx.parameters(),
+            states: names,
+            reports: reports.into_iter().map(|(name, _)| name).collect(),
+        })
+    }
+
+    /// The graph.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The parameters, in the order in which layers made them.
+    #[must_use]
+    pub fn parameters(&self) -> &[ParameterSpec] {
+        &self.parameters
+    }
+
+    /// State that is not trained: layers' own, then the optimizer's.
+    #[must_use]
+    pub fn states(&self) -> &[StateSpec] {
+        &self.states
+    }
+
+    /// The names of the outputs beside `loss` and the updates.
+    #[must_use]
+    pub fn reports(&self) -> &[Arc<str>] {
+        &self.reports
+    }
+
+    /// The first value of every input that is not data, by name: parameters, then states. The same for the same seed.
+    #[must_use]
+    pub fn initial_state(&self, seed: u64) -> Vec<(Arc<str>, Tensor)> {
+        let parameters = self.parameters.iter().map(|spec| (spec.path.clone(), spec.initial(seed)));
+        let states = self.states.iter().map(|spec| (spec.name.clone(), spec.initial(seed)));
+        parameters.chain(states).collect()
+    }
+}
+
+/// The loss and everything that is added to it, summed in the order of the parameters.
+pub(super) fn with_penalties<'g>(cx: &Context<'g>, loss: Expr<'g>) -> Expr<'g> {
+    cx.builder().scope("penalties", || {
+        cx.penalties().into_iter().fold(loss, |sum, penalty| sum + penalty.cast(sum.dtype()))
+    })
+}
