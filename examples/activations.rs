@@ -18,7 +18,7 @@ fn train_with(activation: Activation, options: Options) -> Result<Model, Error> 
     let mut layers: Vec<Layer> = (0..DEPTH).map(|_| Dense::new(32).activation(activation).into()).collect();
     layers.push(Dense::new(10).into());
     let mut model = Sequential::new(layers)
-        .compile(Sgd::new(0.05), SparseCategoricalCrossentropy::from_logits(), [])?
+        .compile(Sgd::new(0.05), SparseCategoricalCrossentropy::from_logits(), ())?
         .options(options);
     model.fit(&data()?, Fit::epochs(1).batch_size(256).seed(5).quiet())?;
     Ok(model)

@@ -21,7 +21,7 @@ fn load(files: &[String]) -> Result<(Dataset, Dataset), Error> {
         let features = data.inputs().len() / data.len();
         Ok(data.inputs().reshape(&[data.len(), features])?)
     };
-    let scaler = MinMaxScaler::fit(&flat(&train)?, Per::Tensor)?;
+    let scaler = MinMaxScaler::fit(&flat(&train)?, Per::Whole)?;
     let scaled = |data: &Dataset| -> Result<Dataset, Error> {
         Ok(Dataset::new(scaler.transform(&flat(data)?)?, data.targets().clone())?)
     };
@@ -34,7 +34,7 @@ fn train_on(train: &Dataset, test: &Dataset, options: Options) -> Result<Model, 
         Dense::new(64).activation(Activation::Relu).into(),
         Dense::new(10).into(),
     ])
-    .compile(Adam::new(1e-3), SparseCategoricalCrossentropy::from_logits(), [Accuracy.into()])?
+    .compile(Adam::new(1e-3), SparseCategoricalCrossentropy::from_logits(), [Accuracy])?
     .options(options);
     println!("{}", model.summary(&train.inputs().sizes()[1..], 32)?);
     model.fit(train, Fit::epochs(5).batch_size(32).validation(test).seed(0))?;

@@ -24,7 +24,7 @@ fn network(options: Options) -> Result<Model, Error> {
         Dense::new(64).activation(Activation::Relu).into(),
         Dense::new(10).activation(Activation::Softmax).into(),
     ])
-    .compile(Adam::new(3e-3), SparseCategoricalCrossentropy::new(), [Accuracy.into()])?
+    .compile(Adam::new(3e-3), SparseCategoricalCrossentropy::from_probabilities(), [Accuracy])?
     .options(options))
 }
 

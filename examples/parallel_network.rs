@@ -24,7 +24,7 @@ pub fn train_for(epochs: usize, options: Options) -> Result<Model, Error> {
         Dense::new(3).activation(Activation::Sigmoid).into(),
         Dense::new(1).activation(Activation::Sigmoid).into(),
     ])
-    .compile(Sgd::new(0.5), MeanSquaredError::new(), [])?
+    .compile(Sgd::new(0.5), MeanSquaredError, ())?
     .options(options);
     model.fit(&samples()?, Fit::epochs(epochs).batch_size(100).in_order().seed(1).quiet())?;
     Ok(model)
@@ -57,7 +57,7 @@ fn main() -> Result<(), Error> {
     println!("\nwhich step ran on which thread, in one training step:");
     let mut by_thread: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     for event in trace.events() {
-        by_thread.entry(event.worker).or_default().push(format!("{} {}", event.step, trace.plan().step(event.step).name()));
+        by_thread.entry(event.worker).or_default().push(format!("{} {}", event.step, trace.plan().step(event.step).kernel()));
     }
     for (thread, steps) in by_thread {
         println!("  thread {thread}: {}", steps.join(", "));

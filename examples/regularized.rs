@@ -40,7 +40,7 @@ fn network(regularizer: Option<Regularizer>, dropout: f64) -> Sequential {
 
 fn train_network(network: Sequential, epochs: usize, options: Options) -> Result<Model, Error> {
     let mut model =
-        network.compile(Adam::new(2e-3), SparseCategoricalCrossentropy::from_logits(), [Accuracy.into()])?.options(options);
+        network.compile(Adam::new(2e-3), SparseCategoricalCrossentropy::from_logits(), [Accuracy])?.options(options);
     let (train, _) = data()?;
     model.fit(&train, Fit::epochs(epochs).batch_size(40).seed(3).quiet())?;
     Ok(model)
@@ -49,7 +49,7 @@ fn train_network(network: Sequential, epochs: usize, options: Options) -> Result
 /// The network with dropout, whose masks must not depend on the schedule either.
 #[allow(dead_code, reason = "`main` trains four networks")]
 pub fn train(options: Options) -> Result<Model, Error> {
-    train_network(network(Some(Regularizer::l2(1e-3)), 0.4), 5, options)
+    train_network(network(Some(Regularizer::L2(1e-3)), 0.4), 5, options)
 }
 
 #[allow(dead_code, reason = "the tests call `train` instead")]
@@ -59,8 +59,8 @@ fn main() -> Result<(), Error> {
     println!("{:12} {:>10} {:>10} {:>10} {:>10} {:>10}", "", "train loss", "test loss", "precision", "recall", "F1");
     for (name, regularizer, dropout) in [
         ("none", None, 0.0),
-        ("L1 3e-4", Some(Regularizer::l1(3e-4)), 0.0),
-        ("L2 3e-3", Some(Regularizer::l2(3e-3)), 0.0),
+        ("L1 3e-4", Some(Regularizer::L1(3e-4)), 0.0),
+        ("L2 3e-3", Some(Regularizer::L2(3e-3)), 0.0),
         ("dropout 0.4", None, 0.4),
     ] {
         let mut model = train_network(network(regularizer, dropout), 120, Options::default())?;

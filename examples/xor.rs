@@ -19,7 +19,7 @@ pub fn train(options: Options) -> Result<Model, Error> {
         Dense::new(4).activation(Activation::Tanh).into(),
         Dense::new(1).activation(Activation::Sigmoid).into(),
     ])
-    .compile(Adam::new(0.05), BinaryCrossentropy::new(), [])?
+    .compile(Adam::new(0.05), BinaryCrossentropy::from_probabilities(), ())?
     .options(options);
     let history = model.fit(&cases()?, Fit::epochs(2000).batch_size(4).stop_at_loss(0.02).seed(7).quiet())?;
     for epoch in history.epochs.iter().filter(|epoch| epoch.number % 25 == 1) {

@@ -4,9 +4,11 @@ use std::fmt;
 
 use pullback_autodiff::GradError;
 use pullback_exec::ExecError;
-use pullback_graph::{FeedError, FormatError, GraphError, TensorError, TypeError, VerifyError};
+use pullback_graph::{EvalError, FeedError, FormatError, GraphError, TensorError, TypeError, VerifyError};
 use pullback_nn::NnError;
 use pullback_train::TrainError;
+use pullback_train::data::DataError;
+use pullback_train::weights::WeightsError;
 
 /// Any error of pullback. `Debug` prints the message, so that `fn main() -> Result<(), pullback::Error>` reads well.
 #[derive(thiserror::Error)]
@@ -38,14 +40,16 @@ impl fmt::Debug for Error {
     }
 }
 
-macro_rules! through_graph_error {
-    ($($inner:ty),*) => {
+/// Errors that reach this one through that of their crate.
+macro_rules! through {
+    ($Variant:ident: $($inner:ty),*) => {
         $(impl From<$inner> for Error {
             fn from(error: $inner) -> Self {
-                Error::Graph(error.into())
+                Error::$Variant(error.into())
             }
         })*
     };
 }
 
-through_graph_error!(FeedError, FormatError, TensorError, VerifyError, Box<TypeError>);
+through!(Graph: EvalError, FeedError, FormatError, TensorError, VerifyError, Box<TypeError>);
+through!(Train: DataError, WeightsError);

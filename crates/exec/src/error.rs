@@ -17,13 +17,13 @@ use pullback_graph::{
 pub enum ExecError {
     /// The graph cannot be bound or rewritten.
     #[error(transparent)]
-    Graph(#[from] GraphError),
+    Graph(Box<GraphError>),
     /// The values given do not fit the inputs.
     #[error(transparent)]
-    Feed(#[from] FeedError),
+    Feed(Box<FeedError>),
     /// An invariant of the graph does not hold.
     #[error(transparent)]
-    Verify(#[from] VerifyError),
+    Verify(Box<VerifyError>),
     /// A size is not known: the graph must be bound before it is planned.
     #[error("{node} has type {ty}; bind every dimension before planning{}", arrow(.at))]
     Unbound {
@@ -104,6 +104,28 @@ pub enum ExecError {
     Pool(#[from] rayon::ThreadPoolBuildError),
 }
 
+impl From<GraphError> for ExecError {
+    fn from(error: GraphError) -> Self {
+        match error {
+            GraphError::Feed(error) => error.into(),
+            GraphError::Verify(error) => error.into(),
+            error => ExecError::Graph(Box::new(error)),
+        }
+    }
+}
+
+impl From<FeedError> for ExecError {
+    fn from(error: FeedError) -> Self {
+        ExecError::Feed(Box::new(error))
+    }
+}
+
+impl From<VerifyError> for ExecError {
+    fn from(error: VerifyError) -> Self {
+        ExecError::Verify(Box::new(error))
+    }
+}
+
 impl ExecError {
     pub(crate) fn unbound(graph: &Graph, node: NodeId) -> ExecError {
         ExecError::Unbound { node, ty: graph.ty(node).clone(), at: graph.source(node).cloned() }
@@ -129,6 +151,13 @@ impl ExecError {
     pub fn source_line(&self) -> Option<&Source> {
         match self {
             ExecError::Graph(error) => error.source_line(),
+            ExecError::Feed(error) => match &**error {
+                FeedError::Missing { at, .. }
+                | FeedError::Type { at, .. }
+                | FeedError::SymbolConflict { at, .. }
+                | FeedError::Size { at, .. } => at.as_ref(),
+                _ => None,
+            },
             ExecError::Unbound { at, .. }
             | ExecError::Kernel { at, .. }
             | ExecError::Panic { at, .. }

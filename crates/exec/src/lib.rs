@@ -16,9 +16,7 @@ mod run;
 
 pub use error::ExecError;
 pub use plan::{
-    Cost, Owner, Place, Plan, PlanOptions, Simulation, Slot, SlotId, State, Step, StepId, Update, Value, ValueId, plan,
-    simulate,
+    Cost, Owner, Place, Plan, PlanOptions, Simulation, Slot, SlotId, State, Step, StepId, Update, Value,
+    ValueId, plan, simulate,
 };
-pub use run::{
-    CancelToken, Event, NodeStats, Options, Outputs, Record, RunReport, Session, Trace, compile,
-};
+pub use run::{CancelToken, Event, Options, Outputs, Record, RunReport, Session, Trace, compile};

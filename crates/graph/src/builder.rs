@@ -225,6 +225,12 @@ impl Builder {
         self.pin(origin, || self.scope(name, build))
     }
 
+    /// The line that a node would carry if `caller` appended it now.
+    pub(crate) fn line(&self, caller: &'static Location<'static>) -> Option<Source> {
+        let origin = self.state.borrow_mut().origin(caller);
+        self.read(|body| origin.source.map(|source| body.sources.items()[source.index()].clone()))
+    }
+
     /// Runs `build`; all nodes it appends come from `origin`.
     fn pin<R>(&self, origin: Origin, build: impl FnOnce() -> R) -> R {
         let before = self.state.borrow_mut().pinned.replace(origin);

@@ -171,7 +171,8 @@ impl GraphFile {
     /// The same file with the statistics of a run.
     #[must_use]
     pub fn with_stats(mut self, stats: &RunStats) -> Self {
-        let entry = |(id, stats): (NodeId, &NodeStats)| StatsEntry { node: number(id.index()), stats: stats.clone() };
+        let entry =
+            |(id, stats): (NodeId, &NodeStats)| StatsEntry { node: number(id.index()), stats: stats.clone() };
         self.stats = stats.iter().map(entry).collect();
         self
     }
@@ -198,9 +199,11 @@ impl GraphFile {
         for (at, entry) in self.scopes.iter().enumerate() {
             let parent = entry.parent as usize;
             let made = (parent <= at).then(|| assembly.scope(ScopeId::new(parent), entry.name.clone()));
-            made.flatten().ok_or_else(|| malformed(format!("scope {} stands in none that can hold it", at + 1)))?;
+            made.flatten()
+                .ok_or_else(|| malformed(format!("scope {} stands in none that can hold it", at + 1)))?;
         }
-        let source = |entry: &SourceEntry| Source { file: entry.file.clone(), line: entry.line, column: entry.column };
+        let source =
+            |entry: &SourceEntry| Source { file: entry.file.clone(), line: entry.line, column: entry.column };
         let sources: Vec<SourceId> =
             self.sources.iter().map(|entry| assembly.body.intern_source(source(entry))).collect();
         for entry in &self.nodes {
@@ -223,7 +226,11 @@ impl GraphFile {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut out = String::from("{\n");
-        let head = [("format", json(&self.format)), ("version", json(&self.version)), ("producer", json(&self.producer))];
+        let head = [
+            ("format", json(&self.format)),
+            ("version", json(&self.version)),
+            ("producer", json(&self.producer)),
+        ];
         let lists = [
             ("scopes", lines(&self.scopes)),
             ("sources", lines(&self.sources)),
@@ -232,7 +239,8 @@ impl GraphFile {
             ("cotangents", lines(&self.cotangents)),
             ("stats", lines(&self.stats)),
         ];
-        let fields = head.into_iter().chain(lists.into_iter().filter(|(key, list)| *key == "nodes" || list != "[]"));
+        let fields =
+            head.into_iter().chain(lists.into_iter().filter(|(key, list)| *key == "nodes" || list != "[]"));
         for (at, (key, value)) in fields.enumerate() {
             out.push_str(if at > 0 { ",\n" } else { "" });
             out.push_str(&format!("  {}: {value}", json(key)));

@@ -2,8 +2,9 @@
 //!
 //! Values are computed while the program grows, so that every op is applied where it is defined, finite and away from its
 //! kinks. New ops are met as soon as they are in the [catalogue](Op::catalogue). A shorter stream makes a smaller program,
-//! so a property test that shrinks its stream shrinks the graph; the empty stream makes the sum of one number.
+//! so a property test that shrinks its stream shrinks the graph; the empty stream makes one number.
 
+mod steps;
 mod fit;
 
 use std::sync::Arc;
@@ -13,15 +14,15 @@ use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::expr::Expr;
 use crate::graph::Graph;
-use crate::op::{
-    BinaryOp, Broadcast, Cast, Choices, Concat, Domain, DotGeneral, Literal, Op, OpRules, OperandSample, Permute, Reduce,
-    ReduceKind, Reshape, Reverse, Sample, Scalar, Slice, UnaryOp,
-};
+use crate::op::{Choices, Op, OpRules, OperandSample, Sample};
 use crate::shape::{Shape, TensorType};
 use crate::tensor::Tensor;
 
 /// Larger values would let rounding errors hide wrong gradients.
 const LARGEST: f64 = 50.0;
+/// Products of a node with itself would otherwise double its rank again and again.
+const MOST_ELEMENTS: usize = 1024;
+const MOST_AXES: usize = 5;
 
 /// What programs [`generate`] makes.
 #[derive(Clone, Debug)]
@@ -67,7 +68,8 @@ pub fn generate(choices: &mut Choices, spec: &GraphSpec) -> Generated {
         used: Vec::new(),
         feeds: Vec::new(),
     };
-    grower.first_input();
+    let first = grower.any_input();
+    grower.pool.push(first);
     while builder.len() < spec.max_nodes && !grower.choices.is_exhausted() {
         // A step that finds nothing that fits leaves no trace but the nodes it had made by then.
         let grown = grower.step();
@@ -94,151 +96,17 @@ struct Grower<'g, 'c> {
 }
 
 impl<'g> Grower<'g, '_> {
-    fn first_input(&mut self) {
+    /// An input of any shape.
+    fn any_input(&mut self) -> Expr<'g> {
         let rank = self.choices.below(self.spec.max_rank + 1);
-        let shape: Shape = (0..rank).map(|_| Dim::Known(1 + self.choices.below(self.spec.max_size))).collect();
-        let input = self.input(&OperandSample::any(TensorType::new(self.spec.dtype, shape)));
-        self.pool.push(input);
+        let shape: Shape = (0..rank).map(|_| self.size()).collect();
+        self.input(&OperandSample::any(TensorType::new(self.spec.dtype, shape)))
     }
 
-    /// One more node of the pool, with what it needs.
-    fn step(&mut self) -> Option<Expr<'g>> {
-        match self.choices.below(8) {
-            0 => self.unary(),
-            1 | 2 => self.binary(),
-            3 | 4 => self.movement(),
-            5 => self.reduction(),
-            6 => self.product(),
-            _ => self.catalogue_op(),
-        }
-    }
-
-    fn unary(&mut self) -> Option<Expr<'g>> {
-        let op = UnaryOp::ALL[self.choices.below(UnaryOp::ALL.len())];
-        let x = self.pick_float();
-        let sample = OperandSample { ty: x.ty(), domain: op.domain() };
-        if !self.is_allowed(std::slice::from_ref(&sample)) {
-            return None;
-        }
-        let x = self.fit(x, &sample)?;
-        self.apply(op, &[x])
-    }
-
-    /// Two nodes of the pool, one node twice, or one and a number.
-    fn binary(&mut self) -> Option<Expr<'g>> {
-        let op = BinaryOp::ALL[self.choices.below(BinaryOp::ALL.len())];
-        let x = self.pick_float();
-        let y = match self.choices.below(4) {
-            0 => x,
-            1 => {
-                let value = Scalar::of(x.dtype(), [1.0, -1.0, 0.5, 2.0, 0.0, -0.0][self.choices.below(6)]).ok()?;
-                self.apply(Literal { value, shape: x.shape() }, &[])?
-            }
-            _ => self.pick_float(),
-        };
-        let common = x.shape().broadcast(&y.shape())?;
-        let sample = |domain| OperandSample { ty: TensorType::new(self.spec.dtype, &common), domain };
-        let samples = op.domains().map(sample);
-        if !self.is_allowed(&samples) {
-            return None;
-        }
-        let (x, y) = (self.broadcast(x, &common)?, self.broadcast(y, &common)?);
-        let (x, y) = (self.fit(x, &samples[0])?, self.fit(y, &samples[1])?);
-        self.apply_within(op.into(), &[x, y], &samples)
-    }
-
-    fn broadcast(&mut self, x: Expr<'g>, shape: &Shape) -> Option<Expr<'g>> {
-        let axes = (shape.rank() - x.rank()..shape.rank()).collect();
-        if x.shape() == *shape { Some(x) } else { self.apply(Broadcast { shape: shape.clone(), axes }, &[x]) }
-    }
-
-    fn movement(&mut self) -> Option<Expr<'g>> {
-        let x = self.pick_float();
-        let (shape, rank) = (x.shape(), x.rank());
-        let op: Op = match self.choices.below(7) {
-            0 => Permute { order: self.choices.permutation(rank).into() }.into(),
-            1 => Reshape { shape: [shape.numel()].into() }.into(),
-            2 => {
-                let at = self.choices.below(rank + 1);
-                Reshape { shape: shape[..at].iter().chain([&Dim::Known(1)]).chain(&shape[at..]).cloned().collect() }.into()
-            }
-            3 => {
-                let (at, size) = (self.choices.below(rank + 1), 1 + self.choices.below(3));
-                let repeated = Dim::Known(size);
-                let shape: Shape = shape[..at].iter().chain([&repeated]).chain(&shape[at..]).cloned().collect();
-                if rank > 3 {
-                    return None;
-                }
-                Broadcast { axes: (0..=rank).filter(|axis| *axis != at).collect(), shape }.into()
-            }
-            4 => Reverse { axes: self.choices.axes(rank) }.into(),
-            5 => {
-                let mut slice = Slice::whole(&shape);
-                for axis in 0..rank {
-                    let size = shape[axis].known()?;
-                    let start = self.choices.below(size + 1);
-                    slice.starts[axis] = Dim::Known(start);
-                    slice.ends[axis] = Dim::Known(size - self.choices.below(size - start + 1));
-                    slice.steps[axis] = 1 + self.choices.below(2);
-                }
-                slice.into()
-            }
-            _ => {
-                let y = self.pick_float();
-                let axis = self.choices.below(rank);
-                return self.apply(Concat { axis }, &[x, if y.dtype() == x.dtype() { y } else { x }]);
-            }
-        };
-        self.apply(op, &[x])
-    }
-
-    fn reduction(&mut self) -> Option<Expr<'g>> {
-        let x = self.pick_float();
-        let kind = [ReduceKind::Sum, ReduceKind::Sum, ReduceKind::Max, ReduceKind::Min][self.choices.below(4)];
-        let domain = if kind == ReduceKind::Sum { Domain::ANY } else { Domain::Distinct };
-        let sample = [OperandSample { ty: x.ty(), domain }];
-        if !self.is_allowed(&sample) || (kind != ReduceKind::Sum && !self.suits(&[x], &sample)) {
-            return None;
-        }
-        let axes = self.choices.axes(x.rank());
-        self.apply(Reduce { kind, axes }, &[x])
-    }
-
-    /// A contraction of a node with itself or with an input that fits.
-    fn product(&mut self) -> Option<Expr<'g>> {
-        let x = self.pick_float();
-        let axis = self.choices.below(x.rank());
-        let size = x.shape().get(axis)?.clone();
-        if self.choices.below(2) == 0 {
-            return self.apply(DotGeneral::new([], [], [axis], [axis]), &[x, x]);
-        }
-        let columns = Dim::Known(1 + self.choices.below(self.spec.max_size));
-        let y = self.input(&OperandSample::any(TensorType::new(x.dtype(), [columns, size])));
-        let y = self.apply(Permute { order: [1, 0].into() }, &[y])?;
-        self.apply(DotGeneral::new([], [], [axis], [0]), &[x, y])
-    }
-
-    /// A sample of any op, over nodes of the pool that are brought into its types, and over inputs.
-    fn catalogue_op(&mut self) -> Option<Expr<'g>> {
-        let (name, sample) = self.catalogue[self.choices.below(self.catalogue.len())];
-        let Sample { op, operands } = sample(name, self.choices);
-        if matches!(op, Op::Input(_)) || !self.is_allowed(&operands) {
-            return None;
-        }
-        let mut fitted = Vec::with_capacity(operands.len());
-        for operand in &operands {
-            let from_pool = match self.choices.below(3) {
-                0 => None,
-                _ => {
-                    let candidate = self.pick(|ty| ty.dtype.is_float() == operand.ty.dtype.is_float());
-                    candidate.and_then(|x| self.coerce(x, &operand.ty)).and_then(|x| self.fit(x, operand))
-                }
-            };
-            fitted.push(from_pool.unwrap_or_else(|| self.input(operand)));
-        }
-        let made = self.apply_within(op, &fitted, &operands)?;
-        let is_other_float = made.dtype().is_float() && made.dtype() != self.spec.dtype;
-        if is_other_float { self.apply(Cast { dtype: self.spec.dtype }, &[made]) } else { Some(made) }
+    /// The size of an axis of a new input, more often than not above 1.
+    fn size(&mut self) -> Dim {
+        let is_one = self.spec.max_size == 1 || self.choices.below(6) == 5;
+        Dim::Known(if is_one { 1 } else { 2 + self.choices.below(self.spec.max_size - 1) })
     }
 
     /// The sum of all nodes that nobody uses, but for a few that stay dead.
@@ -249,16 +117,17 @@ impl<'g> Grower<'g, '_> {
             if self.used[sink.id().index()] || (index > 0 && self.choices.below(8) == 7) {
                 continue;
             }
-            let term = if self.choices.below(2) == 0 { sink } else { sink.square() };
-            loss = Some(loss.map_or(term.sum(), |loss: Expr<'g>| loss + term.sum()));
+            let term = if self.choices.below(2) == 0 { sink.sum() } else { sink.square().sum() };
+            loss = Some(loss.map_or(term, |loss: Expr<'g>| loss + term));
         }
         loss.unwrap_or_else(|| self.pool[0].sum())
     }
 
-    /// A node of the pool, the latest for the smallest choice.
+    /// A node of the pool, the latest for the smallest choice. Every other time one of the latest few: that makes chains.
     fn pick(&mut self, fits: impl Fn(&TensorType) -> bool) -> Option<Expr<'g>> {
         let candidates: Vec<Expr<'g>> = self.pool.iter().rev().copied().filter(|x| fits(&x.ty())).collect();
-        candidates.get(self.choices.below(candidates.len())).copied()
+        let among = if self.choices.below(2) == 0 { candidates.len().min(3) } else { candidates.len() };
+        candidates.get(self.choices.below(among)).copied()
     }
 
     fn pick_float(&mut self) -> Expr<'g> {
@@ -282,6 +151,9 @@ impl<'g> Grower<'g, '_> {
         let op = op.into();
         let types: Vec<TensorType> = operands.iter().map(|operand| operand.ty()).collect();
         let ty = op.infer(&types.iter().collect::<Vec<_>>()).ok()?;
+        if ty.rank() > MOST_AXES || ty.shape.numel().known()? > MOST_ELEMENTS {
+            return None;
+        }
         let values: Vec<&Tensor> = operands.iter().map(|operand| &self.values[operand.id().index()]).collect();
         let value = op.evaluate(&values, &ty).ok()?;
         if ty.dtype.is_float() && value.to_f64_vec().iter().any(|x| !x.is_finite() || x.abs() > LARGEST) {

@@ -5,6 +5,7 @@
 //! - [`Graph`]: nodes, inputs, outputs, and where each node comes from ([`Provenance`]).
 //! - [`Builder`] and [`Expr`]: how graphs are written.
 //! - [`interpret`]: what graphs mean; [`verify`]: what always holds; [`Graph::bind`]: sizes put in.
+//! - [`Graph::parse`] and [`GraphFile`]: graphs as text and as files; [`Summary`], [`Dot`], [`ForwardWithGradients`]: views.
 //!
 //! Operands have smaller ids than their users, so storage order is a topological order and graphs are acyclic.
 //! Nothing here executes in parallel, keeps global state, or knows about schedules.
@@ -27,6 +28,7 @@ mod interpret;
 mod stats;
 mod generate;
 mod assemble;
+pub mod petgraph_view;
 mod rewrite;
 pub mod pass;
 mod text;
@@ -37,11 +39,12 @@ mod dump;
 pub use builder::Builder;
 pub use dim::{Bindings, Dim, Polynomial, sym};
 pub use dtype::{DType, Element};
+pub use dump::{Dot, ForwardWithGradients, Mermaid, OpSummary, Port, ScopeSummary, Storage, Summary};
 pub use error::{
     EvalError, FeedError, FormatError, GraphError, OperandNote, TypeError, VerifyError, Violation, place, render,
 };
-pub use file::GraphFile;
 pub use expr::{Axes, Expr, IntoOperand};
+pub use file::GraphFile;
 pub use generate::{Generated, GraphSpec, generate};
 pub use graph::{Graph, Node, Operands, Output};
 pub use id::{NameId, NodeId, ScopeId, SourceId};

@@ -62,10 +62,15 @@ impl<'a> Candidate<'a> {
         &self.draft.body.nodes[id.index()]
     }
 
+    /// The op that makes operand `index`, if there are that many.
+    pub(crate) fn operand_op(&self, index: usize) -> Option<&'a Op> {
+        self.operands.get(index).map(|id| &self.node(*id).op)
+    }
+
     /// The literal that operand `index` is, if it is one.
     pub(crate) fn literal(&self, index: usize) -> Option<&'a Literal> {
-        match &self.operand(index).op {
-            Op::Literal(literal) => Some(literal),
+        match self.operand_op(index) {
+            Some(Op::Literal(literal)) => Some(literal),
             _ => None,
         }
     }
@@ -247,8 +252,13 @@ impl Draft {
     /// Records that `id` also stands for a node of this provenance.
     fn merge(&mut self, id: NodeId, provenance: Provenance) {
         let first = &mut self.body.provenance[id.index()];
-        first.origins.extend(provenance.origins);
-        first.label = first.label.or(provenance.label);
+        // A text need not say where nodes come from: then there is nothing to keep.
+        let says_something = |origin: &Origin| origin.source.is_some() || origin.role != Role::Forward;
+        first.origins.extend(provenance.origins.into_iter().filter(says_something));
+        // An input has a name already.
+        if !matches!(self.body.nodes[id.index()].op, Op::Input(_)) {
+            first.label = first.label.or(provenance.label);
+        }
     }
 
     /// Drops what the rules left without users, and translates everything into the ids that remain.

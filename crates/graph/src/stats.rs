@@ -81,7 +81,8 @@ impl NodeStats {
 
 impl fmt::Display for NodeStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [mean, std, min, max, norm] = [self.mean, self.std, self.min, self.max, self.norm].map(units::short);
+        let [mean, std, min, max, norm] =
+            [self.mean, self.std, self.min, self.max, self.norm].map(units::short);
         match self.count {
             0 => f.write_str("empty")?,
             1 => write!(f, "{min}")?,
@@ -150,8 +151,9 @@ impl Sums {
             return;
         }
         let count = values.len() as f64;
-        // Divided before they are added: the sum of large values must not overflow.
-        let mean = values.iter().map(|value| value / count).sum::<f64>();
+        // Relative to one of them, so that equal values have no deviation; the difference of huge ones overflows.
+        let shifted = values[0] + values.iter().map(|value| (value - values[0]) / count).sum::<f64>();
+        let mean = if shifted.is_finite() { shifted } else { values.iter().map(|value| value / count).sum() };
         let spread = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
         let (total, distance) = (self.finite + count, mean - self.mean);
         self.mean += distance * (count / total);
@@ -277,6 +279,13 @@ mod tests {
         assert_eq!((stats.min, stats.max), (-4.0, f64::INFINITY));
         assert!((stats.norm - 5.0).abs() < 1e-12 && (stats.mean + 1.0 / 3.0).abs() < 1e-12, "{stats:?}");
         assert_eq!(stats.to_string(), "mean -0.3333 ± 2.867, -4 .. inf, norm 5, zeros 20 %, 1 NaN, 1 inf");
+    }
+
+    #[test]
+    fn equal_values_have_no_deviation_and_huge_ones_a_mean() {
+        let stats = NodeStats::of_values([0.1; 1000]);
+        assert_eq!((stats.mean, stats.std), (0.1, 0.0));
+        assert_eq!(NodeStats::of_values([f64::MAX, -f64::MAX, f64::MAX, f64::MAX]).mean, f64::MAX / 2.0);
     }
 
     #[test]

@@ -52,6 +52,36 @@ fn activations_stay_finite_at_extreme_arguments() {
     // The tail keeps its digits: gelu(-10) = -10 Φ(-10), with Φ(-10) = 7.619853024160526e-24.
     let tail = of(&[-10.0], |x| x.gelu())[0];
     assert!((tail / -7.619_853_024_160_526e-23 - 1.0).abs() < 1e-12, "{tail}");
+    // The approximation's tail: -10 · sigmoid(2u), with u = √(2/π) · (-10 - 44.715).
+    let u = (2.0 / std::f64::consts::PI).sqrt() * -54.715;
+    assert!((of(&[-10.0], |x| x.gelu_tanh())[0] / (-10.0 * (2.0 * u).exp()) - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn bounded_activations_follow_their_formulas() {
+    let x = [-1e4, -50.0, -3.0, -1e-8, 0.0, 1e-8, 1.5, 3.0, 7.0, 50.0, 1e4];
+    let formula = |f: fn(f64) -> f64| x.map(f);
+    close(&of(&x, |x| x.hard_tanh()), &formula(|x| x.clamp(-1.0, 1.0)));
+    close(&of(&x, |x| x.relu6()), &formula(|x| x.clamp(0.0, 6.0)));
+    close(&of(&x, |x| x.hard_sigmoid()), &formula(|x| (x / 6.0 + 0.5).clamp(0.0, 1.0)));
+    close(&of(&x, |x| x.hard_swish()), &formula(|x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0)));
+    close(&of(&x, |x| x.softsign()), &formula(|x| x / (1.0 + x.abs())));
+    close(&of(&x, |x| x.mish()), &formula(|x| x * (x.max(0.0) + (-x.abs()).exp().ln_1p()).tanh()));
+    let selu = |x: f64| 1.050_700_987_355_480_5 * if x > 0.0 { x } else { 1.673_263_242_354_377_3 * x.exp_m1() };
+    close(&of(&x, |x| x.selu()), &x.map(selu));
+}
+
+#[test]
+fn masked_elements_take_no_part_in_a_softmax() {
+    let b = Builder::new();
+    let x = b.input("x", F64, [3, 3]);
+    let mask = b.input("mask", pullback_graph::DType::Bool, [3, 3]);
+    let graph = b.finish([("y", x.masked_softmax(mask, -1))]).unwrap();
+    let inf = f64::INFINITY;
+    let x = Tensor::of([3, 3], [f64::NAN, 1000.0, 1000.0, 1.0, inf, -inf, f64::NAN, inf, 2.0]);
+    let mask = Tensor::of([3, 3], [false, true, true, true, false, true, false, false, false]);
+    let values = interpret(&graph, [("x", &x), ("mask", &mask)]).unwrap();
+    close(&values.output("y").unwrap().to_f64_vec(), &[0.0, 0.5, 0.5, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
 }
 
 #[test]
@@ -76,6 +106,28 @@ fn spread_and_length_of_ordinary_and_degenerate_vectors() {
 #[should_panic(expected = "the variance of 1 elements with ddof 1")]
 fn a_variance_of_too_few_elements_is_refused() {
     let _ = of(&[1.0], |x| x.var_over(0, 1));
+}
+
+#[test]
+fn a_mistake_inside_a_derived_op_is_the_callers() {
+    let b = Builder::new();
+    let x = b.input("x", F64, [2]);
+    let line = line!() + 1;
+    let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| x.softmax(3)));
+    let message = *failed.unwrap_err().downcast::<String>().unwrap();
+    assert!(message.contains(&format!("derived.rs:{line}")), "{message}");
+}
+
+#[test]
+fn products_of_stacks_carry_the_callers_line() {
+    let b = Builder::new();
+    let (x, y) = (b.input("x", F32, [5, 2, 3]), b.input("y", F32, [4, 1, 3, 2]));
+    let line = line!() + 1;
+    let graph = b.finish([("z", x.matmul(y).mean_over([0, 1]).max())]).unwrap();
+    for id in graph.ids().skip(2) {
+        let source = graph.source(id).expect("a line");
+        assert_eq!((source.file.ends_with("derived.rs"), source.line), (true, line), "{id}: {source}");
+    }
 }
 
 #[test]

@@ -55,7 +55,7 @@ fn with_dead_nodes(graph: &Graph, at: usize) -> Graph {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn optimized_graphs_compute_the_same_bits(made in programs()) {

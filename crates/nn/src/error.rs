@@ -1,9 +1,10 @@
 //! What can be wrong with a network, a loss or a step of training.
 
+use std::panic::Location;
 use std::sync::Arc;
 
 use pullback_autodiff::GradError;
-use pullback_graph::{GraphError, Source, VerifyError, place, render};
+use pullback_graph::{GraphError, Source, place, render};
 
 /// Why a network or a step cannot be built.
 ///
@@ -50,15 +51,21 @@ pub enum NnError {
     NoParameters,
     /// The loss cannot be differentiated.
     #[error(transparent)]
-    Gradient(#[from] GradError),
+    Gradient(Box<GradError>),
     /// The nodes do not make a graph: two reports of one name, an op that does not fit.
     #[error(transparent)]
-    Graph(#[from] GraphError),
+    Graph(Box<GraphError>),
 }
 
-impl From<VerifyError> for NnError {
-    fn from(error: VerifyError) -> Self {
-        NnError::Graph(error.into())
+impl From<GradError> for NnError {
+    fn from(error: GradError) -> Self {
+        NnError::Gradient(Box::new(error))
+    }
+}
+
+impl From<GraphError> for NnError {
+    fn from(error: GraphError) -> Self {
+        NnError::Graph(Box::new(error))
     }
 }
 
@@ -85,7 +92,8 @@ impl NnError {
     /// Adds the user's line, unless one is known already.
     #[must_use]
     pub fn at(mut self, source: Option<Source>) -> Self {
-        if let NnError::Input { at, .. } | NnError::Setting { at, .. } | NnError::Name { at, .. } = &mut self {
+        if let NnError::Input { at, .. } | NnError::Setting { at, .. } | NnError::Name { at, .. } = &mut self
+        {
             *at = at.take().or(source);
         }
         self
@@ -104,9 +112,9 @@ impl NnError {
     /// Stops with the message and a picture of the user's line: how layers and losses that are called by hand fail, as
     /// operators on expressions do.
     #[track_caller]
-    pub fn stop(&self) -> ! {
-        let line = self.source_line().cloned().unwrap_or_else(|| std::panic::Location::caller().into());
-        panic!("{}", render(&self.to_string(), Some(&line)))
+    pub fn stop(self) -> ! {
+        let located = self.at(Some(Location::caller().into()));
+        panic!("{}", render(&located.to_string(), located.source_line()))
     }
 }
 

@@ -4,15 +4,16 @@
 //!   [`Dropout`], [`Flatten`], [`Activation`] and [`Sequential`] are modules; so is whatever implements the trait.
 //! - [`Initializer`]: first values, seeded by path; [`Regularizer`]: penalties; [`Summary`]: what a network is made of.
 //! - [`Loss`] and [`Metric`]: numbers over predictions and targets.
-//! - [`Optimizer`]: parameters and state to their next values.
-//! - [`TrainingStep`] and [`EvaluationGraph`]: all of it as one graph.
+//! - [`Optimizer`]: parameters and state to their next values; [`Schedule`]: learning rates by step.
+//! - [`TrainingStep`] and [`EvaluationGraph`]: all of it as one graph, with parameters and state as named inputs
+//!   ([`INPUT`], [`LOSS`], [`LEARNING_RATE`] and so on are the other names).
 
 mod error;
 mod hash;
 mod init;
 mod regularizer;
 mod spec;
-mod frames;
+mod names;
 mod context;
 mod module;
 mod summary;
@@ -20,9 +21,10 @@ mod layer;
 mod loss;
 mod metric;
 mod optim;
+mod schedule;
 mod step;
 
-pub use context::{Context, Mode, RANDOM_KEY};
+pub use context::{Context, Mode};
 pub use error::NnError;
 pub use init::Initializer;
 pub use layer::Activation::{
@@ -35,11 +37,13 @@ pub use loss::{
 };
 pub use metric::{Accuracy, BinaryAccuracy, Metric, accuracy, binary_accuracy};
 pub use module::{Layer, Module};
+pub use names::{INPUT, LEARNING_RATE, LOSS, PREDICTION, RANDOM_KEY, STEP, TARGET};
 pub use optim::{
-    Adagrad, Adam, AdamW, ClipNorm, ClipValue, Clock, Optimizer, RmsProp, Sgd, Slot, Update, UpdateSite, clip_by_norm,
-    clip_by_value, global_norm,
+    Adagrad, Adam, AdamW, ClipNorm, ClipValue, Clock, Optimizer, RmsProp, Sgd, Slot, Update, UpdateSite,
+    clip_by_norm, clip_by_value, global_norm,
 };
 pub use regularizer::Regularizer;
+pub use schedule::Schedule;
 pub use spec::{Initial, ParameterSpec, StateSpec};
-pub use step::{EvaluationGraph, INPUT, LEARNING_RATE, LOSS, PREDICTION, STEP, Step, TARGET, TrainingStep};
-pub use summary::{Row, Summary};
+pub use step::{EvaluationGraph, Step, TrainingStep};
+pub use summary::{LayerRow, Summary};

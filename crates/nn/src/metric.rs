@@ -3,6 +3,7 @@
 //! Each is the mean over the examples of a batch, so batches of different sizes are averaged by their sizes.
 
 use std::fmt;
+use std::panic::Location;
 
 use pullback_graph::{Expr, TensorType};
 
@@ -63,8 +64,10 @@ impl Metric for Accuracy {
 
     fn value<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
         accept(self.check(&prediction.ty(), &target.ty()));
-        let labels = if target.rank() == prediction.rank() { target.argmax(-1) } else { target };
-        prediction.argmax(-1).eq(labels).cast(prediction.dtype()).mean()
+        prediction.builder().derived("accuracy", Location::caller(), || {
+            let labels = if target.rank() == prediction.rank() { target.argmax(-1) } else { target };
+            prediction.argmax(-1).eq(labels).cast(prediction.dtype()).mean()
+        })
     }
 }
 
@@ -107,8 +110,10 @@ impl Metric for BinaryAccuracy {
 
     fn value<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
         accept(self.check(&prediction.ty(), &target.ty()));
-        let truth = target.cast(prediction.dtype()).gt(0.5);
-        prediction.gt(self.threshold).xor(truth).not().cast(prediction.dtype()).mean()
+        prediction.builder().derived("binary_accuracy", Location::caller(), || {
+            let truth = target.cast(prediction.dtype()).gt(0.5);
+            prediction.gt(self.threshold).xor(truth).not().cast(prediction.dtype()).mean()
+        })
     }
 }
 

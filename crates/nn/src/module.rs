@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::panic::Location;
 use std::sync::Arc;
 
 use pullback_graph::{Builder, DType, Expr, TensorType};
@@ -64,7 +65,7 @@ impl<'g> Context<'g> {
     }
 }
 
-impl<M: Module + ?Sized> Module for &M {
+impl<M: Module + ?Sized> Module for Box<M> {
     fn forward<'g>(&self, cx: &Context<'g>, x: Expr<'g>) -> Expr<'g> {
         (**self).forward(cx, x)
     }
@@ -76,11 +77,22 @@ impl<M: Module + ?Sized> Module for &M {
 
 /// Any module, shared by reference count: what [`Sequential`](crate::Sequential) is a list of.
 #[derive(Clone)]
-pub struct Layer(Arc<dyn Module>);
+pub struct Layer {
+    module: Arc<dyn Module>,
+    at: &'static Location<'static>,
+}
+
+impl Layer {
+    /// The line that made it.
+    pub(crate) fn at(&self) -> &'static Location<'static> {
+        self.at
+    }
+}
 
 impl<M: Module + 'static> From<M> for Layer {
+    #[track_caller]
     fn from(module: M) -> Self {
-        Layer(Arc::new(module))
+        Layer { module: Arc::new(module), at: Location::caller() }
     }
 }
 
@@ -88,12 +100,12 @@ impl Deref for Layer {
     type Target = dyn Module;
 
     fn deref(&self) -> &Self::Target {
-        &*self.0
+        &*self.module
     }
 }
 
 impl fmt::Debug for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.module.fmt(f)
     }
 }

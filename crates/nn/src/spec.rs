@@ -45,11 +45,15 @@ impl ParameterSpec {
     pub(crate) fn check(&self) -> Result<(), NnError> {
         if self.ty.shape.known().is_none() {
             let message = format!("a parameter has known sizes, got {}", self.ty);
-            return Err(NnError::input(&*self.path, message)
-                .help("a layer's own sizes cannot depend on a symbol such as the batch; give that axis a size"));
+            return Err(NnError::input(&*self.path, message).help(
+                "a layer's own sizes cannot depend on a symbol such as the batch; give that axis a size",
+            ));
         }
         if !self.ty.dtype.is_float() {
-            return Err(NnError::input(&*self.path, format!("a parameter is of floating point, got {}", self.ty)));
+            return Err(NnError::input(
+                &*self.path,
+                format!("a parameter is of floating point, got {}", self.ty),
+            ));
         }
         self.regularizer.map_or(Ok(()), Regularizer::check)?;
         self.initializer.check(&self.sizes())
@@ -92,9 +96,10 @@ impl StateSpec {
 
     pub(crate) fn check(&self) -> Result<(), NnError> {
         match (self.ty.shape.known(), self.initial, self.ty.dtype) {
-            (None, _, _) => {
-                Err(NnError::input(&*self.name, format!("state that outlives a step has known sizes, got {}", self.ty)))
-            }
+            (None, _, _) => Err(NnError::input(
+                &*self.name,
+                format!("state that outlives a step has known sizes, got {}", self.ty),
+            )),
             (_, Initial::Key, dtype) if dtype != DType::I64 => {
                 Err(NnError::input(&*self.name, format!("a random key is of type i64, got {}", self.ty)))
             }

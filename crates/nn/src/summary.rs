@@ -12,7 +12,7 @@ use crate::spec::ParameterSpec;
 
 /// One layer of a [`Summary`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub struct LayerRow {
     /// The path of the layer, such as `encoder/dense_1`.
     pub path: Arc<str>,
     /// How many layers stand around it, itself included: 1 for those of the network itself.
@@ -42,7 +42,7 @@ pub struct Summary {
     /// The type of the result.
     pub output: TensorType,
     /// The layers.
-    pub rows: Vec<Row>,
+    pub rows: Vec<LayerRow>,
     /// The parameters, in order.
     pub parameters: Vec<ParameterSpec>,
 }

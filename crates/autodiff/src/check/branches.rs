@@ -75,7 +75,7 @@ impl Branches {
             let changed = sides.iter().find_map(|side| self.first_change(side.as_deref()));
             match changed {
                 None => return Piece { step: Some(step), kink },
-                Some(node) => kink = node.map(|node| subject.place(node)).or(kink),
+                Some(node) => kink = node.map(|node| subject.place(&subject.reference, node)).or(kink),
             }
             step /= 4.0;
         }
@@ -94,7 +94,7 @@ impl Branches {
 fn active_nodes(subject: &Subject) -> Vec<bool> {
     let variables: Vec<NodeId> = subject.variables.iter().map(|variable| variable.node).collect();
     let mut active = descendants(&subject.reference, &variables);
-    let needed = ancestors(&subject.reference, [subject.output]);
+    let needed = ancestors(&subject.reference, [subject.reference_output]);
     active.iter_mut().zip(needed).for_each(|(active, needed)| *active &= needed);
     variables.iter().for_each(|variable| active[variable.index()] = false);
     active

@@ -1,6 +1,6 @@
 //! What is asked of the checker: a graph, what is differentiated in what, and where.
 
-use pullback_graph::{Graph, Tensor};
+use pullback_graph::{Graph, NodeId, Tensor};
 
 use crate::check::error::CheckError;
 
@@ -18,8 +18,11 @@ pub struct Case {
 }
 
 impl Case {
-    /// Checks that the names exist and stand for floating-point tensors.
-    pub(crate) fn new(
+    /// The case of these names, which must exist and stand for floating-point tensors.
+    ///
+    /// # Errors
+    /// [`CheckError::Unknown`] and [`CheckError::NotFloat`] when they do not.
+    pub fn new(
         graph: &Graph,
         output: &str,
         wrt: &[&str],
@@ -51,7 +54,7 @@ fn expect_float(
     kind: &'static str,
     name: &str,
     graph: &Graph,
-    node: pullback_graph::NodeId,
+    node: NodeId,
 ) -> Result<(), CheckError> {
     let dtype = graph.ty(node).dtype;
     match dtype.is_float() {

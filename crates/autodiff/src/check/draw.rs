@@ -5,11 +5,18 @@ use pullback_graph::{DType, Shape, Tensor};
 
 /// Numbers of magnitude ½ to 1 and either sign. None is close to 0, so that none hides what it is multiplied with.
 pub(crate) fn direction(seed: u64, stream: u64, sizes: &[usize]) -> Tensor {
-    let source = source(stream);
+    let draws = uniform(seed, stream, sizes);
+    let draws = draws.values::<f64>();
     Tensor::from_fn(sizes, |at| {
-        let draw = 2.0 * source.draw(seed as i64, at) - 1.0;
+        let draw = 2.0 * draws[at] - 1.0;
         draw.signum() * (0.5 + draw.abs() / 2.0)
     })
+}
+
+/// Numbers evenly from [0, 1).
+pub(crate) fn uniform(seed: u64, stream: u64, sizes: &[usize]) -> Tensor {
+    let source = source(stream);
+    Tensor::from_fn(sizes, |at| source.draw(seed as i64, at))
 }
 
 /// `count` different numbers below `below`, ascending; all of them if there are not more.

@@ -1,9 +1,12 @@
 //! A subject's gradient and tangent in one graph, to be evaluated at many points.
 
-use pullback_graph::{Builder, Graph, GraphError, NodeId, Output, Tensor, interpret};
+use pullback_graph::{Builder, Graph, GraphError, NodeId, Output, Tensor, Values, interpret};
 
 use crate::check::error::CheckError;
+use crate::check::numbers::finite;
+use crate::check::rounding::{SAMPLES, jittered};
 use crate::check::subject::Subject;
+use crate::check::trial::Trial;
 use crate::forward::pushforward;
 use crate::reverse::{GradOptions, pullback};
 
@@ -62,6 +65,18 @@ impl GradientGraph {
         Ok(Derivatives { gradient, tangent: values.node(self.tangent).clone() })
     }
 
+    /// Both modes at the point with rounding errors, a few times.
+    pub(crate) fn rounded(&self, subject: &Subject, cotangent: &Tensor, tangents: &[Tensor]) -> Vec<Derivatives> {
+        let point = subject.point();
+        let feeds = self.feeds(subject, &point, cotangent, tangents);
+        let samples = (0..SAMPLES).filter_map(|sample| jittered(&self.graph, feeds.clone(), sample));
+        let read = |values: Vec<Tensor>| Derivatives {
+            gradient: self.gradient.iter().map(|id| values[id.index()].clone()).collect(),
+            tangent: values[self.tangent.index()].clone(),
+        };
+        samples.map(read).collect()
+    }
+
     /// The value of every node.
     pub(crate) fn values(
         &self,
@@ -69,9 +84,27 @@ impl GradientGraph {
         at: &[Tensor],
         cotangent: &Tensor,
         tangents: &[Tensor],
-    ) -> Result<pullback_graph::Values, GraphError> {
+    ) -> Result<Values, GraphError> {
+        interpret(&self.graph, self.feeds(subject, at, cotangent, tangents))
+    }
+
+    fn feeds<'a>(
+        &'a self,
+        subject: &'a Subject,
+        at: &'a [Tensor],
+        cotangent: &'a Tensor,
+        tangents: &'a [Tensor],
+    ) -> impl Iterator<Item = (&'a str, &'a Tensor)> + Clone {
         let moves = self.tangents.iter().map(String::as_str).zip(tangents);
-        interpret(&self.graph, subject.feeds(at).chain(moves).chain([(self.cotangent.as_str(), cotangent)]))
+        subject.feeds(at).chain(moves).chain([(self.cotangent.as_str(), cotangent)])
+    }
+
+    /// The size of the largest cotangent on the way.
+    pub(crate) fn largest_cotangent(&self, subject: &Subject, trial: &Trial) -> Result<f64, GraphError> {
+        let values = self.values(subject, &subject.point(), &trial.cotangent, &trial.directions)?;
+        let appended = self.graph.ids().skip(self.start).filter(|id| self.graph.ty(*id).dtype.is_float());
+        let sizes = appended.flat_map(|id| values.node(id).to_f64_vec()).map(|x| finite(x.abs()));
+        Ok(sizes.fold(0.0, f64::max))
     }
 }
 

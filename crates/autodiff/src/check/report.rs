@@ -147,11 +147,11 @@ impl CheckReport {
         assert!(self.is_ok(), "{self}");
     }
 
-    /// The failures, worst first.
+    /// The failures of the first order, then those of the second, worst first.
     #[must_use]
     pub fn worst(&self) -> Vec<&Failure> {
         let mut worst: Vec<&Failure> = self.failures.iter().collect();
-        worst.sort_by(|a, b| b.ratio().total_cmp(&a.ratio()));
+        worst.sort_by(|a, b| a.order.cmp(&b.order).then(b.ratio().total_cmp(&a.ratio())));
         worst
     }
 

@@ -7,6 +7,7 @@ use pullback_graph::{DType, Graph, GraphError, NodeId, Op, OpRules, Output, Tens
 use crate::check::case::Case;
 use crate::check::error::CheckError;
 use crate::check::place::Place;
+use crate::check::rounding::{SAMPLES, jittered};
 use crate::check::transcribe::transcribe;
 use crate::check::widen::widen;
 use crate::reverse::{GradOptions, pullback};
@@ -19,8 +20,10 @@ pub(crate) struct Subject {
     /// The graph that the oracle evaluates: node for node the same, but that barriers hold their values at the point.
     /// To a difference quotient `stop_gradient` is otherwise the identity.
     pub(crate) reference: Graph,
-    /// The node that is differentiated, in both.
+    /// The node that is differentiated.
     pub(crate) output: NodeId,
+    /// The same node of the reference.
+    pub(crate) reference_output: NodeId,
     /// What it is differentiated in.
     pub(crate) variables: Vec<Variable>,
     /// The values of the other inputs.
@@ -54,7 +57,7 @@ impl Subject {
     /// When the feeds do not fit, or an op fails on them.
     pub(crate) fn of(case: &Case) -> Result<Subject, CheckError> {
         let feeds = case.feeds.iter().map(|(name, value)| (name.as_str(), value));
-        let bindings = case.graph.solve(feeds)?;
+        let bindings = case.graph.solve(feeds).map_err(GraphError::from)?;
         let bound = case.graph.bind(&bindings)?;
         let output = bound.output(&case.output).expect("a case's output exists").node;
         let wanted = case.wrt.iter().map(|name| bound.input(name).expect("a case's variables exist"));
@@ -72,10 +75,12 @@ impl Subject {
                 false => constants.push((name, value)),
             }
         }
+        let output = wide.place[output.index()].expect("the output is a root");
         let mut subject = Subject {
             reference: wide.graph.clone(),
             graph: wide.graph,
-            output: wide.place[output.index()].expect("the output is a root"),
+            output,
+            reference_output: output,
             variables,
             constants,
             order: 0,
@@ -90,7 +95,7 @@ impl Subject {
         if !self.graph.nodes().iter().any(|node| matches!(node.op, Op::StopGradient(_))) {
             return Ok(self.graph.clone());
         }
-        let values = self.values(&self.point())?;
+        let values = self.values()?;
         let written = transcribe(&self.graph, self.graph.ids(), |builder, id, operands| {
             let op = &self.graph.node(id).op;
             match op {
@@ -121,9 +126,21 @@ impl Subject {
         moved.chain(self.constants.iter().map(|(name, value)| (&**name, value)))
     }
 
-    /// The value of every node of the reference when the variables have the values `at`.
-    pub(crate) fn values(&self, at: &[Tensor]) -> Result<Values, GraphError> {
-        interpret(&self.reference, self.feeds(at))
+    /// The value of every node at the point.
+    pub(crate) fn values(&self) -> Result<Values, GraphError> {
+        interpret(&self.graph, self.feeds(&self.point()))
+    }
+
+    /// The output when the variables have the values `at`, as the oracle sees it.
+    pub(crate) fn evaluate(&self, at: &[Tensor]) -> Result<Tensor, GraphError> {
+        Ok(interpret(&self.reference, self.feeds(at))?.node(self.reference_output).clone())
+    }
+
+    /// The output at the point with rounding errors, a few times.
+    pub(crate) fn rounded(&self) -> Vec<Tensor> {
+        let point = self.point();
+        let samples = (0..SAMPLES).filter_map(|sample| jittered(&self.reference, self.feeds(&point), sample));
+        samples.map(|values| values[self.reference_output.index()].clone()).collect()
     }
 
     /// The function `Σ cotangent · d/dvariable output · tangent`, of which the gradient is the second order.
@@ -131,10 +148,10 @@ impl Subject {
     /// # Errors
     /// When the graph cannot be differentiated.
     pub(crate) fn derived(&self, cotangent: &Tensor, tangents: &[Tensor]) -> Result<Subject, CheckError> {
-        let derive = |graph: &Graph| -> Result<(Graph, NodeId), CheckError> {
+        let derive = |graph: &Graph, output: NodeId| -> Result<(Graph, NodeId), CheckError> {
             let builder = pullback_graph::Builder::extending(graph);
             let variables: Vec<_> = self.variables.iter().map(|variable| builder.expr(variable.node)).collect();
-            let output = builder.expr(self.output);
+            let output = builder.expr(output);
             let seed = builder.constant(cotangent.clone());
             let gradient = pullback(&[output], &[seed], &variables, &GradOptions::inner())?;
             let products = gradient.iter().zip(tangents);
@@ -143,9 +160,9 @@ impl Subject {
             let sum = sum.unwrap_or_else(|| builder.full(DType::F64, (), 0.0));
             Ok((builder.finish([Output::new("derivative", sum.id())])?, sum.id()))
         };
-        let (graph, output) = derive(&self.graph)?;
-        let (reference, _) = derive(&self.reference)?;
-        Ok(Subject { graph, reference, output, order: self.order + 1, ..self.clone() })
+        let (graph, output) = derive(&self.graph, self.output)?;
+        let (reference, reference_output) = derive(&self.reference, self.reference_output)?;
+        Ok(Subject { graph, reference, output, reference_output, order: self.order + 1, ..self.clone() })
     }
 
     /// The number of nodes of the case's function, which come first.
@@ -153,18 +170,15 @@ impl Subject {
         self.places.len()
     }
 
-    /// The user's node behind a node of this subject.
-    pub(crate) fn place(&self, id: NodeId) -> Place {
+    /// The user's node behind a node of `graph`, which is that of this subject, or the reference.
+    pub(crate) fn place(&self, graph: &Graph, id: NodeId) -> Place {
         if let Some(place) = self.places.get(id.index()) {
             return place.clone();
         }
-        let forward = self.graph.gradient_of(id).and_then(|(forward, _)| forward);
-        let behind = forward.map_or(self.output, |forward| forward);
-        let within = Some(self.graph.node(id).op.name().to_string());
-        match self.places.get(behind.index()) {
-            Some(place) => Place { within, ..place.clone() },
-            // The sum that ends a derived function stands for its output.
-            None => Place { within, ..self.places.last().expect("a function has nodes").clone() },
-        }
+        let forward = graph.gradient_of(id).and_then(|(forward, _)| forward);
+        let behind = forward.and_then(|forward| self.places.get(forward.index()));
+        // What ends a derived function stands for the output, which comes last of the nodes that it depends on.
+        let place = behind.unwrap_or_else(|| self.places.last().expect("a function has nodes"));
+        Place { within: Some(graph.node(id).op.name().to_string()), ..place.clone() }
     }
 }

@@ -1,6 +1,6 @@
 //! Writing a graph anew, node by node, with the lines of the old one.
 
-use pullback_graph::{Builder, Expr, Graph, GraphError, NodeId, Output, TypeError};
+use pullback_graph::{Builder, Expr, Graph, GraphError, NodeId, Op, Output, TypeError};
 
 /// A graph written after another one.
 #[derive(Clone, Debug)]
@@ -28,7 +28,8 @@ pub(crate) fn transcribe(
         let operand = |old: &NodeId| builder.expr(place[old.index()].expect("operands are needed where users are"));
         let operands: Vec<Expr<'_>> = graph.node(id).operands.iter().map(operand).collect();
         let new = builder.on_behalf_of(graph, id, || write(&builder, id, &operands))?;
-        if let (Some(label), false) = (graph.label(id), graph.node(id).operands.is_empty()) {
+        // An input's label is its name.
+        if let (Some(label), false) = (graph.label(id), matches!(new.op(), Op::Input(_))) {
             let _ = new.named(label);
         }
         place[id.index()] = Some(new.id());

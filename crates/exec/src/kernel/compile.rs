@@ -7,7 +7,7 @@ use pullback_graph::{DType, Graph, NodeId, Op};
 
 use crate::kernel::fuse::{self, Region, Role};
 use crate::kernel::movement;
-use crate::kernel::program::{Action, Instruction, Place, Program, Splat, SplatValue, Target};
+use crate::kernel::program::{Action, Fixed, FixedValue, Instruction, Place, Program, Target};
 use crate::kernel::view::View;
 
 /// What a node of the region is to the instructions that read it.
@@ -37,9 +37,14 @@ struct Compiler<'g> {
     region: &'g Region,
     values: HashMap<NodeId, Value>,
     named: Vec<Named>,
-    splats: Vec<Splat>,
+    fixed: Vec<Fixed>,
+    /// What the length of a tile must be a multiple of.
+    period: usize,
     instructions: Vec<Instruction>,
 }
+
+/// The longest period of a view that is loaded once per piece instead of once per tile.
+const PERIOD: usize = 1024;
 
 /// The program of an elementwise region.
 pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
@@ -48,7 +53,8 @@ pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
         region,
         values: HashMap::new(),
         named: Vec::new(),
-        splats: Vec::new(),
+        fixed: Vec::new(),
+        period: 1,
         instructions: Vec::new(),
     };
     let mut flops = 0;
@@ -61,7 +67,9 @@ pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
             Role::Alias => compiler.value(graph.node(*node).operands[0]),
             Role::Literal => compiler.literal(*node),
             Role::Broadcast => compiler.broadcast(*node),
-            Role::Permute | Role::Dot | Role::Other => unreachable!("fusion takes no such node into a program"),
+            Role::Permute | Role::Dot | Role::Other => {
+                unreachable!("fusion takes no such node into a program")
+            }
         };
         compiler.values.insert(*node, value);
     }
@@ -127,9 +135,12 @@ impl Compiler<'_> {
         let register = match self.value(node) {
             Value::Input(input) => return Place::Input(input),
             Value::Register(register) => return Place::Register(register),
-            Value::Literal(value) => self.splat(dtype, SplatValue::Literal(value)),
+            Value::Literal(value) => self.fix(dtype, FixedValue::Literal(value)),
             Value::View(input, view) if view.is_splat() => {
-                self.splat(dtype, SplatValue::Element { input, at: view.offset() })
+                self.fix(dtype, FixedValue::Element { input, at: view.offset() })
+            }
+            Value::View(input, view) if self.repeats(&view) => {
+                self.fix(dtype, FixedValue::Repeat { input, view })
             }
             Value::View(input, view) => self.emit(Action::Load { input, dtype, view }, dtype),
         };
@@ -138,13 +149,26 @@ impl Compiler<'_> {
         Place::Register(register)
     }
 
-    fn splat(&mut self, dtype: DType, value: SplatValue) -> usize {
-        if let Some(same) = self.splats.iter().find(|splat| splat.value == value) {
+    /// Whether a view looks the same from every tile; makes tiles fit it if they can.
+    fn repeats(&mut self, view: &View) -> bool {
+        match view.period() {
+            Some(period) if self.period.is_multiple_of(period) => true,
+            Some(period) if period <= PERIOD && period.is_multiple_of(self.period) => {
+                self.period = period;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A register that is filled once per piece; one for equal values.
+    fn fix(&mut self, dtype: DType, value: FixedValue) -> usize {
+        if let Some(same) = self.fixed.iter().find(|fixed| fixed.value == value) {
             return same.register;
         }
         let register = self.named.len();
         self.named.push(Named { dtype, last_use: None });
-        self.splats.push(Splat { register, dtype, value });
+        self.fixed.push(Fixed { register, dtype, value });
         register
     }
 
@@ -168,14 +192,16 @@ impl Compiler<'_> {
     fn finish(mut self, flops: usize) -> Program {
         let mut files = Files::default();
         let mut assigned = vec![usize::MAX; self.named.len()];
-        for splat in &mut self.splats {
-            let register = files.take(splat.dtype);
-            assigned[splat.register] = register;
-            splat.register = register;
+        for fixed in &mut self.fixed {
+            let register = files.take(fixed.dtype);
+            assigned[fixed.register] = register;
+            fixed.register = register;
         }
         let count = self.instructions.len();
         for (at, instruction) in self.instructions.iter_mut().enumerate() {
-            let Target::Register(value) = instruction.target else { unreachable!("the result is assigned last") };
+            let Target::Register(value) = instruction.target else {
+                unreachable!("the result is assigned last")
+            };
             // Taken before the operands are given back: an instruction never writes what it reads.
             instruction.target = if at + 1 == count {
                 Target::Result
@@ -198,7 +224,8 @@ impl Compiler<'_> {
         let dtype = self.graph.ty(self.region.root).dtype;
         Program {
             in_place: self.in_place(dtype),
-            splats: self.splats,
+            period: self.period,
+            fixed: self.fixed,
             instructions: self.instructions,
             registers: files.counts,
             dtype,
@@ -209,12 +236,22 @@ impl Compiler<'_> {
 
     /// The operands of the result's type that are only ever read at the position that is being written.
     fn in_place(&self, dtype: DType) -> Vec<usize> {
-        let loaded = |input: usize| {
-            self.instructions.iter().any(|step| matches!(step.action, Action::Load { input: of, .. } if of == input))
-                || self.splats.iter().any(|splat| matches!(splat.value, SplatValue::Element { input: of, .. } if of == input))
-        };
+        let mut elsewhere: Vec<usize> = Vec::new();
+        for step in &self.instructions {
+            if let Action::Load { input, .. } = step.action {
+                elsewhere.push(input);
+            }
+        }
+        for fixed in &self.fixed {
+            if let FixedValue::Element { input, .. } | FixedValue::Repeat { input, .. } = fixed.value {
+                elsewhere.push(input);
+            }
+        }
         let operands = self.region.operands.iter().enumerate();
-        operands.filter(|(at, id)| self.graph.ty(**id).dtype == dtype && !loaded(*at)).map(|(at, _)| at).collect()
+        operands
+            .filter(|(at, id)| self.graph.ty(**id).dtype == dtype && !elsewhere.contains(at))
+            .map(|(at, _)| at)
+            .collect()
     }
 }
 

@@ -10,42 +10,24 @@
 use std::ops::Range;
 
 use pullback_graph::op::DotGeneral;
-use pullback_graph::{AxisList, DType, Graph, NodeId, Sizes};
-use smallvec::{SmallVec, smallvec};
+use pullback_graph::{AxisList, DType, Graph};
+use smallvec::smallvec;
 
 use crate::kernel::compute::Compute;
+use crate::kernel::contraction::{Axes, Axis, Roles, Source};
 use crate::kernel::fuse::Region;
-use crate::kernel::matmul::{Blocked, Dims, Matmul, Matrix, Plain, Scalar};
-use crate::kernel::movement::{self, sizes};
+use crate::kernel::matmul::{Blocked, Dims, Matmul, Matrix, Method, Scalar};
 use crate::kernel::pieces::Pieces;
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
-use crate::kernel::view::{Strides, View, dense_strides};
-
-/// An axis of the product: its size and its strides in both operands, 0 where it does not occur.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Axis {
-    size: usize,
-    left: usize,
-    right: usize,
-}
-
-type Axes = SmallVec<[Axis; 4]>;
-
-/// The axes of a contraction by what they do.
-#[derive(Clone, Debug)]
-struct Roles {
-    batch: Axes,
-    rows: Axes,
-    contracted: Axes,
-    columns: Axes,
-}
+use crate::kernel::view::View;
 
 /// A stack of matrix products.
 #[derive(Debug)]
 pub(crate) struct Dot {
     dtype: DType,
     dims: Dims,
+    method: Method,
     /// The stack, outermost first.
     batch: Axes,
     /// Strides of rows, contracted and columns; 0 or any number where the size is 1.
@@ -63,85 +45,11 @@ pub(crate) struct Dot {
 /// Multiplications that make a piece worth handing to another worker.
 const GRAIN: usize = 1 << 20;
 
-/// Rows of a piece at least: the right operand is packed anew for each piece.
-const LEAST_ROWS: usize = 128;
+/// Rows of a piece at least, if the right operand fits the second-level cache, and if not: each piece packs it anew.
+const LEAST_ROWS: (usize, usize) = (64, 128);
 
-/// An operand as it is read: its sizes, and its strides in the buffer it is in.
-struct Source {
-    sizes: Sizes,
-    strides: Strides,
-}
-
-impl Source {
-    /// The operand of a region, perhaps read through a transpose or a broadcast.
-    fn of(graph: &Graph, region: &Region, operand: NodeId) -> Source {
-        let sizes = sizes(graph, operand);
-        let through = region.contains(operand).then(|| movement::strides(graph, operand)).flatten();
-        let strides = through.map_or_else(|| dense_strides(&sizes), |(strides, _)| strides);
-        Source { sizes, strides }
-    }
-
-    fn stride(&self, axis: usize) -> usize {
-        usize::try_from(self.strides[axis]).expect("operands are not read backwards")
-    }
-
-    /// The operand's axes in the order listed, as a copy into dense memory.
-    fn packing(&self, order: &[usize]) -> View {
-        let sizes: Sizes = order.iter().map(|axis| self.sizes[*axis]).collect();
-        let strides: Strides = order.iter().map(|axis| self.strides[*axis]).collect();
-        View::new(&sizes, &strides, 0)
-    }
-
-    /// The operand after [`packing`](Source::packing).
-    fn packed(&self, order: &[usize]) -> Source {
-        let sizes: Sizes = order.iter().map(|axis| self.sizes[*axis]).collect();
-        let mut strides = self.strides.clone();
-        for (axis, stride) in order.iter().zip(dense_strides(&sizes)) {
-            strides[*axis] = stride;
-        }
-        Source { sizes: self.sizes.clone(), strides }
-    }
-}
-
-impl Roles {
-    fn of(op: &DotGeneral, left: &Source, right: &Source) -> Roles {
-        let both = |ours: &AxisList, theirs: &AxisList| -> Axes {
-            let axis = |(a, b): (usize, usize)| Axis { size: left.sizes[a], left: left.stride(a), right: right.stride(b) };
-            merge(ours.iter().zip(theirs.iter()).map(axis))
-        };
-        let rows = op.free_left(left.sizes.len());
-        let columns = op.free_right(right.sizes.len());
-        // Sums may go in any fixed order: the left operand's makes most axes merge.
-        let mut contracted: Vec<(usize, usize)> = op.contract_left.iter().zip(op.contract_right.iter()).collect();
-        contracted.sort_by_key(|(a, _)| std::cmp::Reverse(left.stride(*a)));
-        let (ours, theirs): (Vec<usize>, Vec<usize>) = contracted.into_iter().unzip();
-        Roles {
-            batch: both(&op.batch_left, &op.batch_right),
-            rows: merge(rows.iter().map(|a| Axis { size: left.sizes[a], left: left.stride(a), right: 0 })),
-            contracted: both(&ours.into(), &theirs.into()),
-            columns: merge(columns.iter().map(|b| Axis { size: right.sizes[b], left: 0, right: right.stride(b) })),
-        }
-    }
-
-    /// Whether every role but that of rows has one stride per operand.
-    fn are_strided(&self) -> bool {
-        self.contracted.len() <= 1 && self.columns.len() <= 1
-    }
-}
-
-/// Merges neighbours that both operands can walk as one; drops axes of size 1.
-fn merge(axes: impl Iterator<Item = Axis>) -> Axes {
-    let mut merged = Axes::new();
-    for axis in axes.filter(|axis| axis.size != 1) {
-        match merged.last_mut() {
-            Some(outer) if outer.left == axis.left * axis.size && outer.right == axis.right * axis.size => {
-                *outer = Axis { size: outer.size * axis.size, ..axis };
-            }
-            _ => merged.push(axis),
-        }
-    }
-    merged
-}
+/// Elements of a right operand that fit the second-level cache.
+const CACHED: usize = 1 << 17;
 
 impl Dot {
     /// The contraction at the root of a region.
@@ -153,19 +61,21 @@ impl Dot {
         if results == 0 || op.contract_left.iter().any(|axis| left.sizes[axis] == 0) {
             return Dot::zeros(node.ty.dtype, results);
         }
-        let lists = |lists: [&AxisList; 3]| lists.into_iter().flat_map(AxisList::iter).collect::<Vec<usize>>();
+        let lists =
+            |lists: [&AxisList; 3]| lists.into_iter().flat_map(AxisList::iter).collect::<Vec<usize>>();
         let left_order = lists([&op.batch_left, &op.free_left(left.sizes.len()), &op.contract_left]);
         let right_order = lists([&op.batch_right, &op.contract_right, &op.free_right(right.sizes.len())]);
         let (packed_left, packed_right) = (left.packed(&left_order), right.packed(&right_order));
         // As little packing as makes the rest strided.
-        let choices = [(false, false), (true, false), (false, true), (true, true)].map(|(pack_left, pack_right)| {
-            let roles = Roles::of(
-                op,
-                if pack_left { &packed_left } else { &left },
-                if pack_right { &packed_right } else { &right },
-            );
-            (pack_left, pack_right, roles)
-        });
+        let choices =
+            [(false, false), (true, false), (false, true), (true, true)].map(|(pack_left, pack_right)| {
+                let roles = Roles::of(
+                    op,
+                    if pack_left { &packed_left } else { &left },
+                    if pack_right { &packed_right } else { &right },
+                );
+                (pack_left, pack_right, roles)
+            });
         let chosen = choices.into_iter().find(|(_, _, roles)| roles.are_strided());
         let (pack_left, pack_right, roles) = chosen.expect("two packed operands are strided");
         Dot::new(
@@ -185,9 +95,11 @@ impl Dot {
         let contracted = contracted.first().copied().unwrap_or(one);
         let column = columns.first().copied().unwrap_or(one);
         let stack: usize = batch.iter().map(|axis| axis.size).product();
+        let dims = Dims { m: row.size, k: contracted.size, n: column.size };
         Dot {
             dtype,
-            dims: Dims { m: row.size, k: contracted.size, n: column.size },
+            dims,
+            method: Method::of(dims, (row.left, contracted.left), (contracted.right, column.right)),
             batch,
             row: row.left,
             contracted: (contracted.left, contracted.right),
@@ -216,8 +128,13 @@ impl Dot {
         (left, right)
     }
 
-    fn multiply<T: Banked + Scalar>(&self, range: Range<usize>, reads: &[Slice<'_>], out: &mut [T], scratch: &mut Scratch)
-    where
+    fn multiply<T: Banked + Scalar>(
+        &self,
+        range: Range<usize>,
+        reads: &[Slice<'_>],
+        out: &mut [T],
+        scratch: &mut Scratch,
+    ) where
         Blocked: Matmul<T>,
     {
         let Dims { m, k, n } = self.dims;
@@ -225,9 +142,14 @@ impl Dot {
         let last = self.start((rows.end - 1) / m).1;
         let first = self.start(rows.start / m).1;
         // What is packed starts at the piece's first row, respectively at its first matrix.
-        let left = self.left.as_ref().map(|view| (pack(view, 0, reads[0], rows.start * k..rows.end * k, scratch), rows.start * k));
-        let right = self.right.as_ref().map(|view| (pack(view, 1, reads[1], first..last + k * n, scratch), first));
-        let (left_elements, left_base) = left.as_ref().map_or((reads[0].typed::<T>(), 0), |(buffer, base)| (buffer, *base));
+        let left = self
+            .left
+            .as_ref()
+            .map(|view| (pack(view, 0, reads[0], rows.start * k..rows.end * k, scratch), rows.start * k));
+        let right =
+            self.right.as_ref().map(|view| (pack(view, 1, reads[1], first..last + k * n, scratch), first));
+        let (left_elements, left_base) =
+            left.as_ref().map_or((reads[0].typed::<T>(), 0), |(buffer, base)| (buffer, *base));
         let (right_elements, right_base) =
             right.as_ref().map_or((reads[1].typed::<T>(), 0), |(buffer, base)| (buffer, *base));
         let (mut at, mut rest) = (rows.start, out);
@@ -237,17 +159,15 @@ impl Dot {
             let (part, tail) = rest.split_at_mut(count * n);
             let (left_start, right_start) = self.start(index);
             let left_start = left_start + row * self.row - left_base;
-            let left = Matrix { elements: &left_elements[left_start..], row: self.row, column: self.contracted.0 };
+            let left =
+                Matrix { elements: &left_elements[left_start..], row: self.row, column: self.contracted.0 };
             let right = Matrix {
                 elements: &right_elements[right_start - right_base..],
                 row: self.contracted.1,
                 column: self.column,
             };
             let dims = Dims { m: count, ..self.dims };
-            match self.dims.is_tiny() {
-                true => Plain.multiply(dims, left, right, part),
-                false => Blocked.multiply(dims, left, right, part),
-            }
+            self.method.multiply(dims, left, right, part);
             rest = tail;
             at += count;
         }
@@ -261,7 +181,13 @@ impl Dot {
 }
 
 /// Copies the elements `range` of a view into buffer `index` of the worker.
-fn pack<T: Banked>(view: &View, index: usize, source: Slice<'_>, range: Range<usize>, scratch: &mut Scratch) -> Vec<T> {
+fn pack<T: Banked>(
+    view: &View,
+    index: usize,
+    source: Slice<'_>,
+    range: Range<usize>,
+    scratch: &mut Scratch,
+) -> Vec<T> {
     let mut buffer = scratch.take::<T>(index, range.len());
     view.copy(source.typed::<T>(), range.start, &mut buffer[..range.len()]);
     buffer
@@ -274,7 +200,8 @@ impl Compute for Dot {
 
     fn pieces(&self) -> Pieces {
         let Dims { k, n, .. } = self.dims;
-        let rows = (GRAIN / (k * n).max(1)).max(LEAST_ROWS).next_multiple_of(16);
+        let least = if k * n <= CACHED { LEAST_ROWS.0 } else { LEAST_ROWS.1 };
+        let rows = (GRAIN / (k * n).max(1)).max(least).next_multiple_of(16);
         Pieces::of(self.rows * n, rows.saturating_mul(n))
     }
 

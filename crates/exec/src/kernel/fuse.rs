@@ -186,7 +186,8 @@ fn collect(graph: &Graph, root_of: &[Option<NodeId>], role: impl Fn(NodeId) -> R
             // Only programs take each buffer once; other kernels take one per operand of their node.
             let once = role(root) == Role::Elementwise;
             let inside = root_of[buffer.index()] == Some(root);
-            if !inside && !(once && seen[buffer.index()] == Some(root)) {
+            let known = once && seen[buffer.index()] == Some(root);
+            if !inside && !known {
                 seen[buffer.index()] = Some(root);
                 operands.push(buffer);
             }

@@ -12,8 +12,6 @@ macro_rules! vector_loop {
     ($(#[doc = $doc:literal])* $name:ident, $Loop:ident<$($T:ident: $($bound:path),+);*>($($field:ident: $ty:ty),*) $body:block) => {
         struct $Loop<'a, $($T),*> {
             $($field: $ty,)*
-            // Not every loop has a field of every lifetime and type.
-            marker: std::marker::PhantomData<&'a ($($T,)*)>,
         }
 
         impl<'a, $($T: $($bound +)+),*> Loop for $Loop<'a, $($T),*> {
@@ -21,14 +19,14 @@ macro_rules! vector_loop {
 
             #[inline(always)]
             fn run(self) {
-                let $Loop { $($field,)* marker: _ } = self;
+                let $Loop { $($field),* } = self;
                 $body
             }
         }
 
         $(#[doc = $doc])*
         pub(crate) fn $name<'a, $($T: $($bound +)+),*>($($field: $ty),*) {
-            simd::run($Loop { $($field,)* marker: std::marker::PhantomData::<&'a ($($T,)*)> });
+            simd::run($Loop { $($field),* });
         }
     };
 }
@@ -94,4 +92,84 @@ pub(crate) fn binary_int(op: BinaryOp, x: &[i64], y: &[i64], out: &mut [i64]) ->
         *out = value(*x, *y).ok_or("a whole number was divided by zero")?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use pullback_graph::op::Real;
+
+    use super::*;
+    use crate::kernel::simd::tests::all;
+    use crate::kernel::simd::{InstructionSet, run_as};
+
+    /// Ordinary numbers, and every kind of special one next to each other.
+    fn numbers<T: Real>(shift: usize) -> Vec<T> {
+        let special =
+            [0.0, -0.0, 1.0, -1.0, 0.5, 1e-40, -1e-310, 3e38, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+        let number = |i: usize| match (i + shift) % 5 {
+            0 => special[(i / 5 + shift) % special.len()],
+            _ => ((i * 7919 + shift * 31) % 6007) as f64 / 1000.0 - 3.0,
+        };
+        (0..611).map(|i| T::from_f64(number(i))).collect()
+    }
+
+    /// The bits of every element; all NaN count as one, since operands may be swapped.
+    fn bits<T: Real>(values: &[T]) -> Vec<u64> {
+        values.iter().map(|x| if x.is_nan() { u64::MAX } else { x.to_bits64() }).collect()
+    }
+
+    fn check<T: Real>() {
+        let (x, y) = (numbers::<T>(0), numbers::<T>(3));
+        let unary = |set, op| {
+            let mut out = vec![T::default(); x.len()];
+            run_as(set, Unary { op, x: &x, out: &mut out });
+            bits(&out)
+        };
+        let binary = |set, op| {
+            let mut out = vec![T::default(); x.len()];
+            run_as(set, Binary { op, x: &x, y: &y, out: &mut out });
+            bits(&out)
+        };
+        let compare = |set, op| {
+            let mut out = vec![false; x.len()];
+            run_as(set, Compare { op, x: &x, y: &y, out: &mut out });
+            out
+        };
+        let clamp = |set| {
+            let mut out = vec![T::default(); x.len()];
+            run_as(set, Limit { op: &Clamp::new(-1.0, 0.5), x: &x, out: &mut out });
+            bits(&out)
+        };
+        for set in all() {
+            for op in UnaryOp::ALL {
+                assert_eq!(unary(set, *op), unary(InstructionSet::Baseline, *op), "{op:?}, {set:?}");
+                let one_by_one: Vec<T> = x.iter().map(|x| op.value(*x)).collect();
+                assert_eq!(unary(set, *op), bits(&one_by_one), "{op:?}, {set:?}");
+            }
+            for op in BinaryOp::ALL {
+                assert_eq!(binary(set, *op), binary(InstructionSet::Baseline, *op), "{op:?}, {set:?}");
+                let one_by_one: Vec<T> = x.iter().zip(&y).map(|(x, y)| op.value(*x, *y)).collect();
+                assert_eq!(binary(set, *op), bits(&one_by_one), "{op:?}, {set:?}");
+            }
+            for op in CompareOp::ALL {
+                assert_eq!(compare(set, *op), compare(InstructionSet::Baseline, *op), "{op:?}, {set:?}");
+            }
+            assert_eq!(clamp(set), clamp(InstructionSet::Baseline), "{set:?}");
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_bits_of_one_element_at_a_time() {
+        check::<f32>();
+        check::<f64>();
+    }
+
+    #[test]
+    fn whole_numbers_that_cannot_be_divided_are_errors() {
+        let mut out = [0; 2];
+        assert_eq!(binary_int(BinaryOp::Div, &[7, -7], &[2, 2], &mut out), Ok(()));
+        assert_eq!(out, [3, -3]);
+        assert!(binary_int(BinaryOp::Div, &[7, 7], &[2, 0], &mut out).is_err());
+        assert!(unary_int(UnaryOp::Exp, &[1, 2], &mut out).is_err());
+    }
 }

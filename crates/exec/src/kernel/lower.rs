@@ -26,14 +26,21 @@ impl Kernel {
             return Alias::of(graph, root).into();
         }
         match &graph.node(root).op {
-            Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Logic(_) | Op::Select(_) | Op::Clamp(_) | Op::Cast(_) => {
-                compile(graph, region).into()
-            }
+            Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Compare(_)
+            | Op::Logic(_)
+            | Op::Select(_)
+            | Op::Clamp(_)
+            | Op::Cast(_) => compile(graph, region).into(),
             Op::Literal(op) => Fill::of(graph, root, op.value).into(),
             Op::Broadcast(_) if region.operands.is_empty() => Fill::through(graph, root).into(),
-            Op::Broadcast(_) | Op::Reshape(_) | Op::Permute(_) | Op::Slice(_) | Op::Reverse(_) | Op::StopGradient(_) => {
-                Rearrange::of(graph, root).into()
-            }
+            Op::Broadcast(_)
+            | Op::Reshape(_)
+            | Op::Permute(_)
+            | Op::Slice(_)
+            | Op::Reverse(_)
+            | Op::StopGradient(_) => Rearrange::of(graph, root).into(),
             Op::Pad(op) => Pad::of(graph, root, op).into(),
             Op::Concat(op) => Concat::of(graph, root, op.axis).into(),
             Op::Reduce(op) => match Reduce::of(graph, root, op) {
@@ -50,7 +57,6 @@ impl Kernel {
             Op::Input(_) | Op::Constant(_) | Op::Iota(_) | Op::DimSize(_) | Op::ArgMax(_) | Op::Custom(_) => {
                 Reference::of(graph, root).into()
             }
-            _ => Reference::of(graph, root).into(),
         }
     }
 }

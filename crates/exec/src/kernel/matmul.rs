@@ -29,6 +29,8 @@ pub(crate) struct Matrix<'a, T> {
 pub(crate) trait Scalar: Element {
     /// `accumulator + a · b`, rounded after the product and after the sum.
     fn add_product(accumulator: Self, a: Self, b: Self) -> Self;
+    /// `a + b`.
+    fn add(a: Self, b: Self) -> Self;
 }
 
 impl Scalar for f32 {
@@ -36,12 +38,22 @@ impl Scalar for f32 {
     fn add_product(accumulator: f32, a: f32, b: f32) -> f32 {
         accumulator + a * b
     }
+
+    #[inline(always)]
+    fn add(a: f32, b: f32) -> f32 {
+        a + b
+    }
 }
 
 impl Scalar for f64 {
     #[inline(always)]
     fn add_product(accumulator: f64, a: f64, b: f64) -> f64 {
         accumulator + a * b
+    }
+
+    #[inline(always)]
+    fn add(a: f64, b: f64) -> f64 {
+        a + b
     }
 }
 
@@ -57,29 +69,81 @@ pub(crate) trait Matmul<T> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blocked;
 
-/// A plain loop, for products so small that packing would cost more than multiplying.
+/// Multiples of the right operand's rows added up: for products so small that packing would cost more than multiplying,
+/// and for a row times a matrix, which has nothing to reuse.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain;
+
+/// A sum of products per element of the result, for a vector times lines that each lie together in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lines;
+
+/// The backend of a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// [`Plain`].
+    Plain,
+    /// [`Lines`].
+    Lines,
+    /// [`Blocked`].
+    Blocked,
+}
 
 /// Multiplications up to which [`Plain`] wins.
 const TINY: usize = 512;
 
-impl Dims {
-    /// Whether the product is worth no packing.
-    pub(crate) fn is_tiny(self) -> bool {
-        self.m.saturating_mul(self.k).saturating_mul(self.n) <= TINY
+impl Method {
+    /// What to use for a whole product of this size, operands having these (row, column) strides.
+    pub(crate) fn of(dims: Dims, left: (usize, usize), right: (usize, usize)) -> Method {
+        let tiny = dims.m.saturating_mul(dims.k).saturating_mul(dims.n) <= TINY;
+        let together = left.1 == 1 && right.0 == 1;
+        match dims {
+            _ if tiny => Method::Plain,
+            Dims { m: 1, .. } | Dims { n: 1, .. } if together => Method::Lines,
+            Dims { m: 1, .. } if right.1 == 1 => Method::Plain,
+            _ => Method::Blocked,
+        }
+    }
+
+    /// Runs the backend.
+    pub(crate) fn multiply<T: Scalar>(
+        self,
+        dims: Dims,
+        left: Matrix<'_, T>,
+        right: Matrix<'_, T>,
+        result: &mut [T],
+    ) where
+        Blocked: Matmul<T>,
+    {
+        match self {
+            Method::Plain => Plain.multiply(dims, left, right, result),
+            Method::Lines => Lines.multiply(dims, left, right, result),
+            Method::Blocked => Blocked.multiply(dims, left, right, result),
+        }
     }
 }
 
 impl Matmul<f32> for Blocked {
     fn multiply(&self, dims: Dims, left: Matrix<'_, f32>, right: Matrix<'_, f32>, result: &mut [f32]) {
-        general_mat_mul(1.0, &left.view(dims.m, dims.k), &right.view(dims.k, dims.n), 0.0, &mut dense(dims, result));
+        general_mat_mul(
+            1.0,
+            &left.view(dims.m, dims.k),
+            &right.view(dims.k, dims.n),
+            0.0,
+            &mut dense(dims, result),
+        );
     }
 }
 
 impl Matmul<f64> for Blocked {
     fn multiply(&self, dims: Dims, left: Matrix<'_, f64>, right: Matrix<'_, f64>, result: &mut [f64]) {
-        general_mat_mul(1.0, &left.view(dims.m, dims.k), &right.view(dims.k, dims.n), 0.0, &mut dense(dims, result));
+        general_mat_mul(
+            1.0,
+            &left.view(dims.m, dims.k),
+            &right.view(dims.k, dims.n),
+            0.0,
+            &mut dense(dims, result),
+        );
     }
 }
 
@@ -122,10 +186,60 @@ impl<T: Scalar> Loop for Rows<'_, T> {
     }
 }
 
+impl<T: Scalar> Matmul<T> for Lines {
+    fn multiply(&self, dims: Dims, left: Matrix<'_, T>, right: Matrix<'_, T>, result: &mut [T]) {
+        simd::run(Sums { dims, left, right, result });
+    }
+}
+
+/// The elements of a product one by one, contracted elements lying together on both sides.
+struct Sums<'a, T> {
+    dims: Dims,
+    left: Matrix<'a, T>,
+    right: Matrix<'a, T>,
+    result: &'a mut [T],
+}
+
+/// Products that are added up side by side.
+const LANES: usize = 32;
+
+impl<T: Scalar> Loop for Sums<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Sums { dims, left, right, result } = self;
+        for (at, sum) in result.iter_mut().enumerate() {
+            let (i, j) = (at / dims.n, at % dims.n);
+            let ours = &left.elements[i * left.row..][..dims.k];
+            let theirs = &right.elements[j * right.column..][..dims.k];
+            let mut lanes = [T::default(); LANES];
+            let (our_rows, our_rest) = ours.as_chunks::<LANES>();
+            let (their_rows, their_rest) = theirs.as_chunks::<LANES>();
+            for (ours, theirs) in our_rows.iter().zip(their_rows) {
+                for lane in 0..LANES {
+                    lanes[lane] = T::add_product(lanes[lane], ours[lane], theirs[lane]);
+                }
+            }
+            for (lane, (ours, theirs)) in our_rest.iter().zip(their_rest).enumerate() {
+                lanes[lane] = T::add_product(lanes[lane], *ours, *theirs);
+            }
+            let mut half = LANES / 2;
+            while half > 0 {
+                for lane in 0..half {
+                    lanes[lane] = T::add(lanes[lane], lanes[lane + half]);
+                }
+                half /= 2;
+            }
+            *sum = lanes[0];
+        }
+    }
+}
+
 impl<'a, T> Matrix<'a, T> {
     /// The matrix from row `row` on.
     #[cfg(test)]
-    fn from_row(self, row: usize) -> Matrix<'a, T> {
+    fn below(self, row: usize) -> Matrix<'a, T> {
         let start = (row * self.row).min(self.elements.len());
         Matrix { elements: &self.elements[start..], ..self }
     }
@@ -159,7 +273,16 @@ mod tests {
 
     #[test]
     fn backends_agree_for_all_storage_orders_and_any_row_split() {
-        for (m, k, n) in [(1, 1, 1), (4, 2, 4), (7, 5, 3), (33, 17, 20), (70, 300, 5), (1, 64, 9)] {
+        for (m, k, n) in [
+            (1, 1, 1),
+            (4, 2, 4),
+            (7, 5, 3),
+            (33, 17, 20),
+            (70, 300, 5),
+            (1, 64, 9),
+            (1, 700, 40),
+            (50, 90, 1),
+        ] {
             let dims = Dims { m, k, n };
             let (left, right) = matrices(dims);
             for orders in 0..4 {
@@ -171,12 +294,17 @@ mod tests {
                 Blocked.multiply(dims, a, b, &mut whole);
                 let far = expected.iter().zip(&whole).filter(|(e, g)| (**e - **g).abs() > 1e-12).count();
                 assert_eq!(far, 0, "{dims:?}, storage {orders}");
+                let method = Method::of(dims, (a.row, a.column), (b.row, b.column));
+                let mut chosen = vec![f64::NAN; m * n];
+                method.multiply(dims, a, b, &mut chosen);
+                let far = expected.iter().zip(&chosen).filter(|(e, g)| (**e - **g).abs() > 1e-12).count();
+                assert_eq!(far, 0, "{dims:?}, storage {orders}, {method:?}");
                 for split in [1, 2, 5, 8] {
                     let mut parts = vec![f64::NAN; m * n];
                     for start in (0..m).step_by(split) {
                         let rows = split.min(m - start);
                         let part = &mut parts[start * n..(start + rows) * n];
-                        Blocked.multiply(Dims { m: rows, ..dims }, a.from_row(start), b, part);
+                        Blocked.multiply(Dims { m: rows, ..dims }, a.below(start), b, part);
                     }
                     assert_eq!(parts, whole, "{dims:?} in blocks of {split} rows, storage {orders}");
                 }

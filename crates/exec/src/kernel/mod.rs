@@ -1,8 +1,9 @@
 //! Kernels: how each op is computed over slices.
 //!
 //! [`Kernel::lower`] turns a [`Region`] of a bound graph into a kernel: elementwise nodes into one [`program`],
-//! products into [`dot`], the rest into a loop per family, and what has no loop of its own into [`reference`], the
-//! interpreter's rule. Sizes, strides and cuts are fixed when a kernel is made; running it allocates nothing.
+//! products into [`dot`], the rest into a loop per family, and what has no loop of its own into [`mod@reference`], the
+//! interpreter's rule. Sizes, strides and cuts are fixed when a kernel is made; what a run needs beside its operands is in
+//! the worker's [`Scratch`], so that it allocates nothing (the reference and the packing inside `matrixmultiply` do).
 //!
 //! Invariants: the bits of a result depend on the graph alone, not on how it was cut into [`pieces`], in which order
 //! those ran, or how nodes were fused; no kernel names an elementwise op; only [`simd`] contains unsafe code.
@@ -28,11 +29,12 @@ mod fill;
 mod reduce;
 mod fold;
 mod dot;
+mod contraction;
 mod matmul;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use compute::{Compute, Kernel};
+pub(crate) use compute::Kernel;
 pub(crate) use fuse::{Region, regions};
 pub(crate) use scratch::Scratch;
 pub(crate) use slice::{Slice, SliceMut, Typed};

@@ -55,30 +55,34 @@ pub(crate) enum Action {
     Cast { op: Cast, dtype: DType, x: Place },
 }
 
-/// A register that holds one value in all its elements, for a whole piece.
+/// A register that is filled once for all tiles of a piece.
 #[derive(Clone, Debug)]
-pub(crate) struct Splat {
+pub(crate) struct Fixed {
     pub(crate) register: usize,
     pub(crate) dtype: DType,
-    pub(crate) value: SplatValue,
+    pub(crate) value: FixedValue,
 }
 
-/// The value of a [`Splat`].
+/// What a [`Fixed`] register holds.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum SplatValue {
+pub(crate) enum FixedValue {
     /// A number of the program.
     Literal(Scalar),
     /// An element of an input.
     Element { input: usize, at: usize },
+    /// A view that repeats itself from tile to tile.
+    Repeat { input: usize, view: View },
 }
 
 /// An elementwise kernel.
 #[derive(Debug)]
 pub(crate) struct Program {
-    pub(crate) splats: Vec<Splat>,
+    pub(crate) fixed: Vec<Fixed>,
     pub(crate) instructions: Vec<Instruction>,
     /// How many registers each element type has, in the order of [`DType::ALL`].
     pub(crate) registers: [usize; 4],
+    /// What the length of a tile must be a multiple of.
+    pub(crate) period: usize,
     /// The element type of the result.
     pub(crate) dtype: DType,
     /// Inputs whose buffer may become the result's.
@@ -128,14 +132,20 @@ struct Tile<'a> {
 impl Program {
     /// Elements per tile: as many as keep all registers in the first-level cache. Any number gives the same bits.
     fn tile(&self) -> usize {
-        let bytes: usize = DType::ALL.iter().zip(self.registers).map(|(dtype, count)| dtype.bytes() * count).sum();
+        let bytes: usize =
+            DType::ALL.iter().zip(self.registers).map(|(dtype, count)| dtype.bytes() * count).sum();
         let fitting = (CACHE / bytes.max(1)).clamp(128, 2048);
-        (1_usize << fitting.ilog2()).min(self.len.max(1))
+        let power = 1_usize << fitting.ilog2();
+        ((power / self.period).max(1) * self.period).min(self.len.max(1))
     }
 
     /// The register behind the last of the result's type: kept for an input whose buffer is the result's.
     fn alias(&self) -> usize {
-        DType::ALL.iter().zip(self.registers).find(|(dtype, _)| **dtype == self.dtype).map_or(0, |(_, count)| count)
+        DType::ALL
+            .iter()
+            .zip(self.registers)
+            .find(|(dtype, _)| **dtype == self.dtype)
+            .map_or(0, |(_, count)| count)
     }
 }
 
@@ -145,7 +155,7 @@ impl Compute for Program {
     }
 
     fn pieces(&self) -> Pieces {
-        Pieces::of(self.len, GRAIN / self.flops.div_ceil(8).next_power_of_two())
+        Pieces::of(self.len, GRAIN / self.flops.div_ceil(16).next_power_of_two())
     }
 
     fn in_place(&self) -> &[usize] {
@@ -167,8 +177,8 @@ impl Compute for Program {
             return Ok(());
         }
         let tile = self.tile();
-        for splat in &self.splats {
-            dispatch!(splat.dtype, T => fill::<T>(splat, reads, tile, scratch));
+        for fixed in &self.fixed {
+            dispatch!(fixed.dtype, T => fill::<T>(fixed, reads, range.start, tile.min(range.len()), scratch));
         }
         let alias = self.alias();
         let aliased = self.in_place.iter().any(|input| reads[*input].len() == 0);
@@ -193,14 +203,15 @@ impl Compute for Program {
     }
 }
 
-fn fill<T: Banked>(splat: &Splat, reads: &[Slice<'_>], tile: usize, scratch: &mut Scratch) {
-    let value = match &splat.value {
-        SplatValue::Literal(value) => value.get::<T>(),
-        SplatValue::Element { input, at } => reads[*input].typed::<T>()[*at],
-    };
-    let mut buffer = scratch.take::<T>(splat.register, tile);
-    buffer[..tile].fill(value);
-    scratch.put(splat.register, buffer);
+fn fill<T: Banked>(fixed: &Fixed, reads: &[Slice<'_>], start: usize, tile: usize, scratch: &mut Scratch) {
+    let mut buffer = scratch.take::<T>(fixed.register, tile);
+    let elements = &mut buffer[..tile];
+    match &fixed.value {
+        FixedValue::Literal(value) => elements.fill(value.get::<T>()),
+        FixedValue::Element { input, at } => elements.fill(reads[*input].typed::<T>()[*at]),
+        FixedValue::Repeat { input, view } => view.copy(reads[*input].typed::<T>(), start, elements),
+    }
+    scratch.put(fixed.register, buffer);
 }
 
 impl Tile<'_> {

@@ -54,7 +54,9 @@ impl Reduce {
         let strides = dense_strides(sizes);
         let axes = |wanted: bool| {
             let chosen = (0..sizes.len()).filter(|axis| is_reduced(*axis) == wanted);
-            chosen.map(|axis| Axis { size: sizes[axis], stride: strides[axis] }).collect::<SmallVec<[Axis; 4]>>()
+            chosen
+                .map(|axis| Axis { size: sizes[axis], stride: strides[axis] })
+                .collect::<SmallVec<[Axis; 4]>>()
         };
         let total = |axes: &[Axis]| axes.iter().map(|axis| axis.size).product();
         let (kept, reduced) = (axes(false), axes(true));
@@ -72,7 +74,13 @@ impl Reduce {
         Reduce { kind, dtype, outer, inner, reduced, run, len, count }
     }
 
-    fn fold<T: Banked, F: Fold<T>>(&self, range: Range<usize>, source: &[T], out: &mut [T], scratch: &mut Scratch) {
+    fn fold<T: Banked, F: Fold<T>>(
+        &self,
+        range: Range<usize>,
+        source: &[T],
+        out: &mut [T],
+        scratch: &mut Scratch,
+    ) {
         if self.count == 0 {
             // The identity of a sum is -0, but the sum of nothing is 0.
             out.fill(T::default());

@@ -54,9 +54,7 @@ impl Compute for Reference {
         mut write: SliceMut<'_>,
         _scratch: &mut Scratch,
     ) -> Result<(), String> {
-        let tensor = |(read, sizes): (&Slice<'_>, &Sizes)| {
-            dispatch!(read.dtype(), T => Tensor::new(sizes, read.typed::<T>().to_vec()))
-        };
+        let tensor = |(read, sizes): (&Slice<'_>, &Sizes)| dispatch!(read.dtype(), T => Tensor::new(sizes, read.typed::<T>().to_vec()));
         let operands: Result<Vec<Tensor>, _> = reads.iter().zip(&self.operands).map(tensor).collect();
         let operands = operands.map_err(|error| error.to_string())?;
         let value = self.op.evaluate(&operands.iter().collect::<Vec<_>>(), &self.result)?;

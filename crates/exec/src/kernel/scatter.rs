@@ -84,12 +84,7 @@ impl ScatterAdd {
         }
     }
 
-    fn add<T: Banked>(
-        &self,
-        range: Range<usize>,
-        reads: &[Slice<'_>],
-        out: &mut [T],
-    ) -> Result<(), String>
+    fn add<T: Banked>(&self, range: Range<usize>, reads: &[Slice<'_>], out: &mut [T]) -> Result<(), String>
     where
         Sum: Fold<T>,
     {
@@ -156,12 +151,7 @@ impl ScatterAddAlong {
         }
     }
 
-    fn add<T: Banked>(
-        &self,
-        range: Range<usize>,
-        reads: &[Slice<'_>],
-        out: &mut [T],
-    ) -> Result<(), String>
+    fn add<T: Banked>(&self, range: Range<usize>, reads: &[Slice<'_>], out: &mut [T]) -> Result<(), String>
     where
         Sum: Fold<T>,
     {

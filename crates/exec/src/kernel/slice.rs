@@ -99,13 +99,6 @@ macro_rules! typed {
                     $(SliceMut::$variant(elements) => SliceMut::$variant(&mut elements[range]),)*
                 }
             }
-
-            /// The elements, to read.
-            pub(crate) fn as_slice(&self) -> Slice<'_> {
-                match self {
-                    $(SliceMut::$variant(elements) => Slice::$variant(elements),)*
-                }
-            }
         }
     };
 }

@@ -86,10 +86,20 @@ impl View {
         self.offset
     }
 
+    /// After how many elements the view repeats itself; `None` if it does not.
+    pub(crate) fn period(&self) -> Option<usize> {
+        match self.axes.split_first() {
+            Some((Axis { stride: 0, .. }, inner)) => Some(inner.iter().map(|axis| axis.size).product()),
+            _ => None,
+        }
+    }
+
     /// How many elements to copy together, or a multiple of it: rows that read the same cache lines.
     pub(crate) fn block(&self) -> usize {
         match self.axes.as_slice() {
-            [.., Axis { stride: 1, size: rows }, Axis { stride, size }] if *stride != 1 => (*rows).min(BLOCK) * size,
+            [.., Axis { stride: 1, size: rows }, Axis { stride, size }] if *stride != 1 => {
+                (*rows).min(BLOCK) * size
+            }
             _ => 1,
         }
     }
@@ -116,7 +126,12 @@ impl View {
             } else {
                 let count = rest.len().min(inner.size - at);
                 let (run, tail) = rest.split_at_mut(count);
-                copy_run(source, walk.place.wrapping_add_signed(at as isize * inner.stride), inner.stride, run);
+                copy_run(
+                    source,
+                    walk.place.wrapping_add_signed(at as isize * inner.stride),
+                    inner.stride,
+                    run,
+                );
                 rest = tail;
                 at = 0;
                 walk.advance(1);
@@ -276,6 +291,8 @@ mod tests {
         assert!(!View::new(&[2, 3], &[1, 2], 0).is_dense());
         assert!(!View::new(&[2, 3], &[3, 1], 1).is_dense());
         assert!(View::new(&[2, 3], &[0, 0], 1).is_splat());
+        assert_eq!(View::new(&[2, 3, 4], &[0, 4, 1], 0).period(), Some(12));
+        assert_eq!(View::new(&[2, 3, 4], &[4, 0, 1], 0).period(), None);
         assert_eq!(View::new(&[2, 3, 4], &[12, 4, 1], 0).axes.len(), 1);
         assert_eq!(View::new(&[2, 3, 4], &[0, 0, 1], 0).axes.len(), 2);
     }

@@ -1,5 +1,6 @@
 //! From a bound graph to a plan: lower, donate, order, place.
 
+use petgraph::Direction;
 use petgraph::graph::DiGraph;
 use pullback_graph::{Graph, NodeId, OpRules, Tensor};
 use smallvec::SmallVec;
@@ -10,9 +11,11 @@ use crate::plan::csr::Csr;
 use crate::plan::donate::donate;
 use crate::plan::id::{SlotId, StepId, ValueId};
 use crate::plan::lower::{Lowered, lower};
-use crate::plan::memory::{self, Assignment, Problem, StepUse, ValueUse};
+use crate::plan::memory::{self, Assignment};
 use crate::plan::order::{self, Lengths};
+use crate::plan::problem::{Problem, StepUse, ValueUse};
 use crate::plan::reach::Reach;
+use crate::plan::simulate::list_schedule;
 use crate::plan::step::{Owner, Place, Slot, State, Step, Value};
 use crate::plan::verify::verify;
 
@@ -22,13 +25,14 @@ use crate::plan::verify::verify;
 pub struct PlanOptions {
     /// The threads that will run the plan. With one, steps run in order and memory is reused more tightly.
     pub threads: usize,
-    /// Runs whose estimated time is below so many ns stay on one thread.
+    /// Runs whose estimated time is below so many ns stay on one thread, and so do those that more threads would not make
+    /// faster; with 0 nothing is estimated, and all threads may take part.
     pub inline_below: u64,
     /// Whether training state may be updated where it is, before it is known that the run succeeds.
     pub update_in_place: bool,
     /// Whether every node gets a step of its own, needed or not, so that its value can be looked at.
     pub every_node: bool,
-    /// Buffers of so many bytes are shared even if a step must wait for that.
+    /// Buffers of so many bytes are shared even if a step is made to wait, for one that should have ended by then.
     pub share_from: usize,
 }
 
@@ -39,7 +43,7 @@ impl Default for PlanOptions {
             inline_below: 20_000,
             update_in_place: true,
             every_node: false,
-            share_from: 1 << 17,
+            share_from: 1 << 14,
         }
     }
 }
@@ -104,6 +108,34 @@ impl Plan {
         self.value_of[node.index()]
     }
 
+    /// The step `id`.
+    ///
+    /// # Panics
+    /// When the plan has no such step.
+    #[must_use]
+    pub fn step(&self, id: StepId) -> &Step {
+        &self.steps[id.index()]
+    }
+
+    /// The steps by depth: those of a wave depend on steps of earlier waves alone, so they may run side by side. Linear in
+    /// steps and edges.
+    #[must_use]
+    pub fn waves(&self) -> Vec<Vec<StepId>> {
+        let mut depth = vec![0; self.steps.len()];
+        let mut waves: Vec<Vec<StepId>> = Vec::new();
+        // Steps are stored in an order in which each comes after those it depends on.
+        for node in self.dag.node_indices() {
+            let before = self.dag.neighbors_directed(node, Direction::Incoming);
+            let own = before.map(|other| depth[other.index()] + 1).max().unwrap_or(0);
+            depth[node.index()] = own;
+            if waves.len() <= own {
+                waves.resize_with(own + 1, Vec::new);
+            }
+            waves[own].push(self.dag[node]);
+        }
+        waves
+    }
+
     /// What must wait for what: node `i` is step `i`, an edge goes from a step to one that comes after it. Edges that
     /// follow from others are left out, as far as that is cheap.
     #[must_use]
@@ -157,12 +189,12 @@ impl Plan {
 /// [`ExecError::Unbound`] when a size is not known, [`ExecError::Kernel`] when a constant cannot be evaluated.
 ///
 /// # Complexity
-/// `O(n log n)` in the nodes and operands; see [`Reach`](crate::plan::reach) for the constant.
+/// `O(n log n)` in the nodes and operands.
 pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
     let mut lowered = lower(graph, options.every_node)?;
     let costs: Vec<Cost> = lowered.steps.iter().map(|step| cost(graph, &lowered, step)).collect();
     let mut problem = problem(&lowered, &costs, options);
-    let in_order = stays_inline(&problem, &lowered, options);
+    let in_order = stays_inline(&problem, options);
     for value in &mut problem.values {
         value.bytes = padded(value.bytes, in_order);
     }
@@ -180,8 +212,15 @@ pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
 
     let order = arrange(&problem);
     problem.reorder(&order);
+    if !in_order {
+        expect_times(&mut problem, options.threads);
+    }
     let mut assignment = memory::assign(&problem, &mut reach(&problem, in_order));
-    debug_assert_eq!(verify(&problem, &assignment, &mut reach(&problem, in_order)), Ok(()), "the memory plan is wrong");
+    debug_assert_eq!(
+        verify(&problem, &assignment, &mut reach(&problem, in_order)),
+        Ok(()),
+        "the memory plan is wrong"
+    );
 
     let (slots, arena_bytes) = slots(&assignment, states.len(), problem.fixed.len());
     for (value, slot) in lowered.values.iter_mut().zip(&assignment.slots) {
@@ -193,7 +232,10 @@ pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
     let steps: Vec<Step> = order
         .iter()
         .zip(assignment.in_place.drain(..))
-        .map(|(id, in_place)| Step { in_place, ..steps[id.index()].take().expect("an order lists every step once") })
+        .map(|(id, in_place)| Step {
+            in_place,
+            ..steps[id.index()].take().expect("an order lists every step once")
+        })
         .collect();
     let costs: Vec<Cost> = order.iter().map(|id| costs[id.index()]).collect();
     let feeds = lowered.values.iter().enumerate().filter_map(|(at, value)| match value.place {
@@ -235,9 +277,12 @@ fn problem(lowered: &Lowered, costs: &[Cost], options: &PlanOptions) -> Problem 
     let steps = lowered.steps.iter().zip(costs).map(|(step, cost)| StepUse {
         reads: step.reads.clone(),
         write: step.write,
-        may_overwrite: step.kernel.in_place().iter().map(|position| *position as u8).collect(),
+        may_overwrite: step.kernel.in_place().iter().map(|position| *position as u32).collect(),
         after: SmallVec::new(),
-        time: cost.time / step.pieces().min(options.threads.max(1)) as u64,
+        time: cost.time,
+        pieces: u32::try_from(step.pieces()).expect("fewer than 2^32 pieces"),
+        start: 0,
+        end: 0,
     });
     let values = lowered.values.iter().zip(&lowered.writer).map(|(value, writer)| ValueUse {
         bytes: value.len * value.dtype.bytes(),
@@ -255,18 +300,30 @@ fn problem(lowered: &Lowered, costs: &[Cost], options: &PlanOptions) -> Problem 
 }
 
 /// Whether more threads would not make a run noticeably faster.
-fn stays_inline(problem: &Problem, lowered: &Lowered, options: &PlanOptions) -> bool {
-    let pieces: usize = lowered.steps.iter().map(Step::pieces).sum();
-    let serial: u64 = problem.steps.iter().zip(&lowered.steps).fold(0, |sum, (uses, step)| {
-        sum + uses.time * step.pieces().min(options.threads.max(1)) as u64
-    });
-    if options.threads <= 1 || serial < options.inline_below {
+fn stays_inline(problem: &Problem, options: &PlanOptions) -> bool {
+    let threads = options.threads.max(1);
+    if threads == 1 || options.inline_below == 0 {
+        return threads == 1;
+    }
+    let work: u64 = problem.steps.iter().map(|step| step.time).sum();
+    if work < options.inline_below {
         return true;
     }
+    let pieces = problem.steps.iter().map(|step| step.pieces as usize).sum();
+    let shared: Vec<u64> =
+        problem.steps.iter().map(|step| step.time / threads.min(step.pieces as usize) as u64).collect();
+    let span = order::tails(&order::reversed(&problem.predecessors()), &shared).span;
+    parallel_time(work, span, pieces, threads) * 10 > work * 9
+}
+
+/// Writes down when each step is expected to run.
+fn expect_times(problem: &mut Problem, threads: usize) {
     let times: Vec<u64> = problem.steps.iter().map(|step| step.time).collect();
-    let successors = order::reversed(&problem.predecessors());
-    let span = order::tails(&successors, &times).span;
-    parallel_time(serial, span, pieces, options.threads) * 10 > serial * 9
+    let pieces: Vec<u64> = problem.steps.iter().map(|step| u64::from(step.pieces)).collect();
+    let schedule = list_schedule(&order::reversed(&problem.predecessors()), &times, &pieces, threads);
+    for (step, (start, end)) in problem.steps.iter_mut().zip(schedule) {
+        (step.start, step.end) = (start, end);
+    }
 }
 
 /// The bytes of a buffer. Threads that write neighbors must not share a cache line; one thread alone packs tightly.
@@ -283,7 +340,9 @@ fn bytes_of_state(graph: &Graph, lowered: &Lowered, problem: &Problem, state: &S
 /// The outputs that the caller gets: those that update no state.
 fn results(graph: &Graph, lowered: &Lowered) -> Vec<(usize, ValueId)> {
     let outputs = graph.outputs().iter().enumerate().filter(|(_, output)| output.updates.is_none());
-    outputs.map(|(at, output)| (at, lowered.value_of[output.node.index()].expect("outputs are lowered"))).collect()
+    outputs
+        .map(|(at, output)| (at, lowered.value_of[output.node.index()].expect("outputs are lowered")))
+        .collect()
 }
 
 fn reach(problem: &Problem, in_order: bool) -> Reach {

@@ -16,7 +16,7 @@ pub struct Cost {
 }
 
 /// Time to start a step, in ns.
-const START: u64 = 30;
+const START: u64 = 60;
 
 /// Time in ns that an op known only by its rules is taken to need, and per element: somebody else's code, which is seldom
 /// written for a few numbers.
@@ -32,7 +32,7 @@ impl Cost {
     /// The cost of a step of class `class`.
     pub(crate) fn of(class: OpClass, flops: u64, bytes: u64) -> Cost {
         let arithmetic = match class {
-            OpClass::Contraction => flops / 48,
+            OpClass::Contraction => flops / 80,
             OpClass::Opaque => OPAQUE.0 + flops * OPAQUE.1,
             _ => flops / 4,
         };

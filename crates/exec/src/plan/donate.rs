@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use crate::plan::csr::Csr;
 use crate::plan::id::{SlotId, StepId, ValueId};
 use crate::plan::lower::Lowered;
-use crate::plan::memory::{Problem, readers};
+use crate::plan::problem::{Problem, readers};
 use crate::plan::step::{State, Update};
 
 /// Decides how each state gets its next value, and writes what follows from it into `problem`: fixed slots, steps to
@@ -25,7 +25,8 @@ use crate::plan::step::{State, Update};
 /// Linear in the outputs and the readers of states.
 pub(crate) fn donate(graph: &Graph, lowered: &Lowered, problem: &mut Problem, in_place: bool) -> Vec<State> {
     let value_of = |node: NodeId| lowered.value_of[node.index()].expect("outputs are lowered");
-    let inputs: HashMap<NodeId, usize> = graph.inputs().iter().enumerate().map(|(at, id)| (*id, at)).collect();
+    let inputs: HashMap<NodeId, usize> =
+        graph.inputs().iter().enumerate().map(|(at, id)| (*id, at)).collect();
     let updates: Vec<(usize, usize, ValueId, ValueId)> = graph
         .outputs()
         .iter()
@@ -80,14 +81,15 @@ fn must_wait(
 ) -> Option<SmallVec<[StepId; 2]>> {
     let (present, next) = (&problem.values[old.index()], &problem.values[new.index()]);
     let writer = next.writer?;
-    if present.until_end || next.fixed.is_some() || (present.bytes, present.dtype) != (next.bytes, next.dtype) {
+    if present.until_end || next.fixed.is_some() || (present.bytes, present.dtype) != (next.bytes, next.dtype)
+    {
         return None;
     }
     let uses = &problem.steps[writer.index()];
     let positions: SmallVec<[usize; 2]> = (0..uses.reads.len()).filter(|at| uses.reads[*at] == old).collect();
     let in_place = match *positions {
         [] => true,
-        [position] => uses.may_overwrite.contains(&(position as u8)),
+        [position] => uses.may_overwrite.contains(&(position as u32)),
         _ => false,
     };
     let others = readers.row(old.index()).iter().copied().filter(|reader| *reader != writer);

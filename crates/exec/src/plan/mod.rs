@@ -12,6 +12,7 @@ mod cost;
 mod donate;
 mod order;
 mod reach;
+mod problem;
 mod memory;
 mod verify;
 mod text;

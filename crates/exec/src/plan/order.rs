@@ -34,7 +34,8 @@ pub(crate) fn depth_first(predecessors: &Csr<StepId>, time: &[u64]) -> Vec<StepI
         row.sort_by_key(|next| (std::cmp::Reverse(tail[next.index()]), std::cmp::Reverse(*next)));
     }
     let mut waiting: Vec<u32> = (0..count).map(|step| predecessors.row(step).len() as u32).collect();
-    let mut ready: Vec<StepId> = (0..count).rev().filter(|step| waiting[*step] == 0).map(StepId::new).collect();
+    let mut ready: Vec<StepId> =
+        (0..count).rev().filter(|step| waiting[*step] == 0).map(StepId::new).collect();
     let mut order = Vec::with_capacity(count);
     while let Some(step) = ready.pop() {
         order.push(step);

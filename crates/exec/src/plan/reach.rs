@@ -75,7 +75,11 @@ impl Reach {
         if self.in_order {
             return;
         }
-        debug_assert_eq!(step.index() + 1, self.floors.len(), "later steps have taken over this one's ancestors");
+        debug_assert_eq!(
+            step.index() + 1,
+            self.floors.len(),
+            "later steps have taken over this one's ancestors"
+        );
         // The row stays correct when the floor rises: bits below it are then not looked at.
         let floor = self.floors[predecessor.index()].max(self.floors[step.index()]);
         self.floors[step.index()] = floor;
@@ -178,7 +182,7 @@ impl Reach {
             let bits = self.rows[self.at(step, floor / 64)] >> (floor % 64);
             let run = bits.trailing_ones() as usize;
             floor += run;
-            if run == 0 || floor % 64 != 0 {
+            if run == 0 || !floor.is_multiple_of(64) {
                 break;
             }
         }

@@ -3,11 +3,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use petgraph::Direction::{Incoming, Outgoing};
-use petgraph::graph::NodeIndex;
-
 use crate::plan::compile::Plan;
+use crate::plan::csr::Csr;
 use crate::plan::id::StepId;
+use crate::plan::order::tails;
 
 /// What [`simulate`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,20 +43,34 @@ impl Simulation {
 pub fn simulate(plan: &Plan, times: &[u64], workers: usize) -> Simulation {
     assert_eq!(times.len(), plan.steps.len(), "one time per step");
     assert!(workers > 0, "somebody has to work");
-    let dag = &plan.dag;
-    let count = plan.steps.len();
-    let mut tail = vec![0; count];
-    for step in (0..count).rev() {
-        let behind = dag.neighbors_directed(NodeIndex::new(step), Outgoing).map(|next| tail[next.index()]).max();
-        tail[step] = times[step] + behind.unwrap_or(0);
-    }
-    let mut waiting: Vec<usize> =
-        (0..count).map(|step| dag.neighbors_directed(NodeIndex::new(step), Incoming).count()).collect();
+    let edges = plan.dag.raw_edges().iter();
+    let edges = edges.map(|edge| (edge.source().index(), StepId::new(edge.target().index())));
+    let successors = Csr::from_pairs(times.len(), edges);
     let pieces: Vec<u64> = plan.steps.iter().map(|step| step.pieces() as u64).collect();
-    let mut unstarted = pieces.clone();
-    let mut unfinished = pieces.clone();
-    let mut starts = vec![0; count];
-    let mut ready: BinaryHeap<(u64, Reverse<StepId>)> = (0..count)
+    let schedule = list_schedule(&successors, times, &pieces, workers);
+    Simulation {
+        workers,
+        makespan: schedule.iter().map(|(_, end)| *end).max().unwrap_or(0),
+        work: times.iter().sum(),
+        starts: schedule.iter().map(|(start, _)| *start).collect(),
+    }
+}
+
+/// When each step starts and ends with `workers` workers, the most urgent ready piece first.
+pub(crate) fn list_schedule(
+    successors: &Csr<StepId>,
+    times: &[u64],
+    pieces: &[u64],
+    workers: usize,
+) -> Vec<(u64, u64)> {
+    let tail = tails(successors, times).tail;
+    let mut waiting = vec![0_u32; times.len()];
+    for step in successors.items() {
+        waiting[step.index()] += 1;
+    }
+    let (mut unstarted, mut unfinished) = (pieces.to_vec(), pieces.to_vec());
+    let mut schedule = vec![(0, 0); times.len()];
+    let mut ready: BinaryHeap<(u64, Reverse<StepId>)> = (0..times.len())
         .filter(|step| waiting[*step] == 0)
         .map(|step| (tail[step], Reverse(StepId::new(step))))
         .collect();
@@ -69,7 +82,7 @@ pub fn simulate(plan: &Plan, times: &[u64], workers: usize) -> Simulation {
         {
             let at = step.index();
             if unstarted[at] == pieces[at] {
-                starts[at] = now;
+                schedule[at].0 = now;
             }
             unstarted[at] -= 1;
             if unstarted[at] == 0 {
@@ -77,18 +90,18 @@ pub fn simulate(plan: &Plan, times: &[u64], workers: usize) -> Simulation {
             }
             running.push(Reverse((now + times[at] / pieces[at], step)));
         }
-        let Some(Reverse((end, step))) = running.pop() else { break };
+        let Some(Reverse((end, step))) = running.pop() else { return schedule };
         now = end;
         unfinished[step.index()] -= 1;
         if unfinished[step.index()] > 0 {
             continue;
         }
-        for next in dag.neighbors_directed(NodeIndex::new(step.index()), Outgoing) {
+        schedule[step.index()].1 = now;
+        for next in successors.row(step.index()) {
             waiting[next.index()] -= 1;
             if waiting[next.index()] == 0 {
-                ready.push((tail[next.index()], Reverse(dag[next])));
+                ready.push((tail[next.index()], Reverse(*next)));
             }
         }
     }
-    Simulation { workers, makespan: now, work: times.iter().sum(), starts }
 }

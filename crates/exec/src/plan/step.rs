@@ -14,7 +14,7 @@ pub struct Step {
     pub(crate) covers: SmallVec<[NodeId; 1]>,
     pub(crate) reads: SmallVec<[ValueId; 4]>,
     pub(crate) write: ValueId,
-    pub(crate) in_place: Option<u8>,
+    pub(crate) in_place: Option<u32>,
 }
 
 impl Step {
@@ -51,7 +51,7 @@ impl Step {
     /// The position in [`reads`](Step::reads) of the value that the result overwrites.
     #[must_use]
     pub fn in_place(&self) -> Option<usize> {
-        self.in_place.map(usize::from)
+        self.in_place.map(|position| position as usize)
     }
 
     /// How many parts may run side by side.

@@ -10,7 +10,8 @@ use petgraph::graph::NodeIndex;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = if self.in_order { "in order on one thread" } else { "as soon as their operands are there" };
+        let how =
+            if self.in_order { "in order on one thread" } else { "as soon as their operands are there" };
         writeln!(f, "plan: {} steps, {how}", self.steps.len())?;
         for at in 0..self.steps.len() {
             self.write_step(f, StepId::new(at))?;
@@ -18,8 +19,12 @@ impl fmt::Display for Plan {
         for state in &self.states {
             let name = self.graph.label(self.graph.inputs()[state.input]).map_or("", |label| label);
             match state.update {
-                Update::InPlace(value) => writeln!(f, "  state {} \"{name}\" is updated in place by {value}", state.slot)?,
-                Update::Copy(value) => writeln!(f, "  state {} \"{name}\" is copied from {value} at the end", state.slot)?,
+                Update::InPlace(value) => {
+                    writeln!(f, "  state {} \"{name}\" is updated in place by {value}", state.slot)?
+                }
+                Update::Copy(value) => {
+                    writeln!(f, "  state {} \"{name}\" is copied from {value} at the end", state.slot)?
+                }
                 Update::Keep => writeln!(f, "  state {} \"{name}\" is kept", state.slot)?,
             }
         }
@@ -74,8 +79,11 @@ impl Plan {
         if let Some(position) = step.in_place() {
             write!(f, ", over {}", step.reads[position])?;
         }
-        let mut after: Vec<StepId> =
-            self.dag.neighbors_directed(NodeIndex::new(id.index()), Incoming).map(|step| self.dag[step]).collect();
+        let mut after: Vec<StepId> = self
+            .dag
+            .neighbors_directed(NodeIndex::new(id.index()), Incoming)
+            .map(|step| self.dag[step])
+            .collect();
         after.sort_unstable();
         for (at, step) in after.iter().enumerate() {
             write!(f, "{}{step}", if at == 0 { ", after " } else { " " })?;

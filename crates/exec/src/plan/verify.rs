@@ -1,7 +1,8 @@
 //! The certificate of a memory plan: no two values that may be live at once share a slot, under any interleaving.
 
 use crate::plan::id::{SlotId, StepId, ValueId};
-use crate::plan::memory::{Assignment, Problem, readers};
+use crate::plan::memory::Assignment;
+use crate::plan::problem::{Problem, readers};
 use crate::plan::reach::Reach;
 
 /// Checks `assignment` against the lifetimes in `problem`; the first fault found, in words.
@@ -19,7 +20,11 @@ pub(crate) fn verify(problem: &Problem, assignment: &Assignment, reach: &mut Rea
     for (at, value) in problem.values.iter().enumerate() {
         let Some(slot) = assignment.slots[at] else { continue };
         if assignment.bytes[slot.index()] < value.bytes {
-            return Err(format!("v{at} has {} bytes, {slot} only {}", value.bytes, assignment.bytes[slot.index()]));
+            return Err(format!(
+                "v{at} has {} bytes, {slot} only {}",
+                value.bytes,
+                assignment.bytes[slot.index()]
+            ));
         }
         if value.writer.is_none() {
             tenants[slot.index()] = Some(ValueId::new(at));
@@ -31,7 +36,9 @@ pub(crate) fn verify(problem: &Problem, assignment: &Assignment, reach: &mut Rea
         for value in &uses.reads {
             let writer = problem.values[value.index()].writer;
             if let Some(writer) = writer.filter(|writer| !reach.is_ancestor(*writer, step)) {
-                return Err(format!("{step} reads {value} but does not come after {writer}, which writes it"));
+                return Err(format!(
+                    "{step} reads {value} but does not come after {writer}, which writes it"
+                ));
             }
             if let Some(slot) = assignment.slots[value.index()]
                 && tenants[slot.index()] != Some(*value)
@@ -72,7 +79,7 @@ fn follows(
         let in_place = *user == step
             && assignment.in_place[step.index()].is_some_and(|position| {
                 let reads = uses.reads.iter().filter(|read| **read == old).count();
-                uses.reads[usize::from(position)] == old
+                uses.reads[position as usize] == old
                     && reads == 1
                     && uses.may_overwrite.contains(&position)
                     && (value.dtype, value.bytes) == (new.dtype, new.bytes)

@@ -21,7 +21,10 @@ pub(crate) struct Borrowed<'a> {
 }
 
 impl Borrows {
-    #[cfg_attr(not(debug_assertions), allow(unused_variables, reason = "nothing is counted in release builds"))]
+    #[cfg_attr(
+        not(debug_assertions),
+        allow(unused_variables, reason = "nothing is counted in release builds")
+    )]
     pub(crate) fn new(slots: usize) -> Borrows {
         Borrows {
             #[cfg(debug_assertions)]
@@ -67,7 +70,9 @@ impl Borrows {
             (writer, count) if write && writer == own => Some(own + count + 1),
             _ => None,
         };
-        if let Err(word) = self.counters[slot.index()].fetch_update(Ordering::AcqRel, Ordering::Acquire, update) {
+        if let Err(word) =
+            self.counters[slot.index()].fetch_update(Ordering::AcqRel, Ordering::Acquire, update)
+        {
             let holder = match (word >> 32).checked_sub(1) {
                 Some(writer) => format!("{} writes it", StepId::new(writer as usize)),
                 None => format!("{} steps read it", word & u64::from(u32::MAX)),

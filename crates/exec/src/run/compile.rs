@@ -1,5 +1,6 @@
 //! Bind, optimize, plan: from the graph as written to what runs.
 
+use pullback_graph::pass::optimize;
 use pullback_graph::{Bindings, Graph};
 
 use crate::error::ExecError;
@@ -21,10 +22,5 @@ pub(crate) fn compile_with(
     options: &PlanOptions,
 ) -> Result<Plan, ExecError> {
     let bound = if bindings.is_empty() { graph.clone() } else { graph.bind(bindings)? };
-    plan(&if passes { optimized(bound) } else { bound }, options)
-}
-
-/// The graph after the passes.
-fn optimized(graph: Graph) -> Graph {
-    graph
+    plan(&if passes { optimize(&bound) } else { bound }, options)
 }

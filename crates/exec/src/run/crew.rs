@@ -47,7 +47,10 @@ struct Desk {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("round", &self.round).field("active", &self.active).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("round", &self.round)
+            .field("active", &self.active)
+            .finish_non_exhaustive()
     }
 }
 

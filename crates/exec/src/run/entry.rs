@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pullback_graph::{Bindings, DType, Graph, NodeId, Sizes, Tensor, dispatch};
+use pullback_graph::{Bindings, dispatch, DType, Graph, NodeId, NodeStats, Sizes, Tensor};
 
 use crate::plan::{Place, Plan, SlotId, StepId, Update, ValueId};
 use crate::run::instance::Instance;
 use crate::run::slots::tensor_of;
-use crate::run::stats::NodeStats;
+use crate::run::stats::stats_of;
 use crate::run::trace::Trace;
 
 /// A plan in a session.
@@ -33,7 +33,13 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// Gives `plan`, made of `graph` with `bindings`, memory for `workers` workers.
-    pub(crate) fn new(graph: &Graph, plan: Plan, bindings: Bindings, recording: bool, workers: usize) -> Entry {
+    pub(crate) fn new(
+        graph: &Graph,
+        plan: Plan,
+        bindings: Bindings,
+        recording: bool,
+        workers: usize,
+    ) -> Entry {
         let sizes = |graph: &Graph, id: NodeId| graph.ty(id).shape.known().expect("the graph is bound");
         let inputs = graph.inputs().iter().map(|id| {
             let ty = graph.ty(*id).bind(&bindings).expect("the plan was made with these sizes");
@@ -104,28 +110,32 @@ impl Entry {
         let mut stats = vec![None; plan.values().len()];
         for node in plan.graph().ids().filter(|id| plan.graph().node(*id).operands.is_empty()) {
             if let Some(value) = plan.value_of(node) {
-                stats[value.index()] = Some(NodeStats::of(instance.slots.read(value)));
+                stats[value.index()] = Some(stats_of(instance.slots.read(value)));
             }
         }
         stats
     }
 
     /// The statistics of each node's value after a run; `inputs` are those from before.
-    pub(crate) fn stats_of_nodes(&self, inputs: &[Option<NodeStats>], trace: Option<&Trace>) -> Vec<Option<NodeStats>> {
+    pub(crate) fn stats_of_nodes(
+        &self,
+        inputs: &[Option<NodeStats>],
+        trace: Option<&Trace>,
+    ) -> Vec<Option<NodeStats>> {
         let plan = &self.instance.plan;
         let times = trace.map(Trace::step_times);
         let mut stats = inputs.to_vec();
         for (at, step) in plan.steps().iter().enumerate() {
             let time = times.as_ref().map_or(0, |times| times[at]);
             stats[step.write().index()] =
-                self.instance.stats(StepId::new(at)).map(|stats| NodeStats { time, ..stats });
+                self.instance.stats(StepId::new(at)).map(|stats| NodeStats { nanos: Some(time), ..stats });
         }
         let of_node = |node: NodeId| {
             let value = plan.value_of(node)?;
             let known = stats[value.index()].clone()?;
             // A reshape shares the value of its operand and took no time.
             let own = plan.values()[value.index()].node == node;
-            Some(if own { known } else { NodeStats { time: 0, ..known } })
+            Some(if own { known } else { NodeStats { nanos: None, ..known } })
         };
         plan.graph().ids().map(of_node).collect()
     }

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use pullback_graph::NodeStats;
+
 use crate::error::ExecError;
 use crate::kernel::Scratch;
 use crate::plan::{Place, Plan, StepId, Update};
@@ -11,7 +13,7 @@ use crate::run::crew::{Crew, Job};
 use crate::run::options::Record;
 use crate::run::schedule::{Cause, Failure, Program, Progress, Work, lock, run_in_order};
 use crate::run::slots::Slots;
-use crate::run::stats::{NodeStats, first_non_finite};
+use crate::run::stats::{first_non_finite, stats_of};
 use crate::run::trace::{Recorder, Trace};
 
 /// What is looked at while steps run. All of it is off by default, and then costs a test of a flag.
@@ -42,7 +44,14 @@ enum Pace {
     /// One by one on the calling thread: how many pieces each step has.
     InOrder(Box<[u32]>),
     /// By several workers, as soon as possible.
-    Shared(Program, Progress<Box<ExecError>>),
+    Shared(Box<Shared>),
+}
+
+/// The steps as workers see them, and how far they have come.
+#[derive(Debug)]
+struct Shared {
+    program: Program,
+    progress: Progress<Box<ExecError>>,
 }
 
 impl Instance {
@@ -54,7 +63,7 @@ impl Instance {
         } else {
             let program = Program::new(plan.dag(), pieces, &plan.lengths.tail);
             let progress = Progress::new(&program, workers);
-            Pace::Shared(program, progress)
+            Pace::Shared(Box::new(Shared { program, progress }))
         };
         let workers = if plan.in_order() { 1 } else { workers };
         Instance {
@@ -106,7 +115,8 @@ impl Instance {
                 let mut scratch = lock(&self.scratch[0]);
                 run_in_order(pieces, &mut Hand { instance: self, worker: 0, scratch: &mut scratch })
             }
-            Pace::Shared(program, progress) => {
+            Pace::Shared(shared) => {
+                let Shared { program, progress } = &**shared;
                 let crew = crew.expect("a plan for several threads is run by a crew");
                 progress.begin(program);
                 crew.run(self);
@@ -123,7 +133,11 @@ impl Instance {
 
     /// The states that the last run has begun to write in place, as indices into the plan's.
     pub(crate) fn touched(&self) -> impl Iterator<Item = usize> {
-        self.touched.iter().enumerate().filter(|(_, touched)| touched.load(Ordering::Relaxed)).map(|(at, _)| at)
+        self.touched
+            .iter()
+            .enumerate()
+            .filter(|(_, touched)| touched.load(Ordering::Relaxed))
+            .map(|(at, _)| at)
     }
 
     /// Notes that `step` is about to write, if it writes over state. State `k` is in slot `k`.
@@ -140,7 +154,8 @@ impl Instance {
 
 impl Job for Instance {
     fn work(&self, worker: usize) {
-        if let Pace::Shared(program, progress) = &self.pace {
+        if let Pace::Shared(shared) = &self.pace {
+            let Shared { program, progress } = &**shared;
             let mut scratch = lock(&self.scratch[worker]);
             progress.work(program, worker, &mut Hand { instance: self, worker, scratch: &mut scratch });
         }
@@ -167,7 +182,9 @@ impl Work for Hand<'_> {
         let kernel = &plan.steps[step.index()].kernel;
         let scratch = &mut *self.scratch;
         slots
-            .with_step(step, kernel.piece_range(piece), |reads, write| kernel.run(piece, reads, write, scratch))
+            .with_step(step, kernel.piece_range(piece), |reads, write| {
+                kernel.run(piece, reads, write, scratch)
+            })
             .map_err(|message| ExecError::kernel(plan.graph(), plan.steps()[step.index()].node(), message))?;
         if let (Some(recorder), Some(start)) = (&watch.recorder, start) {
             recorder.mark(step, piece, self.worker, start);
@@ -184,7 +201,7 @@ impl Work for Hand<'_> {
             return Err(ExecError::non_finite(plan.graph(), node, what).into());
         }
         if let Some(stats) = &watch.stats {
-            *lock(&stats[step.index()]) = Some(slots.with_written(step, NodeStats::of));
+            *lock(&stats[step.index()]) = Some(slots.with_written(step, stats_of));
         }
         Ok(())
     }

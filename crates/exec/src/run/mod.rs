@@ -27,5 +27,4 @@ pub use options::{Options, Record};
 pub use outputs::Outputs;
 pub use report::RunReport;
 pub use session::Session;
-pub use stats::NodeStats;
 pub use trace::{Event, Trace};

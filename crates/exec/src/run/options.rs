@@ -28,7 +28,8 @@ pub struct Options {
     /// Whether state is updated where it is. It saves a copy of all state, but a run that fails may leave part of the state
     /// updated, which then has to be set anew. Without, a failed run changes nothing.
     pub update_in_place: bool,
-    /// Runs estimated to be shorter stay on the calling thread.
+    /// Runs estimated to be shorter stay on the calling thread, and so do those that more threads would not make faster.
+    /// With zero nothing is estimated, and all threads may take part.
     pub inline_below: Duration,
     /// How long helping threads look out for another run before they go back to their pool.
     pub linger: Duration,

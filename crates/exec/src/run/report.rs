@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::run::stats::NodeStats;
+use pullback_graph::NodeStats;
+
 use crate::run::trace::Trace;
 
 /// How a run went.

@@ -32,15 +32,21 @@ pub(crate) struct Program {
 
 impl Program {
     /// The program of a step graph: `pieces` and `urgency` by step. Linear, but for sorting each step's successors.
-    pub(crate) fn new(dag: &DiGraph<StepId, ()>, pieces: impl Iterator<Item = usize>, urgency: &[u64]) -> Program {
-        let edges = dag.raw_edges().iter().map(|edge| (edge.source().index(), StepId::new(edge.target().index())));
+    pub(crate) fn new(
+        dag: &DiGraph<StepId, ()>,
+        pieces: impl Iterator<Item = usize>,
+        urgency: &[u64],
+    ) -> Program {
+        let edges =
+            dag.raw_edges().iter().map(|edge| (edge.source().index(), StepId::new(edge.target().index())));
         let mut successors = Csr::from_pairs(dag.node_count(), edges);
         // Ties by id, so that the order does not depend on how the graph was put together.
         let key = |step: &StepId| (urgency[step.index()], std::cmp::Reverse(*step));
         for step in 0..successors.len() {
             successors.row_mut(step).sort_unstable_by_key(key);
         }
-        let mut sources: Vec<StepId> = dag.externals(Incoming).map(|step| StepId::new(step.index())).collect();
+        let mut sources: Vec<StepId> =
+            dag.externals(Incoming).map(|step| StepId::new(step.index())).collect();
         sources.sort_unstable_by_key(key);
         let mut predecessors = vec![0; dag.node_count()];
         for step in successors.items() {
@@ -204,7 +210,9 @@ impl<E> Progress<E> {
         let mut next = None;
         while self.phase.load(Ordering::Acquire) == RUNNING {
             let Some(task) = next.take().or_else(|| queue.pop()).or_else(|| self.steal(worker)) else {
-                backoff.wait(&self.sleepers, || self.phase.load(Ordering::Acquire) != RUNNING || self.has_tasks());
+                backoff.wait(&self.sleepers, || {
+                    self.phase.load(Ordering::Acquire) != RUNNING || self.has_tasks()
+                });
                 continue;
             };
             backoff.reset();

@@ -272,13 +272,13 @@ impl Session {
 
     /// Whether the feeds are those that plan `at` was made for; if not, [`solve`](Session::solve) tells what is wrong.
     fn fits(&self, at: usize) -> bool {
-        self.inputs.iter().zip(&self.given).zip(&self.plans[at].inputs).all(|((input, given), (dtype, sizes))| {
-            match (given, input.state) {
+        self.inputs.iter().zip(&self.given).zip(&self.plans[at].inputs).all(
+            |((input, given), (dtype, sizes))| match (given, input.state) {
                 (Some(tensor), _) => tensor.dtype() == *dtype && tensor.sizes() == &**sizes,
                 (None, Some(state)) => self.buffer(state).is_some(),
                 (None, None) => false,
-            }
-        })
+            },
+        )
     }
 
     /// The sizes of the symbols, by the feeds.
@@ -286,11 +286,16 @@ impl Session {
         // State keeps its type; only that it is there matters.
         let placeholders: Vec<Option<Tensor>> = (0..self.inputs.len())
             .map(|input| {
-                let buffer = self.buffer(self.inputs[input].state.filter(|_| self.given[input].is_none())?)?;
+                let buffer =
+                    self.buffer(self.inputs[input].state.filter(|_| self.given[input].is_none())?)?;
                 Some(zeros(buffer.dtype(), buffer.sizes()))
             })
             .collect();
-        let given = self.given.iter().zip(&placeholders).map(|(given, placeholder)| given.as_ref().or(placeholder.as_ref()));
+        let given = self
+            .given
+            .iter()
+            .zip(&placeholders)
+            .map(|(given, placeholder)| given.as_ref().or(placeholder.as_ref()));
         let feeds = self.inputs.iter().zip(given).filter_map(|(input, tensor)| Some((&*input.name, tensor?)));
         Ok(self.graph.solve(feeds)?)
     }
@@ -310,7 +315,8 @@ impl Session {
         }
         // The plan that was not used for longest makes room.
         self.bring_home();
-        let oldest = (0..self.plans.len()).min_by_key(|at| self.plans[*at].used).expect("at least one plan is kept");
+        let oldest =
+            (0..self.plans.len()).min_by_key(|at| self.plans[*at].used).expect("at least one plan is kept");
         self.plans[oldest] = entry;
         self.current = None;
         Ok(oldest)

@@ -1,10 +1,13 @@
 //! The memory of a plan: one allocation for its buffers, and typed views of it for the steps.
 //!
 //! This is the only file of the run that is not safe Rust. Views of one buffer are handed out to several threads at once;
-//! that no two of them collide is what the plan promises: [`verify`](crate::plan::verify) certifies that a buffer is
+//! that no two of them collide is what the plan promises: `plan::verify` certifies that a buffer is
 //! written only by a step that comes after all other users, the [schedule](crate::run::schedule) runs steps in that order,
 //! and the pieces of a step write ranges that do not meet. Debug builds count borrows and panic where that fails.
-#![allow(unsafe_code, reason = "several threads hold views of one buffer; a lock per access costs more than a small step")]
+#![allow(
+    unsafe_code,
+    reason = "several threads hold views of one buffer; a lock per access costs more than a small step"
+)]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ops::Range;
@@ -213,13 +216,19 @@ impl Slots {
             Place::Feed(_) => View::empty(value.dtype),
             Place::Constant(constant) => {
                 let view = View::of_tensor(&plan.constants[constant]);
-                assert!(value.len <= view.len && value.dtype == view.dtype, "a value lies inside its constant");
+                assert!(
+                    value.len <= view.len && value.dtype == view.dtype,
+                    "a value lies inside its constant"
+                );
                 View { len: value.len, ..view }
             }
             Place::Slot(slot) => match plan.slots[slot.index()].owner {
                 Owner::Plan { offset } => {
                     let bytes = value.len * value.dtype.bytes();
-                    assert!(offset + bytes <= plan.arena_bytes.max(ALIGN), "a slot lies inside the plan's memory");
+                    assert!(
+                        offset + bytes <= plan.arena_bytes.max(ALIGN),
+                        "a slot lies inside the plan's memory"
+                    );
                     assert!(offset % value.dtype.bytes() == 0, "a slot starts where its elements may");
                     // SAFETY: the offset lies inside the allocation, as was just checked.
                     let start = unsafe { arena.start.add(offset) };
@@ -289,10 +298,12 @@ impl Slots {
         let staged: Vec<Option<Tensor>> = copies
             .iter()
             .zip(&read_first)
-            .map(|((_, value), first)| first.then(|| {
-                let len = self.views[value.index()].len;
-                tensor_of(self.read(*value), &[len])
-            }))
+            .map(|((_, value), first)| {
+                first.then(|| {
+                    let len = self.views[value.index()].len;
+                    tensor_of(self.read(*value), &[len])
+                })
+            })
             .collect();
         for ((slot, value), staged) in copies.iter().zip(&staged) {
             let source = match staged {
@@ -362,20 +373,16 @@ impl Slots {
         let step_id = step;
         let step = &self.plan.steps[step.index()];
         let _borrowed = self.borrows.borrow(&self.plan, step_id);
-        let reads: SmallVec<[Slice<'_>; 8]> = step
-            .reads
-            .iter()
-            .enumerate()
-            .map(|(position, value)| {
-                let view = self.views[value.index()];
-                // What the result overwrites is there for the kernel to find in the result.
-                let view = if step.in_place() == Some(position) { View::empty(view.dtype) } else { view };
-                // SAFETY: the step that wrote the value is done, and the plan has no step write over it that does not
-                // come after this one. Memory is zeroed at first and truth values share none with other types, so the
-                // elements are valid. What the view points to is kept alive by `self`.
-                unsafe { view.read() }
-            })
-            .collect();
+        let mut reads = SmallVec::<[Slice<'_>; 8]>::new();
+        for (position, value) in step.reads.iter().enumerate() {
+            let view = self.views[value.index()];
+            // What the result overwrites is there for the kernel to find in the result.
+            let view = if step.in_place() == Some(position) { View::empty(view.dtype) } else { view };
+            // SAFETY: the step that wrote the value is done, and the plan has no step write over it that does not come
+            // after this one. Memory is zeroed at first and truth values share none with other types, so the elements
+            // are valid. What the view points to is kept alive by `self`.
+            reads.push(unsafe { view.read() });
+        }
         // SAFETY: all other steps that use this buffer come before this one or after it, and the other pieces of this
         // step write other ranges. Values that steps write are in slots, never in feeds or constants.
         let write = unsafe { self.views[step.write.index()].write(range) };
@@ -389,5 +396,4 @@ impl Slots {
         // SAFETY: as in `with_step`; nothing writes the value between the end of its step and the start of the next ones.
         look(unsafe { self.views[value.index()].read() })
     }
-
 }

@@ -52,7 +52,8 @@ impl<'g> Expr<'g> {
     pub fn gelu_tanh(self) -> Expr<'g> {
         self.builder().derived("gelu_tanh", Location::caller(), || {
             let inner = (self + self * self * self * 0.044715) * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
-            self * 0.5 * (inner.tanh() + 1.0)
+            // (1 + tanh u) / 2 is sigmoid(2u), which keeps its digits where 1 + tanh u cancels.
+            self * (inner * 2.0).sigmoid()
         })
     }
 
@@ -64,6 +65,80 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn silu(self) -> Expr<'g> {
         self.builder().derived("silu", Location::caller(), || self * self.sigmoid())
+    }
+
+    /// `x · tanh(softplus(x))` (Misra, "Mish: a self regularized non-monotonic activation function", 2020).
+    ///
+    /// # Panics
+    /// When the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn mish(self) -> Expr<'g> {
+        self.builder().derived("mish", Location::caller(), || self * self.softplus().tanh())
+    }
+
+    /// [`elu`](Expr::elu) with the scale and the slope that keep mean 0 and variance 1 from layer to layer (Klambauer et
+    /// al., "Self-normalizing neural networks", 2017); the derivative at 0 is that of the left side.
+    ///
+    /// # Panics
+    /// When the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn selu(self) -> Expr<'g> {
+        const ALPHA: f64 = 1.673_263_242_354_377_3;
+        const SCALE: f64 = 1.050_700_987_355_480_5;
+        self.builder().derived("selu", Location::caller(), || self.elu(ALPHA) * SCALE)
+    }
+
+    /// `x / (1 + |x|)`; the derivative at 0 is 1.
+    ///
+    /// # Panics
+    /// When the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn softsign(self) -> Expr<'g> {
+        self.builder().derived("softsign", Location::caller(), || self / (self.abs() + 1.0))
+    }
+
+    /// `x` limited to -1 … 1; the derivative at both ends is 0.
+    ///
+    /// # Panics
+    /// When the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn hard_tanh(self) -> Expr<'g> {
+        self.builder().derived("hard_tanh", Location::caller(), || self.clamp(-1.0, 1.0))
+    }
+
+    /// `x` limited to 0 … 6; the derivative at both ends is 0.
+    ///
+    /// # Panics
+    /// When the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn relu6(self) -> Expr<'g> {
+        self.builder().derived("relu6", Location::caller(), || self.clamp(0.0, 6.0))
+    }
+
+    /// `x/6 + 1/2` limited to 0 … 1; the derivative at both ends, -3 and 3, is 0.
+    ///
+    /// # Panics
+    /// When the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn hard_sigmoid(self) -> Expr<'g> {
+        self.builder().derived("hard_sigmoid", Location::caller(), || (self / 6.0 + 0.5).clamp(0.0, 1.0))
+    }
+
+    /// `x · hard_sigmoid(x)` (Howard et al., "Searching for MobileNetV3", 2019); the derivative is 0 at -3 and 1 at 3, the
+    /// lesser of both sides.
+    ///
+    /// # Panics
+    /// When the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn hard_swish(self) -> Expr<'g> {
+        self.builder().derived("hard_swish", Location::caller(), || self * self.hard_sigmoid())
     }
 
     /// `log(sigmoid(x))`, without overflow.

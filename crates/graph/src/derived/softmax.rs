@@ -5,7 +5,8 @@ use std::panic::Location;
 use crate::expr::{Axes, Expr};
 
 impl<'g> Expr<'g> {
-    /// `log Σ e^x` along `axes`, which disappear, without overflow. For no element above -∞ it is -∞, with gradient 0.
+    /// `log Σ e^x` along `axes`, which disappear, without overflow. For no element above -∞ it is -∞, with gradient 0; for an
+    /// element of +∞ it is +∞, with a gradient of NaN there and 0 elsewhere.
     ///
     /// # Panics
     /// When there is no such axis, or the elements are not floats.
@@ -31,6 +32,24 @@ impl<'g> Expr<'g> {
         self.builder().derived("softmax", Location::caller(), || {
             let exp = (self - self.largest(axis.into()).keep_dims(self, axis)).exp();
             exp / exp.sum_over(axis).keep_dims(self, axis)
+        })
+    }
+
+    /// [`softmax`](Expr::softmax) over the elements that `mask` lets through, and 0 for the others, whatever they hold. A
+    /// row that is masked altogether is 0, and so is its gradient.
+    ///
+    /// # Panics
+    /// When there is no such axis, the elements are not floats, or `mask` is not of type bool and this shape.
+    #[must_use]
+    #[track_caller]
+    pub fn masked_softmax(self, mask: Expr<'g>, axis: i64) -> Expr<'g> {
+        self.builder().derived("masked_softmax", Location::caller(), || {
+            let largest = mask.select(self, f64::NEG_INFINITY).largest(axis.into()).keep_dims(self, axis);
+            // Selected before and after: what is masked may hold NaN, in value and in slope.
+            let shifted = mask.select(self - largest, 0.0);
+            let exp = mask.select(shifted.exp(), 0.0);
+            let sum = exp.sum_over(axis).keep_dims(self, axis);
+            exp / sum.eq(0.0).select(sum.ones_like(), sum)
         })
     }
 

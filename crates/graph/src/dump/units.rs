@@ -26,7 +26,7 @@ pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(' ');
         }
         text.push(digit);
@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn numbers_keep_four_digits() {
-        let texts = [0.0, -0.5, 1.0 / 3.0, 0.001, 123.456, 99_999.0, 1e5, 1.0e-9, f64::NAN, -f64::INFINITY].map(short);
+        let texts = [0.0, -0.5, 1.0 / 3.0, 0.001, 123.456, 99_999.0, 1e5, 1.0e-9, f64::NAN, -f64::INFINITY]
+            .map(short);
         assert_eq!(texts, ["0", "-0.5", "0.3333", "0.001", "123.5", "99999", "1e5", "1e-9", "NaN", "-inf"]);
     }
 

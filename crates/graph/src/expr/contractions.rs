@@ -47,13 +47,16 @@ impl<'g> Expr<'g> {
             let message = format!("stacks of matrices do not broadcast: {} and {}", self.ty(), other.ty());
             self.refuse("matmul", Violation::new("C2", message), &[other])
         };
-        let whole = |expr: Expr<'g>| {
-            let own = expr.shape();
-            expr.broadcast_to(common.iter().chain(&own[own.rank() - 2..]).cloned().collect::<Shape>())
-        };
-        let (a, b) = (whole(self), whole(other));
+        let (a, b) = (self.broadcast_stack(&common), other.broadcast_stack(&common));
         let rank = a.rank();
         let batch: Vec<usize> = (0..rank - 2).collect();
         a.apply_to(DotGeneral::new(batch.clone(), batch, [rank - 1], [rank - 2]), &[b])
+    }
+
+    /// This stack of matrices repeated to a stack of shape `common`.
+    #[track_caller]
+    fn broadcast_stack(self, common: &Shape) -> Expr<'g> {
+        let own = self.shape();
+        self.broadcast_to(common.iter().chain(&own[own.rank() - 2..]).cloned().collect::<Shape>())
     }
 }

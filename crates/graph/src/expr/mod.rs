@@ -174,7 +174,7 @@ impl<'g> Expr<'g> {
             op: op.to_string(),
             violation,
             operands: operands.collect(),
-            at: Some(std::panic::Location::caller().into()),
+            at: self.builder.line(std::panic::Location::caller()),
         })
     }
 

@@ -236,7 +236,8 @@ fn stack<'a, T: Element>(array: ArrayViewD<'a, T>, batch: &AxisList, contract: &
 fn product<T: Element>(left: ArrayView2<'_, T>, right: ArrayView2<'_, T>, values: &mut Vec<T>) {
     for row in left.rows() {
         for column in right.rows() {
-            let sum: f64 = row.iter().zip(column).map(|(a, b)| a.to_f64() * b.to_f64()).sum();
+            // `sum` of no floats would be -0.
+            let sum = row.iter().zip(column).fold(0.0, |sum, (a, b)| sum + a.to_f64() * b.to_f64());
             values.push(T::from_f64(sum));
         }
     }

@@ -47,7 +47,6 @@ macro_rules! ops {
         /// A tensor operation with its attributes.
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         #[allow(missing_docs, reason = "each variant is documented at its struct")]
-        #[non_exhaustive]
         pub enum Op {
             $($family($Family),)*
             $($variant($Struct),)*

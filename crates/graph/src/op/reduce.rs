@@ -98,7 +98,8 @@ impl OpRules for Reduce {
             return Err(format!("{} has no elements to choose from", operands[0].ty()));
         }
         Ok(dispatch_float!(operands[0].dtype(), T => self.fold(operands[0].view::<T>(), &sizes, |lane| match self.kind {
-            ReduceKind::Sum => T::from_f64(lane.map(|value| value.to_f64()).sum()),
+            // `sum` of no floats would be -0.
+            ReduceKind::Sum => T::from_f64(lane.fold(0.0, |sum, value| sum + value.to_f64())),
             ReduceKind::Max => lane.reduce(Real::larger).unwrap_or(-T::INFINITY),
             ReduceKind::Min => lane.reduce(Real::smaller).unwrap_or(T::INFINITY),
         }), else self.fold(operands[0].view::<i64>(), &sizes, |lane| match self.kind {

@@ -45,12 +45,15 @@ fn elementwise_of_literals(at: &Candidate<'_>) -> Option<Replacement> {
 fn reduce_of_literal(at: &Candidate<'_>) -> Option<Replacement> {
     let Op::Reduce(reduce) = at.op else { return None };
     let literal = at.literal(0)?;
-    let has_elements = reduce.axes.iter().all(|axis| literal.shape[axis].known().is_some_and(|size| size > 0));
-    let is_exact = reduce.kind != ReduceKind::Sum || at.is_uniform(0, 0.0);
-    if !has_elements || !is_exact {
-        return None;
+    let is_kept = match reduce.kind {
+        ReduceKind::Sum => at.is_uniform(0, 0.0),
+        // Of no elements there is no extreme, and the run says so.
+        _ => reduce.axes.iter().all(|axis| literal.shape[axis].known().is_some_and(|size| size > 0)),
+    };
+    match is_kept {
+        true => Replacement::new(Literal { value: literal.value, shape: at.ty.shape.clone() }, &[]),
+        false => None,
     }
-    Replacement::new(Literal { value: literal.value, shape: at.ty.shape.clone() }, &[])
 }
 
 /// Any op over small literals and constants whose result is small → its value.

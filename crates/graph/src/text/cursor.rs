@@ -72,7 +72,11 @@ impl<'t> Cursor<'t> {
     }
 
     /// The longest run of characters that `belongs`; at least one.
-    pub(super) fn word(&mut self, what: &str, belongs: impl Fn(char) -> bool) -> Result<&'t str, FormatError> {
+    pub(super) fn word(
+        &mut self,
+        what: &str,
+        belongs: impl Fn(char) -> bool,
+    ) -> Result<&'t str, FormatError> {
         let rest = self.rest();
         let end = rest.find(|c: char| !belongs(c)).unwrap_or(rest.len());
         if end == 0 {
@@ -103,7 +107,8 @@ impl<'t> Cursor<'t> {
         });
         let Some((end, _)) = end else { return Err(self.error("a string is not closed".into())) };
         let text = &rest[..=end];
-        let string = serde_json::from_str(text).map_err(|error| self.error(format!("malformed string: {error}")))?;
+        let string =
+            serde_json::from_str(text).map_err(|error| self.error(format!("malformed string: {error}")))?;
         self.at += text.len();
         Ok(string)
     }

@@ -30,6 +30,6 @@ mod print;
 mod cursor;
 mod parse;
 #[cfg(test)]
-mod round_trip;
+pub(crate) mod round_trip;
 
 pub use print::Text;

@@ -103,11 +103,9 @@ impl Parser<'_, '_> {
         }
         self.cursor.expect("=")?;
         self.cursor.skip_space();
-        let op = self.cursor.word("the name of an op", |c| c.is_ascii_alphanumeric() || c == '_')?.to_string();
-        let mut operands = Operands::new();
-        self.cursor.skip_space();
-        let cursor = &mut self.cursor;
-        cursor.list('(', ')', |cursor| Ok(operands.push(node_id(cursor)?)))?;
+        let op =
+            self.cursor.word("the name of an op", |c| c.is_ascii_alphanumeric() || c == '_')?.to_string();
+        let operands: Operands = self.cursor.list('(', ')', node_id)?.into_iter().collect();
         let mut attributes = self.attributes()?;
         let ty = self.ty()?;
         self.imply(&op, &mut attributes, &ty);
@@ -142,7 +140,9 @@ impl Parser<'_, '_> {
         self.cursor.skip_space();
         let rest = self.cursor.rest();
         let line = rest.lines().next().unwrap_or_default();
-        let Some(end) = line.find(']') else { return Err(self.cursor.expected("a type such as `f32[2, batch]`")) };
+        let Some(end) = line.find(']') else {
+            return Err(self.cursor.expected("a type such as `f32[2, batch]`"));
+        };
         let ty = line[..=end].parse().map_err(|message| self.cursor.error(message))?;
         self.cursor.advance(end + 1);
         Ok(ty)
@@ -153,7 +153,8 @@ impl Parser<'_, '_> {
         if !self.implied.contains_key(op) {
             // Which attributes an op has is seen at a sample of it.
             let entry = Op::catalogue().into_iter().find(|(name, _)| *name == op);
-            let sample = entry.map(|(name, sample)| sample(name, &mut Choices::new(Vec::new())).op.to_parts().1);
+            let sample =
+                entry.map(|(name, sample)| sample(name, &mut Choices::new(Vec::new())).op.to_parts().1);
             let has = |key: &&str| sample.as_ref().is_some_and(|attributes| attributes.contains_key(*key));
             self.implied.insert(op.to_string(), IMPLIED.into_iter().filter(has).collect());
         }

@@ -11,6 +11,8 @@ use crate::text::value::{implied, write_name, write_quoted, write_value};
 
 /// The column at which origins stand, where lines are short enough.
 const ORIGIN_COLUMN: usize = 64;
+/// The attributes that come first, in this order; the others follow by name.
+const FIRST: [&str; 6] = ["name", "kind", "starts", "ends", "low", "high"];
 /// Lists of outputs and of cotangents are broken into lines of this width.
 const WIDTH: usize = 100;
 
@@ -91,10 +93,12 @@ impl Text<'_> {
             let _ = write!(line, "{}{operand}", if at > 0 { ", " } else { "" });
         }
         line.push(')');
-        let mut attributes: Vec<_> =
-            attributes.iter().filter(|(key, value)| implied(key, &node.ty).as_ref() != Some(*value)).collect();
-        // What tells nodes of one op apart comes first.
-        attributes.sort_by_key(|(key, _)| (*key != "name", *key != "kind", *key));
+        let mut attributes: Vec<_> = attributes
+            .iter()
+            .filter(|(key, value)| implied(key, &node.ty).as_ref() != Some(*value))
+            .collect();
+        let rank = |key: &str| FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
+        attributes.sort_by_key(|(key, _)| (rank(key), *key));
         for (key, value) in attributes {
             let _ = write!(line, " {key}=");
             write_value(line, value);
@@ -110,7 +114,8 @@ impl Text<'_> {
     fn origins(&self, line: &mut String, id: NodeId) {
         let provenance = self.graph.provenance(id);
         let nothing = Origin { source: None, role: Role::Forward, pass: None };
-        let silent = provenance.origins.len() < 2 && provenance.origins.iter().all(|origin| *origin == nothing);
+        let silent =
+            provenance.origins.len() < 2 && provenance.origins.iter().all(|origin| *origin == nothing);
         if silent && provenance.label.is_none() {
             return;
         }

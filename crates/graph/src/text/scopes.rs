@@ -62,7 +62,11 @@ impl ScopeTable {
         let mut scope = ScopeId::new(0);
         loop {
             let quoted = cursor.peek() == Some('"');
-            let name = if quoted { cursor.quoted()? } else { cursor.word("a scope's name", is_name_char)?.to_string() };
+            let name = if quoted {
+                cursor.quoted()?
+            } else {
+                cursor.word("a scope's name", is_name_char)?.to_string()
+            };
             let name: Arc<str> = name.into();
             let which = if cursor.eat("~") { cursor.number("a count")? } else { 1 };
             scope = match self.known.get(&(scope, name.clone(), which)) {

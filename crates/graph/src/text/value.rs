@@ -47,9 +47,14 @@ pub(super) fn write_name(out: &mut String, name: &str) {
     if is_word(name) { out.push_str(name) } else { write_quoted(out, name) }
 }
 
-/// A string in quotes, escaped as in JSON.
+/// A string in quotes, escaped as in JSON; all control characters are, so that a text cannot steer a terminal.
 pub(super) fn write_quoted(out: &mut String, text: &str) {
-    let _ = write!(out, "{}", Value::from(text));
+    for c in Value::from(text).to_string().chars() {
+        match c.is_control() {
+            true => drop(write!(out, "\\u{:04x}", c as u32)),
+            false => out.push(c),
+        }
+    }
 }
 
 /// An attribute's value.
@@ -75,9 +80,8 @@ pub(super) fn write_value(out: &mut String, value: &Value) {
             }
             out.push('}');
         }
-        other => {
-            let _ = write!(out, "{}", other);
-        }
+        Value::String(text) => write_quoted(out, text),
+        other => out.push_str(&other.to_string()),
     }
 }
 

@@ -172,7 +172,7 @@ mod tests {
     fn scaled_initializers_have_the_variance_of_their_paper() {
         let sizes = [200, 100];
         for (initializer, expected) in [
-            (Initializer::GlorotUniform, 2.0 / 300.0),
+            (Initializer::GlorotUniform, 2.0_f64 / 300.0),
             (Initializer::GlorotNormal, 2.0 / 300.0),
             (Initializer::HeUniform, 2.0 / 200.0),
             (Initializer::HeNormal, 2.0 / 200.0),
@@ -224,6 +224,16 @@ mod tests {
         let uniform = Initializer::Uniform { low: 0.0, high: 1.0 };
         let wide = uniform.tensor(7, "a", DType::F64, &[3]).unwrap();
         assert_eq!(wide.cast(DType::F32), uniform.tensor(7, "a", DType::F32, &[3]).unwrap());
+        let pinned =
+            |initializer: Initializer| initializer.tensor(42, "dense/kernel", DType::F64, &[1, 3]).unwrap();
+        assert_eq!(
+            pinned(uniform),
+            Tensor::of([1, 3], [0.07557188727420838, 0.7956469737375085, 0.8348814535234613])
+        );
+        assert_eq!(
+            pinned(Initializer::HeNormal),
+            Tensor::of([1, 3], [0.15860150933636472, -0.5377411254155476, -1.4105276592190368])
+        );
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Activation {
 impl Module for Activation {
     fn forward<'g>(&self, cx: &Context<'g>, x: Expr<'g>) -> Expr<'g> {
         accept(self.check(&x.ty()));
-        cx.layer(self.name(), || self.apply(x))
+        cx.listed_layer(self.name(), || self.apply(x))
     }
 
     fn output_type(&self, input: &TensorType) -> Result<TensorType, NnError> {

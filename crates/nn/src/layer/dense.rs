@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::sync::Arc;
 
-use pullback_graph::{Expr, Source, TensorType};
+use pullback_graph::{Expr, TensorType};
 
 use crate::context::Context;
 use crate::error::{NnError, accept};
@@ -36,7 +36,7 @@ pub struct Dense {
     kernel_regularizer: Option<Regularizer>,
     bias_regularizer: Option<Regularizer>,
     name: Arc<str>,
-    at: Source,
+    at: &'static Location<'static>,
 }
 
 impl Dense {
@@ -53,7 +53,7 @@ impl Dense {
             kernel_regularizer: None,
             bias_regularizer: None,
             name: "dense".into(),
-            at: Location::caller().into(),
+            at: Location::caller(),
         }
     }
 
@@ -101,9 +101,11 @@ impl Dense {
 
     /// The number of features of the input, if the layer takes it.
     fn features(&self, input: &TensorType) -> Result<usize, NnError> {
-        let fail = |message: String| NnError::input(&*self.name, message).at(Some(self.at.clone()));
+        let fail = |message: String| NnError::input(&*self.name, message).at(Some(self.at.into()));
         if self.units == 0 {
-            return Err(NnError::setting(&*self.name, "a dense layer has at least one unit").at(Some(self.at.clone())));
+            return Err(
+                NnError::setting(&*self.name, "a dense layer has at least one unit").at(Some(self.at.into()))
+            );
         }
         if !input.dtype.is_float() {
             let error = fail(format!("takes floating-point elements, got {input}"));
@@ -120,8 +122,9 @@ impl Dense {
 impl Module for Dense {
     fn forward<'g>(&self, cx: &Context<'g>, x: Expr<'g>) -> Expr<'g> {
         let input = x.ty();
+        accept(self.output_type(&input));
         let features = accept(self.features(&input));
-        cx.layer(&self.name, || {
+        cx.layer_at(&self.name, self.at, || {
             let ty = input.with_shape([features, self.units]);
             let kernel = cx.parameter_of("kernel", ty, self.kernel_initializer, self.kernel_regularizer);
             let mut result = x.dot(kernel);
@@ -135,7 +138,7 @@ impl Module for Dense {
 
     fn output_type(&self, input: &TensorType) -> Result<TensorType, NnError> {
         let features = self.features(input)?;
-        let located = |error: NnError| error.at(Some(self.at.clone()));
+        let located = |error: NnError| error.at(Some(self.at.into()));
         self.kernel_initializer.check(&[features, self.units]).map_err(located)?;
         if self.use_bias {
             self.bias_initializer.check(&[self.units]).map_err(located)?;

@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use pullback_graph::op::Distribution;
-use pullback_graph::{Expr, Source, TensorType};
+use pullback_graph::{Expr, TensorType};
 
 use crate::context::Context;
 use crate::error::{NnError, accept, within};
@@ -18,7 +18,7 @@ use crate::module::Module;
 #[derive(Clone, Debug)]
 pub struct Dropout {
     rate: f64,
-    at: Source,
+    at: &'static Location<'static>,
 }
 
 impl Dropout {
@@ -26,14 +26,14 @@ impl Dropout {
     #[must_use]
     #[track_caller]
     pub fn new(rate: f64) -> Self {
-        Dropout { rate, at: Location::caller().into() }
+        Dropout { rate, at: Location::caller() }
     }
 }
 
 impl Module for Dropout {
     fn forward<'g>(&self, cx: &Context<'g>, x: Expr<'g>) -> Expr<'g> {
         accept(self.output_type(&x.ty()));
-        cx.layer("dropout", || {
+        cx.layer_at("dropout", self.at, || {
             if !cx.is_training() || self.rate == 0.0 {
                 return x;
             }
@@ -47,11 +47,13 @@ impl Module for Dropout {
     }
 
     fn output_type(&self, input: &TensorType) -> Result<TensorType, NnError> {
-        let located = |error: NnError| error.at(Some(self.at.clone()));
+        let located = |error: NnError| error.at(Some(self.at.into()));
         within("dropout", "the rate", self.rate, 0.0, 1.0).map_err(located)?;
         match input.dtype.is_float() {
             true => Ok(input.clone()),
-            false => Err(located(NnError::input("dropout", format!("takes floating-point elements, got {input}")))),
+            false => {
+                Err(located(NnError::input("dropout", format!("takes floating-point elements, got {input}"))))
+            }
         }
     }
 }

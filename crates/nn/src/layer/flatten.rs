@@ -13,7 +13,7 @@ pub struct Flatten;
 impl Module for Flatten {
     fn forward<'g>(&self, cx: &Context<'g>, x: Expr<'g>) -> Expr<'g> {
         accept(self.output_type(&x.ty()));
-        cx.layer("flatten", || x.flatten(1))
+        cx.listed_layer("flatten", || x.flatten(1))
     }
 
     fn output_type(&self, input: &TensorType) -> Result<TensorType, NnError> {

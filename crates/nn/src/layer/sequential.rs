@@ -34,6 +34,7 @@ impl Sequential {
 
     /// The same with `layer` at the end.
     #[must_use]
+    #[track_caller]
     pub fn then(mut self, layer: impl Into<Layer>) -> Self {
         self.layers.push(layer.into());
         self
@@ -48,7 +49,7 @@ impl Sequential {
 
 impl Module for Sequential {
     fn forward<'g>(&self, cx: &Context<'g>, x: Expr<'g>) -> Expr<'g> {
-        self.layers.iter().fold(x, |x, layer| layer.forward(cx, x))
+        self.layers.iter().fold(x, |x, layer| cx.listed(layer.at(), || layer.forward(cx, x)))
     }
 
     fn output_type(&self, input: &TensorType) -> Result<TensorType, NnError> {

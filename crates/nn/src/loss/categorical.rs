@@ -1,5 +1,7 @@
 //! Cross-entropies between classes, of which one is right.
 
+use std::panic::Location;
+
 use pullback_graph::{DType, Dim, Expr, Shape, TensorType};
 
 use crate::error::{NnError, within};
@@ -29,24 +31,25 @@ pub(super) const SMALLEST: f64 = 1e-7;
 /// assert!(loss(3).unwrap_err().to_string().contains("index 3 is out of range for an axis of size 3"));
 /// # Ok::<(), pullback_graph::GraphError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SparseCategoricalCrossentropy {
     logits: bool,
     ignored: Option<i64>,
+    label_smoothing: f64,
 }
 
 impl SparseCategoricalCrossentropy {
     /// Over scores of which [softmax](Expr::softmax) would make probabilities.
     #[must_use]
     pub fn from_logits() -> Self {
-        SparseCategoricalCrossentropy { logits: true, ignored: None }
+        SparseCategoricalCrossentropy { logits: true, ignored: None, label_smoothing: 0.0 }
     }
 
     /// Over probabilities, which are cut off at 1e-7: below, the loss is flat. Prefer
     /// [`from_logits`](SparseCategoricalCrossentropy::from_logits).
     #[must_use]
     pub fn from_probabilities() -> Self {
-        SparseCategoricalCrossentropy { logits: false, ignored: None }
+        SparseCategoricalCrossentropy { logits: false, ignored: None, label_smoothing: 0.0 }
     }
 
     /// Leaves out the examples with this label, which may lie outside of the classes (padding, say). The mean is over the
@@ -54,6 +57,13 @@ impl SparseCategoricalCrossentropy {
     #[must_use]
     pub fn ignoring(self, label: i64) -> Self {
         SparseCategoricalCrossentropy { ignored: Some(label), ..self }
+    }
+
+    /// Takes this part of every label's weight, from 0 to 1, and spreads it evenly over all classes; see
+    /// [`CategoricalCrossentropy::label_smoothing`].
+    #[must_use]
+    pub fn label_smoothing(self, label_smoothing: f64) -> Self {
+        SparseCategoricalCrossentropy { label_smoothing, ..self }
     }
 
     /// Which labels count, if some may not.
@@ -69,6 +79,7 @@ impl Loss for SparseCategoricalCrossentropy {
     }
 
     fn check(&self, prediction: &TensorType, target: &TensorType) -> Result<(), NnError> {
+        within(self.name(), "the label smoothing", self.label_smoothing, 0.0, 1.0)?;
         expect_labels(self.name(), prediction, target)
     }
 
@@ -76,20 +87,24 @@ impl Loss for SparseCategoricalCrossentropy {
         expect(self, prediction, target);
         let counted = self.counted(target);
         let labels = counted.map_or(target, |counted| counted.select(target, target.zeros_like()));
-        let pick = |x: Expr<'g>| x.gather_along(labels.expand_dims(-1), -1).squeeze(-1);
-        let losses = match self.logits {
-            true => -pick(prediction.log_softmax(-1)),
-            false => -pick(prediction).maximum(SMALLEST).log(),
-        };
+        let log_probabilities = log_probabilities(prediction, self.logits);
+        let mut losses = -log_probabilities.gather_along(labels.expand_dims(-1), -1).squeeze(-1);
+        if self.label_smoothing > 0.0 {
+            losses = losses * (1.0 - self.label_smoothing)
+                - log_probabilities.mean_over(-1) * self.label_smoothing;
+        }
         counted.map_or(losses, |counted| counted.select(losses, 0.0))
     }
 
     fn loss<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
-        let losses = self.elements(prediction, target);
-        match self.counted(target) {
-            None => losses.mean(),
-            Some(counted) => losses.sum() / counted.cast(losses.dtype()).sum().maximum(1.0),
-        }
+        expect(self, prediction, target);
+        prediction.builder().derived(self.name(), Location::caller(), || {
+            let losses = self.elements(prediction, target);
+            match self.counted(target) {
+                None => losses.mean(),
+                Some(counted) => losses.sum() / counted.cast(losses.dtype()).sum().maximum(1.0),
+            }
+        })
     }
 }
 
@@ -134,17 +149,15 @@ impl Loss for CategoricalCrossentropy {
         expect_classes(self.name(), prediction)?;
         if target.dtype == DType::I64 && target.rank() + 1 == prediction.rank() {
             let message = format!("one probability per class: got {prediction} and labels {target}");
-            return Err(NnError::input(self.name(), message).help("whole-numbered labels go to the sparse cross-entropy"));
+            return Err(NnError::input(self.name(), message)
+                .help("whole-numbered labels go to the sparse cross-entropy"));
         }
         expect_same_shape(self.name(), prediction, target)
     }
 
     fn elements<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
         expect(self, prediction, target);
-        let log_probabilities = match self.logits {
-            true => prediction.log_softmax(-1),
-            false => prediction.maximum(SMALLEST).log(),
-        };
+        let log_probabilities = log_probabilities(prediction, self.logits);
         let mut target = target.cast(prediction.dtype());
         if self.label_smoothing > 0.0 {
             let classes = target.size_like(target.shape()[target.rank() - 1].clone());
@@ -162,6 +175,12 @@ impl Loss for CategoricalCrossentropy {
 #[track_caller]
 pub fn cross_entropy<'g>(logits: Expr<'g>, labels: Expr<'g>) -> Expr<'g> {
     SparseCategoricalCrossentropy::from_logits().loss(logits, labels)
+}
+
+/// `log p` of every class.
+#[track_caller]
+fn log_probabilities(prediction: Expr<'_>, logits: bool) -> Expr<'_> {
+    if logits { prediction.log_softmax(-1) } else { prediction.maximum(SMALLEST).log() }
 }
 
 /// A last axis of at least one class.

@@ -9,8 +9,8 @@ mod categorical;
 mod binary;
 
 pub use binary::{BinaryCrossentropy, binary_cross_entropy};
+pub(crate) use categorical::expect_labels;
 pub use categorical::{CategoricalCrossentropy, SparseCategoricalCrossentropy, cross_entropy};
 pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError, huber, mae, mse};
 pub use traits::Loss;
-pub(crate) use categorical::expect_labels;
 pub(crate) use traits::expect_same_shape;

@@ -1,6 +1,7 @@
 //! What a loss is, and the checks that losses share.
 
 use std::fmt;
+use std::panic::Location;
 
 use pullback_graph::{Expr, TensorType};
 
@@ -24,17 +25,21 @@ pub trait Loss: fmt::Debug + Send + Sync {
     #[track_caller]
     fn elements<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g>;
 
-    /// The loss of a batch: a scalar, the mean of [`elements`](Loss::elements). NaN for an empty batch.
+    /// The loss of a batch: a scalar, the mean of [`elements`](Loss::elements), in a box that has the loss's name. NaN for
+    /// an empty batch.
     ///
     /// # Panics
     /// When [`check`](Loss::check) fails.
     #[track_caller]
     fn loss<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
-        self.elements(prediction, target).mean()
+        accept(self.check(&prediction.ty(), &target.ty()));
+        prediction
+            .builder()
+            .derived(self.name(), Location::caller(), || self.elements(prediction, target).mean())
     }
 }
 
-impl<L: Loss + ?Sized> Loss for &L {
+impl<L: Loss + ?Sized> Loss for Box<L> {
     fn name(&self) -> &'static str {
         (**self).name()
     }
@@ -67,7 +72,11 @@ pub(crate) fn expect_float(by: &str, prediction: &TensorType) -> Result<(), NnEr
 }
 
 /// One target per element. Shapes that would broadcast are refused: `[n]` against `[n, 1]` makes `n²` differences.
-pub(crate) fn expect_same_shape(by: &str, prediction: &TensorType, target: &TensorType) -> Result<(), NnError> {
+pub(crate) fn expect_same_shape(
+    by: &str,
+    prediction: &TensorType,
+    target: &TensorType,
+) -> Result<(), NnError> {
     expect_float(by, prediction)?;
     if prediction.shape == target.shape {
         return Ok(());

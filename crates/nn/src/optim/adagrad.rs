@@ -3,7 +3,7 @@
 use pullback_graph::Expr;
 
 use crate::error::{NnError, within};
-use crate::optim::traits::{Clock, Optimizer, UpdateSite, Slot, Update};
+use crate::optim::traits::{Clock, Optimizer, Slot, Update, UpdateSite};
 
 /// `w ← w - rate · g / (√s + eps)` with the sum `s ← s + g²` (Duchi et al., "Adaptive subgradient methods for online
 /// learning and stochastic optimization", 2011); `g` is the gradient plus `weight_decay · w`.

@@ -3,7 +3,7 @@
 use pullback_graph::Expr;
 
 use crate::error::{NnError, within};
-use crate::optim::traits::{Clock, Optimizer, UpdateSite, Slot, Update, running_mean};
+use crate::optim::traits::{Clock, Optimizer, Slot, Update, UpdateSite, running_mean};
 
 /// `w ← w - rate · m̂ / (√v̂ + eps)` with running means `m ← β₁·m + (1 - β₁)·g` and `v ← β₂·v + (1 - β₂)·g²` and the
 /// corrections `m̂ = m / (1 - β₁ᵗ)`, `v̂ = v / (1 - β₂ᵗ)` for having started at 0 (Kingma and Ba, "Adam: a method for

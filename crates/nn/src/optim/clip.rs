@@ -3,7 +3,7 @@
 use pullback_graph::{DType, Expr};
 
 use crate::error::{NnError, within};
-use crate::optim::traits::{Clock, Optimizer, UpdateSite, Slot, Update};
+use crate::optim::traits::{Clock, Optimizer, Slot, Update, UpdateSite};
 
 /// What is added to a norm before dividing by it, as PyTorch does.
 const NORM_EPS: f64 = 1e-6;
@@ -24,18 +24,19 @@ pub fn global_norm<'g>(tensors: &[Expr<'g>]) -> Expr<'g> {
 /// Zeros stay zeros. A NaN anywhere makes everything NaN, which shows instead of training on.
 #[must_use]
 pub fn clip_by_norm<'g>(tensors: &[Expr<'g>], max: f64) -> Vec<Expr<'g>> {
-    if tensors.is_empty() {
-        return Vec::new();
-    }
-    let norm = global_norm(tensors).named("global_norm");
-    let factor = (norm.full_like(max) / (norm + NORM_EPS)).minimum(1.0);
-    tensors.iter().map(|tensor| *tensor * factor.cast(tensor.dtype())).collect()
+    let Some(first) = tensors.first() else { return Vec::new() };
+    first.builder().scope("clip_by_norm", || {
+        let norm = global_norm(tensors).named("global_norm");
+        let factor = (norm.full_like(max) / (norm + NORM_EPS)).minimum(1.0);
+        tensors.iter().map(|tensor| *tensor * factor.cast(tensor.dtype())).collect()
+    })
 }
 
 /// All elements limited to `-max..=max`. NaN stays NaN.
 #[must_use]
 pub fn clip_by_value<'g>(tensors: &[Expr<'g>], max: f64) -> Vec<Expr<'g>> {
-    tensors.iter().map(|tensor| tensor.clamp(-max, max)).collect()
+    let Some(first) = tensors.first() else { return Vec::new() };
+    first.builder().scope("clip_by_value", || tensors.iter().map(|tensor| tensor.clamp(-max, max)).collect())
 }
 
 /// An optimizer on gradients of limited [norm](clip_by_norm). Made by [`Optimizer::clip_norm`].

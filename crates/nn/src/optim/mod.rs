@@ -15,4 +15,4 @@ pub use adam::{Adam, AdamW};
 pub use clip::{ClipNorm, ClipValue, clip_by_norm, clip_by_value, global_norm};
 pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
-pub use traits::{Clock, Optimizer, UpdateSite, Slot, Update};
+pub use traits::{Clock, Optimizer, Slot, Update, UpdateSite};

@@ -1,7 +1,7 @@
 //! RMSProp.
 
 use crate::error::{NnError, within};
-use crate::optim::traits::{Optimizer, UpdateSite, Slot, Update, running_mean};
+use crate::optim::traits::{Optimizer, Slot, Update, UpdateSite, running_mean};
 
 /// `w ← w - rate · g / (√v + eps)` with the running mean `v ← rho·v + (1 - rho)·g²` (Hinton, "Neural networks for machine
 /// learning", lecture 6e, 2012); `g` is the gradient plus `weight_decay · w`.

@@ -3,7 +3,7 @@
 use pullback_graph::Expr;
 
 use crate::error::{NnError, within};
-use crate::optim::traits::{Clock, Optimizer, UpdateSite, Slot, Update};
+use crate::optim::traits::{Clock, Optimizer, Slot, Update, UpdateSite};
 
 /// `w ← w - rate · g`, where `g` is the gradient plus `weight_decay · w`.
 ///
@@ -74,7 +74,9 @@ impl Optimizer for Sgd {
         within(name, "the dampening", self.dampening, 0.0, 1.0)?;
         within(name, "the weight decay", self.weight_decay, 0.0, f64::INFINITY)?;
         match self.nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
-            true => Err(NnError::setting(name, "Nesterov's momentum takes a momentum above 0 and no dampening")),
+            true => {
+                Err(NnError::setting(name, "Nesterov's momentum takes a momentum above 0 and no dampening"))
+            }
             false => Ok(()),
         }
     }

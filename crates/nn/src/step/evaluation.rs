@@ -1,5 +1,6 @@
 //! Evaluation and prediction as graphs.
 
+use std::panic::Location;
 use std::sync::Arc;
 
 use pullback_graph::{Builder, Expr, Graph, TensorType};
@@ -9,9 +10,9 @@ use crate::error::NnError;
 use crate::loss::Loss;
 use crate::metric::Metric;
 use crate::module::Module;
+use crate::names::{INPUT, LOSS, PREDICTION, TARGET};
 use crate::spec::{ParameterSpec, StateSpec};
-use crate::step::names::{INPUT, LOSS, PREDICTION, TARGET};
-use crate::step::training::with_penalties;
+use crate::step::training::{report, with_penalties};
 
 /// A network in evaluation mode as one graph. Parameters and state have the names that they have in the
 /// [`TrainingStep`](crate::TrainingStep) of the same network, whose values it is fed; it changes none of them.
@@ -42,7 +43,7 @@ impl EvaluationGraph {
     /// Where `build` does.
     pub fn build<F>(build: F) -> Result<EvaluationGraph, NnError>
     where
-        F: for<'g> FnOnce(&Context<'g>) -> Vec<(String, Expr<'g>)>,
+        F: for<'g> FnOnce(&Context<'g>) -> Vec<(Arc<str>, Expr<'g>)>,
     {
         let builder = Builder::new();
         let cx = Context::new(&builder, Mode::Evaluation);
@@ -54,13 +55,16 @@ impl EvaluationGraph {
     ///
     /// # Errors
     /// As [`Module::output_type`].
-    pub fn prediction(module: &(impl Module + ?Sized), input: &TensorType) -> Result<EvaluationGraph, NnError> {
+    pub fn prediction(
+        module: &(impl Module + ?Sized),
+        input: &TensorType,
+    ) -> Result<EvaluationGraph, NnError> {
         module.output_type(input)?;
         let builder = Builder::new();
         let cx = Context::for_input(&builder, Mode::Evaluation, input);
         let x = builder.input(INPUT, input.dtype, &input.shape);
         let prediction = builder.scope("forward", || module.forward(&cx, x));
-        EvaluationGraph::finish(&cx, vec![(PREDICTION.to_string(), prediction)])
+        EvaluationGraph::finish(&cx, vec![(PREDICTION.into(), prediction)])
     }
 
     /// How good a network is: the outputs `loss`, penalties included as in training, each metric by name, and
@@ -68,6 +72,7 @@ impl EvaluationGraph {
     ///
     /// # Errors
     /// [`NnError`] when the module, the loss or a metric does not take what it is given, or two have one name.
+    #[track_caller]
     pub fn new(
         module: &(impl Module + ?Sized),
         loss: &(impl Loss + ?Sized),
@@ -83,20 +88,19 @@ impl EvaluationGraph {
         let x = builder.input(INPUT, input.dtype, &input.shape);
         let t = builder.input(TARGET, target.dtype, &target.shape);
         let prediction = builder.scope("forward", || module.forward(&cx, x));
-        let value = builder.scope("loss", || loss.loss(prediction, t));
-        let mut outputs = vec![(LOSS.to_string(), with_penalties(&cx, value))];
-        builder.scope("metrics", || {
-            outputs.extend(metrics.iter().map(|metric| (metric.name(), metric.value(prediction, t))));
-        });
-        outputs.push((PREDICTION.to_string(), prediction));
+        let at = Location::caller();
+        let value = builder.derived("loss", at, || loss.loss(prediction, t));
+        let mut outputs = vec![(LOSS.into(), with_penalties(&cx, value, at))];
+        outputs.extend(report(metrics, prediction, t, at));
+        outputs.push((PREDICTION.into(), prediction));
         EvaluationGraph::finish(&cx, outputs)
     }
 
-    fn finish<'g>(cx: &Context<'g>, outputs: Vec<(String, Expr<'g>)>) -> Result<EvaluationGraph, NnError> {
+    fn finish<'g>(cx: &Context<'g>, outputs: Vec<(Arc<str>, Expr<'g>)>) -> Result<EvaluationGraph, NnError> {
         Ok(EvaluationGraph {
             graph: cx.builder().finish(outputs)?,
             parameters: cx.parameters(),
-            states: cx.read(|tables| tables.states.iter().map(|held| held.spec.clone()).collect()),
+            states: cx.states(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! One step of training as one graph.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use pullback_autodiff::{GradOptions, gradients};
@@ -11,9 +12,9 @@ use crate::error::NnError;
 use crate::loss::Loss;
 use crate::metric::Metric;
 use crate::module::Module;
+use crate::names::{INPUT, LOSS, TARGET};
 use crate::optim::Optimizer;
 use crate::spec::{ParameterSpec, StateSpec};
-use crate::step::names::{INPUT, LOSS, TARGET};
 use crate::step::update::update;
 
 /// What a step minimizes, how, and what it reports: the answer of the closure of [`TrainingStep::build`].
@@ -21,13 +22,15 @@ pub struct Step<'g> {
     loss: Expr<'g>,
     optimizer: Box<dyn Optimizer>,
     reports: Vec<(Arc<str>, Expr<'g>)>,
+    at: &'static Location<'static>,
 }
 
 impl<'g> Step<'g> {
     /// Minimizes `loss`, a scalar, and the [penalties](Context::penalties), which are added to it.
     #[must_use]
+    #[track_caller]
     pub fn minimize(loss: Expr<'g>, optimizer: impl Optimizer + 'static) -> Self {
-        Step { loss, optimizer: Box::new(optimizer), reports: Vec::new() }
+        Step { loss, optimizer: Box::new(optimizer), reports: Vec::new(), at: Location::caller() }
     }
 
     /// Makes `value` an output called `name`. Values are those before the update.
@@ -40,16 +43,20 @@ impl<'g> Step<'g> {
 
 impl fmt::Debug for Step<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Step { loss, optimizer, reports } = self;
-        f.debug_struct("Step").field("loss", loss).field("optimizer", optimizer).field("reports", reports).finish()
+        let Step { loss, optimizer, reports, at: _ } = self;
+        f.debug_struct("Step")
+            .field("loss", loss)
+            .field("optimizer", optimizer)
+            .field("reports", reports)
+            .finish()
     }
 }
 
 /// A step of training as one graph: forward, loss, gradients, update.
 ///
 /// Its inputs are the data, the parameters, and state: what the optimizer keeps, the step count, the learning rate, the
-/// random key. Its outputs are `loss`, the reports, and for every parameter and state that changes its next value, under
-/// the name of the input that it [updates](Output::updates). Each parameter is updated in a box of its own,
+/// random key. Its outputs are `loss`, the reports, and for every parameter and state its next value, under the name of
+/// the input that it [updates](Output::updates). Each parameter is updated in a box of its own,
 /// `update/<path>`; the boxes share nothing but the scalars of the step, so they can run at the same time.
 ///
 /// ```
@@ -96,7 +103,7 @@ impl TrainingStep {
         let builder = Builder::new();
         let cx = Context::new(&builder, Mode::Training);
         let step = builder.scope("forward", || build(&cx));
-        TrainingStep::finish(&cx, step.loss, &*step.optimizer, step.reports)
+        TrainingStep::finish(&cx, step.loss, &*step.optimizer, step.reports, step.at)
     }
 
     /// The step of a network with one input, called `input`, and one target, called `target`. Parameters have the input's
@@ -105,6 +112,7 @@ impl TrainingStep {
     /// # Errors
     /// As [`build`](TrainingStep::build), and [`NnError`] when the module, the loss or a metric does not take what it is
     /// given.
+    #[track_caller]
     pub fn new(
         module: &(impl Module + ?Sized),
         loss: &(impl Loss + ?Sized),
@@ -121,11 +129,10 @@ impl TrainingStep {
         let x = builder.input(INPUT, input.dtype, &input.shape);
         let t = builder.input(TARGET, target.dtype, &target.shape);
         let prediction = builder.scope("forward", || module.forward(&cx, x));
-        let value = builder.scope("loss", || loss.loss(prediction, t));
-        let reports = builder.scope("metrics", || {
-            metrics.iter().map(|metric| (metric.name().into(), metric.value(prediction, t))).collect()
-        });
-        TrainingStep::finish(&cx, value, optimizer, reports)
+        let at = Location::caller();
+        let value = builder.derived("loss", at, || loss.loss(prediction, t));
+        let reports = report(metrics, prediction, t, at);
+        TrainingStep::finish(&cx, value, optimizer, reports, at)
     }
 
     /// Gradients and update, and all outputs.
@@ -134,33 +141,37 @@ impl TrainingStep {
         loss: Expr<'g>,
         optimizer: &(impl Optimizer + ?Sized),
         reports: Vec<(Arc<str>, Expr<'g>)>,
+        at: &'static Location<'static>,
     ) -> Result<TrainingStep, NnError> {
-        let parameters: Vec<Expr<'g>> = cx.read(|tables| tables.parameters.iter().map(|(_, input)| *input).collect());
+        let parameters: Vec<Expr<'g>> =
+            cx.read(|tables| tables.parameters.iter().map(|(_, input)| *input).collect());
         if parameters.is_empty() {
             return Err(NnError::NoParameters);
         }
         optimizer.check()?;
-        let loss = with_penalties(cx, loss);
+        let loss = with_penalties(cx, loss, at);
         let gradients = gradients(loss, &parameters, &GradOptions::default())?;
-        update(cx, optimizer, gradients);
+        let next = cx.builder().derived("update", at, || update(cx, optimizer, gradients));
 
         let mut outputs = vec![Output::new(LOSS, loss.id())];
         outputs.extend(reports.iter().map(|(name, value)| Output::new(name.clone(), value.id())));
-        let (names, updates) = cx.read(|tables| {
-            let parameters = tables.parameters.iter().zip(&tables.next_parameters);
-            let parameters = parameters.map(|((spec, input), next)| (&spec.path, *input, *next));
-            let states = tables.states.iter().filter_map(|held| Some((&held.spec.name, held.input, held.next?)));
-            let updates: Vec<Output> = parameters
-                .chain(states)
-                .map(|(name, input, next)| Output::new(name.clone(), next.id()).updating(input))
-                .collect();
-            (tables.states.iter().map(|held| held.spec.clone()).collect(), updates)
+        cx.read(|tables| {
+            let parameters =
+                tables.parameters.iter().zip(next).map(|((spec, input), next)| (&spec.path, *input, next));
+            // State that a step leaves as it is has itself as its next value: whoever runs the step keeps it.
+            let states = tables
+                .states
+                .iter()
+                .map(|held| (&held.spec.name, held.input, held.next.unwrap_or(held.input)));
+            let updates = parameters.chain(states);
+            outputs.extend(
+                updates.map(|(name, input, next)| Output::new(name.clone(), next.id()).updating(input)),
+            );
         });
-        outputs.extend(updates);
         Ok(TrainingStep {
             graph: cx.builder().finish(outputs)?,
             parameters: cx.parameters(),
-            states: names,
+            states: cx.states(),
             reports: reports.into_iter().map(|(name, _)| name).collect(),
         })
     }
@@ -198,9 +209,31 @@ impl TrainingStep {
     }
 }
 
+/// The values of metrics by name, in a box if there are any.
+pub(super) fn report<'g>(
+    metrics: &[&dyn Metric],
+    prediction: Expr<'g>,
+    target: Expr<'g>,
+    at: &'static Location<'static>,
+) -> Vec<(Arc<str>, Expr<'g>)> {
+    if metrics.is_empty() {
+        return Vec::new();
+    }
+    let values =
+        || metrics.iter().map(|metric| (metric.name().into(), metric.value(prediction, target))).collect();
+    prediction.builder().derived("metrics", at, values)
+}
+
 /// The loss and everything that is added to it, summed in the order of the parameters.
-pub(super) fn with_penalties<'g>(cx: &Context<'g>, loss: Expr<'g>) -> Expr<'g> {
-    cx.builder().scope("penalties", || {
+pub(super) fn with_penalties<'g>(
+    cx: &Context<'g>,
+    loss: Expr<'g>,
+    at: &'static Location<'static>,
+) -> Expr<'g> {
+    if !cx.has_penalties() {
+        return loss;
+    }
+    cx.builder().derived("penalties", at, || {
         cx.penalties().into_iter().fold(loss, |sum, penalty| sum + penalty.cast(sum.dtype()))
     })
 }

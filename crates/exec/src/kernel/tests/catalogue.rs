@@ -18,7 +18,8 @@ fn every_op_equals_the_interpreter() {
                 checked += 1;
                 continue;
             }
-            let operands: Vec<Tensor> = sample.operands.iter().map(|operand| operand.value(&mut choices)).collect();
+            let operands: Vec<Tensor> =
+                sample.operands.iter().map(|operand| operand.value(&mut choices)).collect();
             checked += usize::from(check(&sample.op, &operands, &format!("{name}, seed {seed}")));
             for dtype in [DType::F32, DType::I64, DType::Bool] {
                 let narrow = |operand: &Tensor| match operand.dtype() {
@@ -30,9 +31,12 @@ fn every_op_equals_the_interpreter() {
             }
             // Special values, but not for indices.
             if !operands.iter().any(|operand| operand.dtype() == DType::I64) {
-                let special: Vec<Tensor> =
-                    operands.iter().map(|operand| values(operand.dtype(), operand.sizes(), &mut choices)).collect();
-                let all_finite = special.iter().all(|tensor| tensor.to_f64_vec().iter().all(|x| x.is_finite()));
+                let special: Vec<Tensor> = operands
+                    .iter()
+                    .map(|operand| values(operand.dtype(), operand.sizes(), &mut choices))
+                    .collect();
+                let all_finite =
+                    special.iter().all(|tensor| tensor.to_f64_vec().iter().all(|x| x.is_finite()));
                 if all_finite || !matches!(sample.op, Op::Reduce(_) | Op::DotGeneral(_)) {
                     check(&sample.op, &special, &format!("{name} of special values, seed {seed}"));
                 }

@@ -88,8 +88,11 @@ fn run_regions(graph: &Graph, regions: &[Region], feeds: &[Tensor], order: Order
             continue;
         }
         let kernel = Kernel::lower(graph, region);
-        let reads: Vec<&Tensor> =
-            region.operands.iter().map(|id| values[id.index()].as_ref().expect("operands come first")).collect();
+        let reads: Vec<&Tensor> = region
+            .operands
+            .iter()
+            .map(|id| values[id.index()].as_ref().expect("operands come first"))
+            .collect();
         let ty = graph.ty(region.root);
         let value = match kernel.alias() {
             Some(operand) => reads[operand].reshape(&ty.shape.known().unwrap()).unwrap(),

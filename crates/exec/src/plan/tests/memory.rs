@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use pullback_graph::DType;
 
 use crate::plan::id::{StepId, ValueId};
-use crate::plan::memory::{Assignment, Problem, assign, readers};
+use crate::plan::memory::{Assignment, assign};
+use crate::plan::problem::{Problem, readers};
 use crate::plan::reach::Reach;
 use crate::plan::tests::strategy::{closure, problems, rows};
 use crate::plan::verify::verify;
@@ -14,7 +15,8 @@ fn is_safe(problem: &Problem, assignment: &Assignment) -> bool {
     let before = closure(&rows(&assignment.predecessors));
     let readers = readers(problem);
     let comes_before = |a: StepId, b: StepId| before[b.index()][a.index()];
-    let users = |value: usize| problem.values[value].writer.into_iter().chain(readers.row(value).iter().copied());
+    let users =
+        |value: usize| problem.values[value].writer.into_iter().chain(readers.row(value).iter().copied());
     // Whether `next` may be written where `old` was.
     let gives_way = |old: usize, next: usize| {
         let Some(writer) = problem.values[next].writer else { return false };
@@ -22,7 +24,7 @@ fn is_safe(problem: &Problem, assignment: &Assignment) -> bool {
             && users(old).all(|user| {
                 let uses = &problem.steps[writer.index()];
                 let in_place = assignment.in_place[writer.index()].is_some_and(|position| {
-                    uses.reads[usize::from(position)].index() == old
+                    uses.reads[position as usize].index() == old
                         && uses.may_overwrite.contains(&position)
                         && uses.reads.iter().filter(|read| read.index() == old).count() == 1
                 });
@@ -34,7 +36,8 @@ fn is_safe(problem: &Problem, assignment: &Assignment) -> bool {
             problem.values[value.index()].writer.is_none_or(|writer| comes_before(writer, StepId::new(at)))
         }) && step.after.iter().all(|other| comes_before(*other, StepId::new(at)))
     });
-    let slotted: Vec<usize> = (0..problem.values.len()).filter(|at| assignment.slots[*at].is_some()).collect();
+    let slotted: Vec<usize> =
+        (0..problem.values.len()).filter(|at| assignment.slots[*at].is_some()).collect();
     let apart = slotted.iter().all(|a| {
         slotted.iter().filter(|b| a < b && assignment.slots[*a] == assignment.slots[**b]).all(|b| {
             let types = [problem.values[*a].dtype, problem.values[*b].dtype];
@@ -107,8 +110,8 @@ fn a_chain_runs_in_one_buffer() {
 }
 
 /// A feed, and steps each of which reads what the one before wrote.
-fn chain(steps: usize, may_overwrite: &[u8]) -> Problem {
-    use crate::plan::memory::{StepUse, ValueUse};
+fn chain(steps: usize, may_overwrite: &[u32]) -> Problem {
+    use crate::plan::problem::{StepUse, ValueUse};
     let value = |writer: Option<usize>| ValueUse {
         bytes: 64,
         dtype: DType::F32,
@@ -124,6 +127,9 @@ fn chain(steps: usize, may_overwrite: &[u8]) -> Problem {
                 may_overwrite: may_overwrite.into(),
                 after: [].into_iter().collect(),
                 time: 1,
+                pieces: 1,
+                start: 0,
+                end: 0,
             })
             .collect(),
         values: [None].into_iter().chain((0..steps).map(Some)).map(value).collect(),

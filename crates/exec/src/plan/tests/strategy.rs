@@ -5,18 +5,22 @@ use pullback_graph::DType;
 
 use crate::plan::Csr;
 use crate::plan::id::{StepId, ValueId};
-use crate::plan::memory::{Problem, StepUse, ValueUse};
+use crate::plan::problem::{Problem, StepUse, ValueUse};
 
 /// Predecessors of each of up to `most` steps, sorted, each once.
 pub(crate) fn step_graphs(most: usize) -> impl Strategy<Value = Vec<Vec<StepId>>> {
-    let rows = prop::collection::vec(prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..4), 1..most);
+    let rows = prop::collection::vec(
+        prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..4),
+        1..most,
+    );
     rows.prop_map(|rows| {
         let row = |(at, picks): (usize, Vec<(prop::sample::Index, bool)>)| {
             // Half of the edges are short, as in real graphs.
             let pick = |(index, near): (prop::sample::Index, bool)| {
                 StepId::new(if near { at - 1 - index.index(at.min(4)) } else { index.index(at) })
             };
-            let mut row: Vec<StepId> = if at == 0 { Vec::new() } else { picks.into_iter().map(pick).collect() };
+            let mut row: Vec<StepId> =
+                if at == 0 { Vec::new() } else { picks.into_iter().map(pick).collect() };
             row.sort_unstable();
             row.dedup();
             row
@@ -79,13 +83,16 @@ fn build((picks, ordering_from): (Vec<Pick>, usize)) -> Problem {
         let pick = |(index, near, _): &(prop::sample::Index, bool, bool)| {
             ValueId::new(if *near { known - 1 - index.index(known.min(5)) } else { index.index(known) })
         };
-        let may_overwrite = reads.iter().enumerate().filter(|(_, (_, _, may))| *may).map(|(at, _)| at as u8);
+        let may_overwrite = reads.iter().enumerate().filter(|(_, (_, _, may))| *may).map(|(at, _)| at as u32);
         problem.steps.push(StepUse {
             may_overwrite: may_overwrite.collect(),
             reads: reads.iter().map(pick).collect(),
             write: ValueId::new(known),
             after: after.filter(|_| at > 0).map(|index| StepId::new(index.index(at))).into_iter().collect(),
-            time: 1 + size as u64,
+            time: 1,
+            pieces: 1,
+            start: at as u64,
+            end: (at + size * 3) as u64,
         });
         problem.values.push(value(64 << size, boolean, Some(StepId::new(at)), until_end));
     }

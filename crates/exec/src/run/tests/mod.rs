@@ -2,5 +2,6 @@
 
 mod schedule;
 mod sessions;
+mod random;
 mod failures;
 mod support;

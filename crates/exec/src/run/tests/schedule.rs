@@ -91,7 +91,9 @@ impl Work for TrialHand<'_> {
 
     fn piece(&mut self, step: StepId, piece: usize) -> Result<(), usize> {
         let trial = self.trial;
-        let ready = trial.predecessors[step.index()].iter().all(|p| trial.done[p.index()].load(Ordering::Acquire) == 1);
+        let ready = trial.predecessors[step.index()]
+            .iter()
+            .all(|p| trial.done[p.index()].load(Ordering::Acquire) == 1);
         let in_range = piece < trial.pieces[step.index()] as usize;
         trial.wrong.fetch_add(usize::from(!ready || !in_range), Ordering::Relaxed);
         match self.fault {
@@ -166,9 +168,11 @@ fn in_order_runs_report_the_step_that_failed() {
 
 #[test]
 fn a_crew_works_on_a_pool_that_is_brought_and_from_inside_it() {
-    let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads can be started"));
+    let pool =
+        Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("threads can be started"));
     let crew = Crew::new(2, Some(pool.clone()), Duration::from_millis(1)).expect("nothing to start");
-    let chain: Vec<Vec<StepId>> = (0..100).map(|at: usize| at.checked_sub(1).map(StepId::new).into_iter().collect()).collect();
+    let chain: Vec<Vec<StepId>> =
+        (0..100).map(|at: usize| at.checked_sub(1).map(StepId::new).into_iter().collect()).collect();
     let trial = Arc::new(Trial::new(chain, vec![3; 100], 2));
     assert_eq!(trial.run(&crew, Fault::None), Ok(()));
     // All threads of the pool are busy calling: nobody can help, and nobody waits for help.

@@ -49,7 +49,8 @@ pub(crate) fn op(name: &str, act: Act) -> Custom {
 
 /// Compares the outputs of a run with what the interpreter says, but for the order of sums.
 pub(crate) fn assert_as_interpreted(graph: &Graph, feeds: &[(&str, Tensor)], outputs: &Outputs) {
-    let values = interpret(graph, feeds.iter().map(|(name, tensor)| (*name, tensor))).expect("it can be interpreted");
+    let values =
+        interpret(graph, feeds.iter().map(|(name, tensor)| (*name, tensor))).expect("it can be interpreted");
     for (name, tensor) in outputs.iter() {
         let expected = values.output(name).expect("the interpreter knows it");
         let scale = expected.to_f64_vec().into_iter().fold(1.0, |scale: f64, value| scale.max(value.abs()));

@@ -40,7 +40,7 @@ pub(super) fn dot_of_permute(at: &Candidate<'_>) -> Option<Replacement> {
 ///
 /// Only where nobody else uses the product, which would then be computed twice.
 pub(super) fn permute_of_dot(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Permute(permute), Op::DotGeneral(dot)) = (at.op, &at.operand(0).op) else { return None };
+    let (Op::Permute(permute), Some(Op::DotGeneral(dot))) = (at.op, at.operand_op(0)) else { return None };
     if !at.is_only_user(0) {
         return None;
     }
@@ -72,7 +72,7 @@ pub(super) fn permute_of_dot(at: &Candidate<'_>) -> Option<Replacement> {
 
 /// `reduce(permute(x))` → `reduce(x)` over other axes, where elements are combined in the same order.
 pub(super) fn reduce_of_permute(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Reduce(reduce), Op::Permute(permute)) = (at.op, &at.operand(0).op) else { return None };
+    let (Op::Reduce(reduce), Some(Op::Permute(permute))) = (at.op, at.operand_op(0)) else { return None };
     let axes: AxisList = reduce.axes.iter().map(|axis| permute.order.get(axis)).collect();
     let kept = (0..permute.order.len()).filter(|axis| !reduce.axes.contains(*axis));
     let keeps_order = axes.iter().is_sorted() && kept.map(|axis| permute.order.get(axis)).is_sorted();

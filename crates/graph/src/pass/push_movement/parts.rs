@@ -6,7 +6,7 @@ use crate::rewrite::{Candidate, Replacement};
 
 /// A slice of a concatenation that lies within one operand → a slice of that operand.
 pub(super) fn slice_of_concat(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Slice(slice), Op::Concat(concat)) = (at.op, &at.operand(0).op) else { return None };
+    let (Op::Slice(slice), Some(Op::Concat(concat))) = (at.op, at.operand_op(0)) else { return None };
     let axis = concat.axis;
     let mut begin = Dim::Known(0);
     for part in &at.operand(0).operands {
@@ -36,7 +36,7 @@ fn within(start: &Dim, end: &Dim, begin: &Dim, stop: &Dim, size: &Dim) -> Option
 
 /// The slice that takes just what was padded → what was padded.
 pub(super) fn slice_of_pad(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Slice(slice), Op::Pad(pad)) = (at.op, &at.operand(0).op) else { return None };
+    let (Op::Slice(slice), Some(Op::Pad(pad))) = (at.op, at.operand_op(0)) else { return None };
     let inner = at.operand(0).operands[0];
     let window: Slice = pad.window(&at.node(inner).ty.shape);
     (at.node(inner).ty == *at.ty && *slice == window).then_some(Replacement::Existing(inner))

@@ -37,7 +37,7 @@ pub(super) fn broadcast_without_repeat(at: &Candidate<'_>) -> Option<Replacement
 
 /// `broadcast(reshape(x))`, where the reshape only adds axes of size 1 → a broadcast.
 pub(super) fn broadcast_of_unit_axes(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Broadcast(broadcast), Op::Reshape(reshape)) = (at.op, &at.operand(0).op) else { return None };
+    let (Op::Broadcast(broadcast), Some(Op::Reshape(reshape))) = (at.op, at.operand_op(0)) else { return None };
     let inner = at.operand(0).operands[0];
     let places = unit_axes_added(&at.node(inner).ty.shape, &reshape.shape)?;
     let axes = places.into_iter().map(|axis| broadcast.axes.get(axis)).collect();
@@ -69,7 +69,7 @@ pub(super) fn permute_of_unit_axes(at: &Candidate<'_>) -> Option<Replacement> {
 
 /// `permute(broadcast(x))`, where the axes of `x` keep their order → a broadcast.
 pub(super) fn permute_of_broadcast(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Permute(permute), Op::Broadcast(broadcast)) = (at.op, &at.operand(0).op) else { return None };
+    let (Op::Permute(permute), Some(Op::Broadcast(broadcast))) = (at.op, at.operand_op(0)) else { return None };
     let Permute { order: places } = permute.inverse();
     let axes: AxisList = broadcast.axes.iter().map(|axis| places.get(axis)).collect();
     match axes.iter().is_sorted() {

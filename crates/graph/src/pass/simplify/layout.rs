@@ -1,7 +1,7 @@
 //! Movement that moves nothing, and two movements of a kind that one does.
 
 use crate::dim::Dim;
-use crate::op::{Broadcast, Op, Permute, Reshape, Reverse, Slice};
+use crate::op::{Broadcast, Op, Permute, ReduceKind, Reshape, Reverse, Slice};
 use crate::rewrite::{Candidate, Replacement};
 use crate::shape::AxisList;
 
@@ -20,7 +20,7 @@ pub(super) fn broadcast_nothing(at: &Candidate<'_>) -> Option<Replacement> {
 
 /// `broadcast(broadcast(x))` → one broadcast.
 pub(super) fn broadcast_twice(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Broadcast(outer), Op::Broadcast(inner)) = (at.op, &at.operand(0).op) else { return None };
+    let (Op::Broadcast(outer), Some(Op::Broadcast(inner))) = (at.op, at.operand_op(0)) else { return None };
     let axes = inner.axes.iter().map(|axis| outer.axes.get(axis)).collect();
     Replacement::new(Broadcast { shape: outer.shape.clone(), axes }, &at.operand(0).operands)
 }
@@ -35,7 +35,7 @@ pub(super) fn reshape_nothing(at: &Candidate<'_>) -> Option<Replacement> {
 
 /// `reshape(reshape(x))` → the last shape at once.
 pub(super) fn reshape_twice(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Reshape(outer), Op::Reshape(_)) = (at.op, &at.operand(0).op) else { return None };
+    let (Op::Reshape(outer), Some(Op::Reshape(_))) = (at.op, at.operand_op(0)) else { return None };
     Replacement::new(Reshape { shape: outer.shape.clone() }, &at.operand(0).operands)
 }
 
@@ -49,7 +49,7 @@ pub(super) fn permute_nothing(at: &Candidate<'_>) -> Option<Replacement> {
 
 /// `permute(permute(x))` → one permutation.
 pub(super) fn permute_twice(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Permute(outer), Op::Permute(inner)) = (at.op, &at.operand(0).op) else { return None };
+    let (Op::Permute(outer), Some(Op::Permute(inner))) = (at.op, at.operand_op(0)) else { return None };
     let order = outer.order.iter().map(|axis| inner.order.get(axis)).collect();
     Replacement::new(Permute { order }, &at.operand(0).operands)
 }
@@ -65,7 +65,7 @@ pub(super) fn slice_whole(at: &Candidate<'_>) -> Option<Replacement> {
 
 /// `slice(slice(x))` → one slice.
 pub(super) fn slice_twice(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Slice(outer), Op::Slice(inner)) = (at.op, &at.operand(0).op) else { return None };
+    let (Op::Slice(outer), Some(Op::Slice(inner))) = (at.op, at.operand_op(0)) else { return None };
     let mut whole = Slice { starts: Vec::new(), ends: Vec::new(), steps: Vec::new() };
     for axis in 0..outer.steps.len() {
         let (start, end, step) = match inner.steps[axis] {
@@ -107,7 +107,7 @@ pub(super) fn reverse_unit_axes(at: &Candidate<'_>) -> Option<Replacement> {
 
 /// `reverse(reverse(x))` → the axes that only one of them reverses.
 pub(super) fn reverse_twice(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Reverse(outer), Op::Reverse(inner)) = (at.op, &at.operand(0).op) else { return None };
+    let (Op::Reverse(outer), Some(Op::Reverse(inner))) = (at.op, at.operand_op(0)) else { return None };
     let axes = (0..at.ty.rank()).filter(|axis| outer.axes.contains(*axis) != inner.axes.contains(*axis)).collect();
     Replacement::new(Reverse { axes }, &at.operand(0).operands)
 }
@@ -120,10 +120,11 @@ pub(super) fn concat_one(at: &Candidate<'_>) -> Option<Replacement> {
     }
 }
 
-/// A reduction over axes of size 1, or over none → a reshape.
+/// A reduction over axes of size 1, or over none → a reshape. Not a sum of floats, which starts from 0 and makes -0 into 0.
 pub(super) fn reduce_unit_axes(at: &Candidate<'_>) -> Option<Replacement> {
     let Op::Reduce(reduce) = at.op else { return None };
-    match reduce.axes.iter().all(|axis| at.operand(0).ty.shape[axis].is_one()) {
+    let is_exact = reduce.kind != ReduceKind::Sum || !at.ty.dtype.is_float();
+    match is_exact && reduce.axes.iter().all(|axis| at.operand(0).ty.shape[axis].is_one()) {
         true => Replacement::new(Reshape { shape: at.ty.shape.clone() }, at.operands),
         false => None,
     }

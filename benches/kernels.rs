@@ -1,0 +1,54 @@
+//! Single ops through a session, beside the same work by ndarray or by a loop.
+
+mod common;
+
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use pullback::exec::Options;
+use pullback::{Builder, DType::F32, Expr, Session, Tensor};
+
+/// A session on one expression of two matrices.
+fn session(sizes: [[usize; 2]; 2], op: impl for<'g> Fn(Expr<'g>, Expr<'g>) -> Expr<'g>) -> Session {
+    let b = Builder::new();
+    let (x, y) = (b.input("x", F32, sizes[0]), b.input("y", F32, sizes[1]));
+    let graph = b.finish([("z", op(x, y))]).expect("a graph");
+    Session::with(&graph, Options::default().threads(1)).expect("a session")
+}
+
+fn kernels(c: &mut Criterion) {
+    let mut group = c.benchmark_group("kernels");
+    group.measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(300));
+
+    let sizes = [[128, 784], [784, 64]];
+    let (x, y) = (Tensor::random(sizes[0], 1), Tensor::random(sizes[1], 2));
+    group.throughput(Throughput::Elements(2 * 128 * 784 * 64));
+    let mut dot = session(sizes, |x, y| x.dot(y));
+    group.bench_function("matmul 128x784x64", |bench| {
+        bench.iter(|| dot.run([("x", x.clone()), ("y", y.clone())]).expect("a run"));
+    });
+    let left = x.view::<f32>().into_dimensionality::<ndarray::Ix2>().expect("a matrix");
+    let right = y.view::<f32>().into_dimensionality::<ndarray::Ix2>().expect("a matrix");
+    group.bench_function("matmul 128x784x64, ndarray", |bench| bench.iter(|| left.dot(&right)));
+
+    let sizes = [[512, 1024], [512, 1024]];
+    let (x, y) = (Tensor::random(sizes[0], 1), Tensor::random(sizes[1], 2));
+    group.throughput(Throughput::Elements(512 * 1024));
+    let mut fused = session(sizes, |x, y| (x * y + x) * 0.5 - y);
+    group.bench_function("four elementwise ops, 512x1024", |bench| {
+        bench.iter(|| fused.run([("x", x.clone()), ("y", y.clone())]).expect("a run"));
+    });
+    let (left, right) = (x.view::<f32>(), y.view::<f32>());
+    group.bench_function("four elementwise ops, 512x1024, ndarray", |bench| {
+        bench.iter(|| (&left * &right + &left) * 0.5 - &right);
+    });
+    let mut sum = session(sizes, |x, _| x.sum());
+    group.bench_function("sum, 512x1024", |bench| {
+        bench.iter(|| sum.run([("x", x.clone()), ("y", y.clone())]).expect("a run"));
+    });
+    group.bench_function("sum, 512x1024, ndarray", |bench| bench.iter(|| left.sum()));
+    group.finish();
+}
+
+criterion_group!(benches, kernels);
+criterion_main!(benches);

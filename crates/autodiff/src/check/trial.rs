@@ -1,0 +1,85 @@
+//! One random cotangent and direction, and what is known at the point before anything is compared.
+
+use std::cell::OnceCell;
+
+use pullback_graph::{GraphError, Tensor};
+
+use crate::check::draw;
+use crate::check::gradient_graph::{Derivatives, GradientGraph};
+use crate::check::numbers::{dot, dot_sizes, finite, scaled};
+use crate::check::oracle;
+use crate::check::subject::Subject;
+
+/// One cotangent, one direction, and the derivatives at the point.
+pub(crate) struct Trial {
+    /// What the output is multiplied with: it makes a number of it, whose gradient reverse mode gives.
+    pub(crate) cotangent: Tensor,
+    /// How the variables move per unit of step.
+    pub(crate) directions: Vec<Tensor>,
+    /// Both modes at the point.
+    pub(crate) here: Derivatives,
+    /// How far rounding moves `⟨cotangent, output⟩`.
+    pub(crate) noise: f64,
+    /// Both modes at the point, with rounding errors.
+    rounded: OnceCell<Vec<Derivatives>>,
+    /// `Σ |cotangent · output|`.
+    pub(crate) size: f64,
+}
+
+impl Trial {
+    /// Draws number `draw`.
+    pub(crate) fn of(subject: &Subject, gradient: &GradientGraph, seed: u64, draw: u64) -> Result<Trial, GraphError> {
+        let (cotangent, directions) = (cotangent_of(subject, seed, draw), directions_of(subject, seed, draw));
+        let point = subject.point();
+        let here = gradient.at(subject, &point, &cotangent, &directions)?;
+        let size = dot_sizes(&cotangent, &subject.evaluate(&point)?);
+        let rounded = OnceCell::new();
+        let mut trial = Trial { cotangent, directions, here, noise: 0.0, rounded, size };
+        trial.noise = trial.noise_within(subject, &trial.directions, f64::INFINITY);
+        Ok(trial)
+    }
+
+    /// How far rounding moves [`value`](Trial::value) at steps up to `width`.
+    pub(crate) fn noise_within(&self, subject: &Subject, directions: &[Tensor], width: f64) -> f64 {
+        // The one sees what happens inside an op, the other what is too coarse to change within the width.
+        let measured = oracle::noise(|step| self.value(subject, directions, step), width);
+        let start = self.value(subject, directions, 0.0);
+        let moved = subject.rounded().into_iter().map(|output| finite((dot(&self.cotangent, &output) - start).abs()));
+        moved.fold(finite(measured).max(f64::EPSILON * self.size), f64::max)
+    }
+
+    /// How far rounding moves the number that `read` takes from both modes at the point.
+    pub(crate) fn rounding(
+        &self,
+        subject: &Subject,
+        gradient: &GradientGraph,
+        read: impl Fn(&Derivatives) -> f64,
+    ) -> f64 {
+        let rounded = self.rounded.get_or_init(|| gradient.rounded(subject, &self.cotangent, &self.directions));
+        let exact = read(&self.here);
+        rounded.iter().map(|rounded| finite((read(rounded) - exact).abs())).fold(0.0, f64::max)
+    }
+
+    /// `⟨cotangent, output⟩` after `step` steps along `directions`; NaN where an op fails.
+    pub(crate) fn value(&self, subject: &Subject, directions: &[Tensor], step: f64) -> f64 {
+        match subject.evaluate(&subject.moved(directions, step)) {
+            Ok(output) => dot(&self.cotangent, &output),
+            Err(_) => f64::NAN,
+        }
+    }
+}
+
+/// A random cotangent of the output.
+pub(crate) fn cotangent_of(subject: &Subject, seed: u64, draw: u64) -> Tensor {
+    let sizes = subject.graph.ty(subject.output).shape.known().expect("a subject's sizes are known");
+    draw::direction(seed, draw << 16, &sizes)
+}
+
+/// A random direction of the variables, each at its own scale.
+pub(crate) fn directions_of(subject: &Subject, seed: u64, draw: u64) -> Vec<Tensor> {
+    let variables = subject.variables.iter().zip((draw << 16) + 1..);
+    let direction = variables.map(|(variable, stream)| {
+        scaled(&draw::direction(seed, stream, variable.value.sizes()), variable.scale)
+    });
+    direction.collect()
+}

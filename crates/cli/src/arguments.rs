@@ -1,0 +1,117 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Look at, check, plan and convert graph files.
+///
+/// FILE is a graph file (JSON) or a text as `pullback text` prints it; `-` is standard input.
+#[derive(Debug, Parser)]
+#[command(name = "pullback", version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print a summary: nodes by scope and by op, parameters, operations, inputs and outputs.
+    Show(Show),
+    /// Print the text IR, one node a line.
+    Text(View),
+    /// List each forward node with the line that made it and its gradient.
+    Gradients(View),
+    /// Print a picture for Graphviz.
+    Dot(View),
+    /// Print a flowchart for Mermaid.
+    Mermaid(View),
+    /// Print the plan by which the graph would run: steps, buffers, memory, critical path.
+    Plan(Plan),
+    /// Compare the gradients with difference quotients, at random values of the inputs.
+    Check(Check),
+    /// Convert between the file format (.json) and the text IR (.txt).
+    Convert(Convert),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The graph file, or - for standard input.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) sizes: Sizes,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct View {
+    /// The graph file, or - for standard input.
+    pub(crate) file: PathBuf,
+    /// Write to this file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// The graph file, or - for standard input.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) sizes: Sizes,
+    /// Predict the time on machines with so many threads.
+    #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Vec<u16>,
+    /// Plan the graph as it is, without optimizing it first.
+    #[arg(long)]
+    pub(crate) no_passes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The graph file, or - for standard input.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) sizes: Sizes,
+    /// The output to differentiate. Default: the first one that is a single float and updates no state.
+    #[arg(long)]
+    pub(crate) output: Option<String>,
+    /// The inputs to differentiate in. Default: the parameters, or all float inputs if there are none.
+    #[arg(long, value_name = "INPUTS", value_delimiter = ',')]
+    pub(crate) wrt: Vec<String>,
+    /// The order of derivatives to check.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
+    pub(crate) order: u8,
+    /// Draw float inputs from this range.
+    #[arg(long, value_name = "LOW..HIGH", default_value = "-1..1", value_parser = range, allow_hyphen_values = true)]
+    pub(crate) range: (f64, f64),
+    /// Draw other values.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Convert {
+    /// The graph file, or - for standard input.
+    pub(crate) input: PathBuf,
+    /// The file to write; it ends in .json or .txt.
+    pub(crate) output: PathBuf,
+}
+
+/// Sizes of symbolic dimensions.
+#[derive(Debug, Args)]
+pub(crate) struct Sizes {
+    /// Give a symbolic dimension a size; may be repeated.
+    #[arg(long, value_name = "SYMBOL=SIZE", value_delimiter = ',', value_parser = binding)]
+    pub(crate) bind: Vec<(String, usize)>,
+}
+
+fn binding(text: &str) -> Result<(String, usize), String> {
+    let (symbol, size) = text.split_once('=').ok_or("expected SYMBOL=SIZE, such as batch=32")?;
+    let size = size.parse().map_err(|_| format!("{size:?} is not a size"))?;
+    Ok((symbol.to_string(), size))
+}
+
+fn range(text: &str) -> Result<(f64, f64), String> {
+    let ends = text.split_once("..").and_then(|(low, high)| Some((low.parse().ok()?, high.parse().ok()?)));
+    let (low, high): (f64, f64) = ends.ok_or("expected LOW..HIGH, such as -1..1")?;
+    if low < high && (high - low).is_finite() { Ok((low, high)) } else { Err(format!("{text} is empty")) }
+}

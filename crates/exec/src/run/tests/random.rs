@@ -1,0 +1,72 @@
+//! Random programs: whatever the plan, the threads and the passes, the values are those of the interpreter.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use pullback_graph::op::Choices;
+use pullback_graph::{DType, Generated, Graph, GraphSpec, Output, Tensor, generate, interpret};
+
+use crate::{Options, Record, Session};
+
+/// A random program in which some nodes besides the loss are results.
+fn programs() -> impl Strategy<Value = (Graph, Vec<(String, Tensor)>)> {
+    (prop::collection::vec(any::<u32>(), 0..300), 1..6_usize).prop_map(|(stream, every)| {
+        let spec = GraphSpec { max_nodes: 48, dtype: DType::F32, ..GraphSpec::default() };
+        let Generated { graph, feeds } = generate(&mut Choices::new(stream), &spec);
+        let nodes = graph.ids().step_by(every).map(|id| Output::new(id.to_string(), id));
+        let outputs: Vec<Output> = graph.outputs().iter().cloned().chain(nodes).collect();
+        let graph = graph.with_outputs(outputs).expect("their names differ");
+        (graph, feeds.into_iter().map(|(name, value)| (name.to_string(), value)).collect())
+    })
+}
+
+/// Equal but for rounding; what is not finite must be the same.
+fn close(left: &Tensor, right: &Tensor) -> bool {
+    let (left, right) = (left.to_f64_vec(), right.to_f64_vec());
+    let scale =
+        right.iter().filter(|value| value.is_finite()).fold(1.0, |scale: f64, value| scale.max(value.abs()));
+    left.iter()
+        .zip(&right)
+        .all(|(a, b)| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-4 * scale)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn sessions_agree_with_the_interpreter((graph, feeds) in programs()) {
+        let values = interpret(&graph, feeds.iter().map(|(name, value)| (name, value))).expect("it can be interpreted");
+        let serial = Options::default().threads(1);
+        let parallel = Options::default().threads(3).inline_below(Duration::ZERO);
+        let plain = parallel.clone().passes(false);
+        let mut first: Option<Vec<Tensor>> = None;
+        for (options, record) in [
+            (serial, Record::off()),
+            (parallel.clone(), Record::trace()),
+            (plain, Record::off()),
+            (parallel, Record::stats()),
+        ] {
+            let mut session = Session::with(&graph, options.clone()).expect("it can be planned");
+            session.record(record);
+            for _ in 0..2 {
+                let outputs = session.run(feeds.iter().cloned()).expect("it runs");
+                for (name, tensor) in outputs.iter() {
+                    let expected = values.output(name).expect("it is there");
+                    prop_assert_eq!(tensor.ty(), expected.ty());
+                    prop_assert!(close(tensor, expected), "{name} is {tensor}, not {expected}, with {options:?}");
+                }
+                let tensors: Vec<Tensor> = outputs.into_iter().map(|(_, tensor)| tensor).collect();
+                let first = first.get_or_insert_with(|| tensors.clone());
+                for (tensor, expected) in tensors.iter().zip(first) {
+                    let same = tensor.bits_eq(expected) || (close(tensor, expected) && has_nan(tensor));
+                    prop_assert!(same, "{tensor} and {expected} differ in their bits, with {options:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Passes may change which NaN comes out.
+fn has_nan(tensor: &Tensor) -> bool {
+    tensor.to_f64_vec().iter().any(|value| value.is_nan())
+}
