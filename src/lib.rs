@@ -21,3 +21,16 @@ pub use pullback_nn as nn;
 
 /// Data, `fit`/`evaluate`/`predict`, checkpoints and progress.
 pub use pullback_train as train;
+
+/// The code in `docs/` is compiled and run as doctests.
+#[cfg(doctest)]
+mod docs {
+    #[doc = include_str!("../docs/building-a-graph.md")]
+    struct BuildingAGraph;
+    #[doc = include_str!("../docs/gradients.md")]
+    struct Gradients;
+    #[doc = include_str!("../docs/execution.md")]
+    struct Execution;
+    #[doc = include_str!("../docs/adding-an-op.md")]
+    struct AddingAnOp;
+}

@@ -1,11 +1,15 @@
 //! Passes on graphs that hold gradients: the same bits, and links that speak of what they say.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use pullback_autodiff::{Disconnected, GradOptions, gradients};
 use pullback_graph::op::Choices;
 use pullback_graph::pass::optimize;
-use pullback_graph::{Builder, DType, Expr, Generated, Graph, GraphSpec, Output, Tensor, generate, interpret};
+use pullback_graph::{
+    Builder, DType, Expr, Generated, Graph, GraphSpec, Output, Tensor, generate, interpret,
+};
 
 /// The loss of a random program and its gradient in every input of its type.
 fn with_gradients(made: &Generated) -> Graph {

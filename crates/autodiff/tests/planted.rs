@@ -3,10 +3,10 @@
 mod common;
 
 use common::{Elementwise, ForgetfulBias};
-use pullback_autodiff::check::{Case, CheckOptions, CheckReport, Claim, Why, check_gradient, check_gradients, f64_in};
+use pullback_autodiff::check::{CheckOptions, CheckReport, Claim, check_gradient};
 use pullback_graph::DType::{F32, F64};
 use pullback_graph::op::{Custom, Registry};
-use pullback_graph::{Builder, Expr, Op, Tensor, sym};
+use pullback_graph::{Builder, Op, Tensor, sym};
 
 /// The op in the middle of a small network, checked; and the line that applies it.
 fn in_a_network(op: &Custom) -> (CheckReport, u32) {

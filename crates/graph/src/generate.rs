@@ -81,11 +81,14 @@ pub fn generate(choices: &mut Choices, spec: &GraphSpec) -> Generated {
     Generated { graph, feeds }
 }
 
+/// Every op's name, and how to draw a sample of it.
+type Catalogue = Vec<(&'static str, fn(&str, &mut Choices) -> Sample)>;
+
 struct Grower<'g, 'c> {
     builder: &'g Builder,
     choices: &'c mut Choices,
     spec: &'c GraphSpec,
-    catalogue: Vec<(&'static str, fn(&str, &mut Choices) -> Sample)>,
+    catalogue: Catalogue,
     /// Nodes that steps choose operands from.
     pool: Vec<Expr<'g>>,
     /// The value of every node, by id.
@@ -154,7 +157,8 @@ impl<'g> Grower<'g, '_> {
         if ty.rank() > MOST_AXES || ty.shape.numel().known()? > MOST_ELEMENTS {
             return None;
         }
-        let values: Vec<&Tensor> = operands.iter().map(|operand| &self.values[operand.id().index()]).collect();
+        let values: Vec<&Tensor> =
+            operands.iter().map(|operand| &self.values[operand.id().index()]).collect();
         let value = op.evaluate(&values, &ty).ok()?;
         if ty.dtype.is_float() && value.to_f64_vec().iter().any(|x| !x.is_finite() || x.abs() > LARGEST) {
             return None;

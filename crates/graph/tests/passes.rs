@@ -3,6 +3,8 @@
 //! `UPDATE_EXPECT=1 cargo test` writes the `after:` sections anew. Files beside those of the rules show what a pass leaves
 //! alone; the folder `optimize` holds examples of all passes together.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,9 +27,12 @@ fn examples(name: &str) -> Vec<PathBuf> {
 /// Runs an example: the text is as written, and the outputs are the same for inputs drawn at random.
 fn check(path: &Path, run: impl Fn(&Graph) -> Graph) -> Graph {
     let text = fs::read_to_string(path).unwrap();
-    let (head, expected) = text.split_once("after:\n").unwrap_or_else(|| panic!("{}: no `after:`", path.display()));
-    let (_, before) = head.split_once("before:\n").unwrap_or_else(|| panic!("{}: no `before:`", path.display()));
-    let before = Graph::parse(before, &Registry::new()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (head, expected) =
+        text.split_once("after:\n").unwrap_or_else(|| panic!("{}: no `after:`", path.display()));
+    let (_, before) =
+        head.split_once("before:\n").unwrap_or_else(|| panic!("{}: no `before:`", path.display()));
+    let before =
+        Graph::parse(before, &Registry::new()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let after = run(&before);
     if std::env::var_os("UPDATE_EXPECT").is_none() {
         assert_eq!(after.to_string(), expected, "{}", path.display());
@@ -43,7 +48,9 @@ fn check(path: &Path, run: impl Fn(&Graph) -> Graph) -> Graph {
                 let same = before.iter().zip(&after).all(|(before, after)| same_bits(before, after));
                 assert!(same, "{}: {before:?} became {after:?}", path.display());
             }
-            (Err(before), Err(after)) => assert_eq!(before.to_string().is_empty(), after.to_string().is_empty()),
+            (Err(before), Err(after)) => {
+                assert_eq!(before.to_string().is_empty(), after.to_string().is_empty())
+            }
             (before, after) => panic!("{}: {before:?} became {after:?}", path.display()),
         }
     }
@@ -102,8 +109,10 @@ fn every_rule_has_an_example_that_it_changes() {
     for pass in PASSES {
         for rule in pass.rules() {
             let path = folder(pass.name).join(format!("{rule}.txt"));
-            let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            let before = text.split("before:\n").nth(1).and_then(|rest| rest.split("after:\n").next()).unwrap();
+            let text =
+                fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let before =
+                text.split("before:\n").nth(1).and_then(|rest| rest.split("after:\n").next()).unwrap();
             let before = Graph::parse(before, &Registry::new()).unwrap();
             assert_ne!(pass.run(&before), merged(&before), "{rule} is not applied in its example");
         }

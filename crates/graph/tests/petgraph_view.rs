@@ -1,11 +1,14 @@
 //! petgraph's algorithms on the graph itself, against slow obvious ones.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::collections::BTreeSet;
 
 use petgraph::algo::dominators::simple_fast;
 use petgraph::algo::{dijkstra, has_path_connecting, is_cyclic_directed, toposort};
 use petgraph::visit::{
-    Dfs, EdgeCount, EdgeRef, IntoEdgeReferences, IntoEdgesDirected, IntoNeighborsDirected, IntoNodeReferences, Reversed,
+    Dfs, EdgeCount, EdgeRef, IntoEdgeReferences, IntoEdgesDirected, IntoNeighborsDirected,
+    IntoNodeReferences, Reversed,
 };
 use petgraph::{Direction, algo};
 use proptest::collection::vec;
@@ -14,7 +17,8 @@ use pullback_graph::op::Choices;
 use pullback_graph::{Builder, DType, Graph, GraphSpec, NodeId, generate};
 
 fn programs() -> impl Strategy<Value = Graph> {
-    vec(any::<u32>(), 0..120).prop_map(|stream| generate(&mut Choices::new(stream), &GraphSpec::default()).graph)
+    vec(any::<u32>(), 0..120)
+        .prop_map(|stream| generate(&mut Choices::new(stream), &GraphSpec::default()).graph)
 }
 
 /// Everything that depends on `from`, itself included, by the definition.
@@ -99,7 +103,10 @@ fn an_operand_used_twice_has_two_edges() {
     let b = Builder::new();
     let x = b.input("x", DType::F64, [2]);
     let graph = b.finish([("y", x * x)]).unwrap();
-    let edges: Vec<_> = graph.edge_references().map(|edge| (edge.source().index(), edge.target().index(), *edge.weight())).collect();
+    let edges: Vec<_> = graph
+        .edge_references()
+        .map(|edge| (edge.source().index(), edge.target().index(), *edge.weight()))
+        .collect();
     assert_eq!(edges, [(0, 1, 0), (0, 1, 1)]);
     assert_eq!(graph.edges_directed(x.id(), Direction::Outgoing).count(), 2);
     assert_eq!(algo::dijkstra(&graph, x.id(), None, |_| 1)[&NodeId::new(1)], 1);

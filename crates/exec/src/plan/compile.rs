@@ -67,6 +67,8 @@ pub struct Plan {
     pub(crate) dag: DiGraph<StepId, ()>,
     pub(crate) costs: Vec<Cost>,
     pub(crate) lengths: Lengths,
+    /// The estimated way to the end of the run from each step: of the steps that are ready, those with more go first.
+    pub(crate) urgency: Vec<u64>,
     pub(crate) in_order: bool,
     pub(crate) arena_bytes: usize,
 }
@@ -212,9 +214,7 @@ pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
 
     let order = arrange(&problem);
     problem.reorder(&order);
-    if !in_order {
-        expect_times(&mut problem, options.threads);
-    }
+    let urgency = expect_times(&mut problem, options.threads, in_order);
     let mut assignment = memory::assign(&problem, &mut reach(&problem, in_order));
     debug_assert_eq!(
         verify(&problem, &assignment, &mut reach(&problem, in_order)),
@@ -258,6 +258,7 @@ pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
         dag,
         costs,
         lengths,
+        urgency,
         in_order,
         arena_bytes,
     })
@@ -316,14 +317,22 @@ fn stays_inline(problem: &Problem, options: &PlanOptions) -> bool {
     parallel_time(work, span, pieces, threads) * 10 > work * 9
 }
 
-/// Writes down when each step is expected to run.
-fn expect_times(problem: &mut Problem, threads: usize) {
+/// Writes down when each step is expected to run, if that matters, and returns how urgent each is.
+///
+/// Urgency is taken before memory planning adds edges: then those edges do not change the schedule that they were
+/// derived from.
+fn expect_times(problem: &mut Problem, threads: usize, in_order: bool) -> Vec<u64> {
     let times: Vec<u64> = problem.steps.iter().map(|step| step.time).collect();
-    let pieces: Vec<u64> = problem.steps.iter().map(|step| u64::from(step.pieces)).collect();
-    let schedule = list_schedule(&order::reversed(&problem.predecessors()), &times, &pieces, threads);
-    for (step, (start, end)) in problem.steps.iter_mut().zip(schedule) {
-        (step.start, step.end) = (start, end);
+    let successors = order::reversed(&problem.predecessors());
+    let urgency = order::tails(&successors, &times).tail;
+    if !in_order {
+        let pieces: Vec<u64> = problem.steps.iter().map(|step| u64::from(step.pieces)).collect();
+        let schedule = list_schedule(&successors, &urgency, &times, &pieces, threads);
+        for (step, (start, end)) in problem.steps.iter_mut().zip(schedule) {
+            (step.start, step.end) = (start, end);
+        }
     }
+    urgency
 }
 
 /// The bytes of a buffer. Threads that write neighbors must not share a cache line; one thread alone packs tightly.

@@ -9,7 +9,7 @@ use crate::plan::id::StepId;
 /// The lengths of a step graph in estimated time.
 #[derive(Clone, Debug)]
 pub(crate) struct Lengths {
-    /// The time of each step and the longest way from its end to the end of the run: steps with more go first.
+    /// The time of each step and the longest way from its end to the end of the run.
     pub(crate) tail: Vec<u64>,
     /// The time of all steps one after the other.
     pub(crate) work: u64,

@@ -6,7 +6,6 @@ use std::collections::BinaryHeap;
 use crate::plan::compile::Plan;
 use crate::plan::csr::Csr;
 use crate::plan::id::StepId;
-use crate::plan::order::tails;
 
 /// What [`simulate`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +30,7 @@ impl Simulation {
 
 /// Runs `plan` on paper, with `workers` workers and these step times in ns.
 ///
-/// Whenever a worker is free it takes, of the ready pieces, one of the step with the longest way to the end. The pieces of
+/// Whenever a worker is free it takes, of the ready pieces, one of the step that the plan holds most urgent. The pieces of
 /// a step share its time evenly. Times come from [`Plan::costs`] or from a [`Trace`](crate::Trace).
 ///
 /// # Panics
@@ -47,7 +46,7 @@ pub fn simulate(plan: &Plan, times: &[u64], workers: usize) -> Simulation {
     let edges = edges.map(|edge| (edge.source().index(), StepId::new(edge.target().index())));
     let successors = Csr::from_pairs(times.len(), edges);
     let pieces: Vec<u64> = plan.steps.iter().map(|step| step.pieces() as u64).collect();
-    let schedule = list_schedule(&successors, times, &pieces, workers);
+    let schedule = list_schedule(&successors, &plan.urgency, times, &pieces, workers);
     Simulation {
         workers,
         makespan: schedule.iter().map(|(_, end)| *end).max().unwrap_or(0),
@@ -57,13 +56,15 @@ pub fn simulate(plan: &Plan, times: &[u64], workers: usize) -> Simulation {
 }
 
 /// When each step starts and ends with `workers` workers, the most urgent ready piece first.
+///
+/// Edges that agree with the schedule found do not change it, as long as the urgencies stay.
 pub(crate) fn list_schedule(
     successors: &Csr<StepId>,
+    urgency: &[u64],
     times: &[u64],
     pieces: &[u64],
     workers: usize,
 ) -> Vec<(u64, u64)> {
-    let tail = tails(successors, times).tail;
     let mut waiting = vec![0_u32; times.len()];
     for step in successors.items() {
         waiting[step.index()] += 1;
@@ -72,7 +73,7 @@ pub(crate) fn list_schedule(
     let mut schedule = vec![(0, 0); times.len()];
     let mut ready: BinaryHeap<(u64, Reverse<StepId>)> = (0..times.len())
         .filter(|step| waiting[*step] == 0)
-        .map(|step| (tail[step], Reverse(StepId::new(step))))
+        .map(|step| (urgency[step], Reverse(StepId::new(step))))
         .collect();
     let mut running: BinaryHeap<Reverse<(u64, StepId)>> = BinaryHeap::new();
     let mut now = 0;
@@ -100,7 +101,7 @@ pub(crate) fn list_schedule(
         for next in successors.row(step.index()) {
             waiting[next.index()] -= 1;
             if waiting[next.index()] == 0 {
-                ready.push((tail[next.index()], Reverse(*next)));
+                ready.push((urgency[next.index()], Reverse(*next)));
             }
         }
     }

@@ -61,7 +61,7 @@ impl Instance {
         let pace = if plan.in_order() {
             Pace::InOrder(pieces.map(|pieces| pieces as u32).collect())
         } else {
-            let program = Program::new(plan.dag(), pieces, &plan.lengths.tail);
+            let program = Program::new(plan.dag(), pieces, &plan.urgency);
             let progress = Progress::new(&program, workers);
             Pace::Shared(Box::new(Shared { program, progress }))
         };

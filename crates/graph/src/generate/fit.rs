@@ -40,7 +40,9 @@ impl<'g> Grower<'g, '_> {
             sorted.windows(2).all(|pair| pair[1] - pair[0] >= MARGIN)
         };
         let each = |index: usize| match samples[index].domain {
-            Domain::Between { .. } | Domain::Index { .. } => values(index).iter().all(|x| holds(samples[index].domain, *x)),
+            Domain::Between { .. } | Domain::Index { .. } => {
+                values(index).iter().all(|x| holds(samples[index].domain, *x))
+            }
             // Two lattices are there to keep two operands apart from each other.
             Domain::Lattice { .. } => {
                 let other = samples.iter().enumerate().find(|(other, sample)| {
@@ -98,7 +100,8 @@ impl<'g> Grower<'g, '_> {
                 Slice { starts, ends, steps: vec![1] }.into()
             } else {
                 let value = Scalar::of(ty.dtype, 1.0).ok()?;
-                Pad { low: vec![Dim::Known(0)], high: vec![Dim::Known(wanted - own)], inner: vec![0], value }.into()
+                Pad { low: vec![Dim::Known(0)], high: vec![Dim::Known(wanted - own)], inner: vec![0], value }
+                    .into()
             };
             x = self.apply(op, &[x])?;
         }
@@ -142,9 +145,13 @@ mod tests {
             for seed in 0..400 {
                 let spec = GraphSpec { dtype, ..GraphSpec::default() };
                 let made = generate(&mut Choices::seeded(seed), &spec);
-                let values = interpret(&made.graph, made.feeds.iter().map(|(name, value)| (name, value))).unwrap();
+                let values =
+                    interpret(&made.graph, made.feeds.iter().map(|(name, value)| (name, value))).unwrap();
                 let loss = values.output("loss").unwrap();
-                assert!(loss.dtype() == dtype && loss.item().is_some_and(f64::is_finite), "seed {seed}: {loss}");
+                assert!(
+                    loss.dtype() == dtype && loss.item().is_some_and(f64::is_finite),
+                    "seed {seed}: {loss}"
+                );
                 met.extend(made.graph.nodes().iter().map(|node| node.op.name().into_owned()));
             }
             assert!(met.len() > 60, "{met:?}");

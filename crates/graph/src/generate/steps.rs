@@ -5,8 +5,8 @@ use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::expr::Expr;
 use crate::op::{
-    BinaryOp, Broadcast, Cast, CompareOp, Concat, Domain, DotGeneral, Literal, LogicOp, Op, OperandSample, Pad, Permute,
-    Reduce, ReduceKind, Reshape, Reverse, Sample, Scalar, Select, Slice, UnaryOp,
+    BinaryOp, Broadcast, Cast, CompareOp, Concat, Domain, DotGeneral, Literal, LogicOp, Op, OperandSample,
+    Pad, Permute, Reduce, ReduceKind, Reshape, Reverse, Sample, Scalar, Select, Slice, UnaryOp,
 };
 use crate::shape::{Shape, TensorType};
 
@@ -113,7 +113,8 @@ impl<'g> Grower<'g, '_> {
     fn reduction(&mut self) -> Option<Expr<'g>> {
         let dtype = self.spec.dtype;
         let x = self.pick(|ty| ty.dtype == dtype && ty.rank() > 0)?;
-        let kind = [ReduceKind::Sum, ReduceKind::Sum, ReduceKind::Max, ReduceKind::Min][self.choices.below(4)];
+        let kind =
+            [ReduceKind::Sum, ReduceKind::Sum, ReduceKind::Max, ReduceKind::Min][self.choices.below(4)];
         let domain = if kind == ReduceKind::Sum { Domain::ANY } else { Domain::Distinct };
         let sample = [OperandSample { ty: x.ty(), domain }];
         if !self.is_allowed(&sample) || (kind != ReduceKind::Sum && !self.suits(&[x], &sample)) {
@@ -148,7 +149,8 @@ impl<'g> Grower<'g, '_> {
             Some(condition) if self.choices.below(2) == 0 => condition,
             _ => {
                 let op = CompareOp::ALL[self.choices.below(CompareOp::ALL.len())];
-                let lattice = |offset| OperandSample { ty: x.ty(), domain: Domain::Lattice { step: 0.4, offset } };
+                let lattice =
+                    |offset| OperandSample { ty: x.ty(), domain: Domain::Lattice { step: 0.4, offset } };
                 let samples = [lattice(0.0), lattice(0.2)];
                 if !self.is_allowed(&samples) {
                     return None;

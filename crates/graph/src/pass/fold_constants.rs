@@ -37,7 +37,8 @@ fn elementwise_of_literals(at: &Candidate<'_>) -> Option<Replacement> {
     let elements: Option<Vec<Tensor>> =
         (0..at.operands.len()).map(|index| Some(at.literal(index)?.value.splat(&[]))).collect();
     let elements = elements?;
-    let element = at.op.evaluate(&elements.iter().collect::<Vec<_>>(), &TensorType::new(at.ty.dtype, ())).ok()?;
+    let element =
+        at.op.evaluate(&elements.iter().collect::<Vec<_>>(), &TensorType::new(at.ty.dtype, ())).ok()?;
     Replacement::new(Literal { value: Scalar::of_uniform(&element)?, shape: at.ty.shape.clone() }, &[])
 }
 
@@ -70,7 +71,8 @@ fn small_constant(at: &Candidate<'_>) -> Option<Replacement> {
     if !is_small(at.ty) || !(0..at.operands.len()).all(|index| is_small(&at.operand(index).ty)) {
         return None;
     }
-    let operands: Option<Vec<Tensor>> = (0..at.operands.len()).map(|index| value(at.operand(index))).collect();
+    let operands: Option<Vec<Tensor>> =
+        (0..at.operands.len()).map(|index| value(at.operand(index))).collect();
     let result = at.op.evaluate(&operands?.iter().collect::<Vec<_>>(), at.ty).ok()?;
     match Scalar::of_uniform(&result) {
         Some(value) => Replacement::new(Literal { value, shape: at.ty.shape.clone() }, &[]),

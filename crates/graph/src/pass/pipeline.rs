@@ -23,7 +23,8 @@ pub struct Pass {
 /// 2. `simplify` next: it removes nodes, so that the last pass meets fewer.
 /// 3. `push_movement` last: it only changes what nobody could remove, and makes single ops out of chains.
 /// 4. `dead_code` has no rules: dropping is what every sweep ends with, after the rules have let go of nodes.
-pub static PASSES: [&Pass; 4] = [&fold_constants::PASS, &simplify::PASS, &push_movement::PASS, &dead_code::PASS];
+pub static PASSES: [&Pass; 4] =
+    [&fold_constants::PASS, &simplify::PASS, &push_movement::PASS, &dead_code::PASS];
 
 /// The graph with all passes applied until none finds anything: the same inputs and outputs, the same bits.
 ///

@@ -257,3 +257,12 @@ fn a_million_nodes_plan_and_run_in_linear_time() {
         );
     }
 }
+
+#[test]
+fn sessions_and_results_may_go_to_other_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<Session>();
+    is_send::<crate::Outputs>();
+    is_send::<crate::ExecError>();
+    is_send::<crate::Plan>();
+}

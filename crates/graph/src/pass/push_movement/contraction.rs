@@ -54,7 +54,8 @@ pub(super) fn permute_of_dot(at: &Candidate<'_>) -> Option<Replacement> {
     }
     let listed = |axes: &AxisList| batch_order.iter().map(|at| axes.get(*at)).collect::<AxisList>();
     let (batch_left, batch_right) = (listed(&dot.batch_left), listed(&dot.batch_right));
-    let (kept, exchanged) = (batch..order.len(), (batch + free_left..order.len()).chain(batch..batch + free_left));
+    let (kept, exchanged) =
+        (batch..order.len(), (batch + free_left..order.len()).chain(batch..batch + free_left));
     if free_order.iter().copied().eq(kept) {
         Replacement::new(DotGeneral { batch_left, batch_right, ..dot.clone() }, &[left, right])
     } else if free_order.iter().copied().eq(exchanged) {

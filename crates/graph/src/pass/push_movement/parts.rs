@@ -31,7 +31,8 @@ fn within(start: &Dim, end: &Dim, begin: &Dim, stop: &Dim, size: &Dim) -> Option
     }
     let (start, end) = (start.known()?, end.known()?);
     let (begin, stop) = (begin.known()?, stop.known()?);
-    (begin <= start && end <= stop && start <= end).then(|| (Dim::Known(start - begin), Dim::Known(end - begin)))
+    (begin <= start && end <= stop && start <= end)
+        .then(|| (Dim::Known(start - begin), Dim::Known(end - begin)))
 }
 
 /// The slice that takes just what was padded → what was padded.

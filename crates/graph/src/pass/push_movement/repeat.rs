@@ -10,9 +10,8 @@ pub(super) fn movement_of_literal(at: &Candidate<'_>) -> Option<Replacement> {
     let stays = match at.op {
         Op::Broadcast(_) | Op::Reshape(_) | Op::Permute(_) | Op::Slice(_) | Op::Reverse(_) => true,
         Op::Pad(pad) => pad.value == value,
-        Op::Concat(_) => {
-            (1..at.operands.len()).all(|index| at.literal(index).is_some_and(|literal| literal.value == value))
-        }
+        Op::Concat(_) => (1..at.operands.len())
+            .all(|index| at.literal(index).is_some_and(|literal| literal.value == value)),
         _ => false,
     };
     if !stays {
@@ -37,7 +36,9 @@ pub(super) fn broadcast_without_repeat(at: &Candidate<'_>) -> Option<Replacement
 
 /// `broadcast(reshape(x))`, where the reshape only adds axes of size 1 → a broadcast.
 pub(super) fn broadcast_of_unit_axes(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Broadcast(broadcast), Some(Op::Reshape(reshape))) = (at.op, at.operand_op(0)) else { return None };
+    let (Op::Broadcast(broadcast), Some(Op::Reshape(reshape))) = (at.op, at.operand_op(0)) else {
+        return None;
+    };
     let inner = at.operand(0).operands[0];
     let places = unit_axes_added(&at.node(inner).ty.shape, &reshape.shape)?;
     let axes = places.into_iter().map(|axis| broadcast.axes.get(axis)).collect();
@@ -69,7 +70,9 @@ pub(super) fn permute_of_unit_axes(at: &Candidate<'_>) -> Option<Replacement> {
 
 /// `permute(broadcast(x))`, where the axes of `x` keep their order → a broadcast.
 pub(super) fn permute_of_broadcast(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Permute(permute), Some(Op::Broadcast(broadcast))) = (at.op, at.operand_op(0)) else { return None };
+    let (Op::Permute(permute), Some(Op::Broadcast(broadcast))) = (at.op, at.operand_op(0)) else {
+        return None;
+    };
     let Permute { order: places } = permute.inverse();
     let axes: AxisList = broadcast.axes.iter().map(|axis| places.get(axis)).collect();
     match axes.iter().is_sorted() {

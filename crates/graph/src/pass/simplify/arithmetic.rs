@@ -68,7 +68,9 @@ pub(super) fn sub_negated(at: &Candidate<'_>) -> Option<Replacement> {
 /// `-(-x) → x`.
 pub(super) fn negate_twice(at: &Candidate<'_>) -> Option<Replacement> {
     match at.op {
-        Op::Unary(UnaryOp::Neg) if is_negation(at, 0) => Some(Replacement::Existing(at.operand(0).operands[0])),
+        Op::Unary(UnaryOp::Neg) if is_negation(at, 0) => {
+            Some(Replacement::Existing(at.operand(0).operands[0]))
+        }
         _ => None,
     }
 }
@@ -87,7 +89,9 @@ pub(super) fn apply_twice(at: &Candidate<'_>) -> Option<Replacement> {
 /// `|-x| → |x|`.
 pub(super) fn abs_of_negated(at: &Candidate<'_>) -> Option<Replacement> {
     match at.op {
-        Op::Unary(UnaryOp::Abs) if is_negation(at, 0) => Replacement::new(UnaryOp::Abs, &at.operand(0).operands),
+        Op::Unary(UnaryOp::Abs) if is_negation(at, 0) => {
+            Replacement::new(UnaryOp::Abs, &at.operand(0).operands)
+        }
         _ => None,
     }
 }

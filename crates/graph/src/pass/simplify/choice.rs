@@ -74,7 +74,8 @@ pub(super) fn cast_to_same(at: &Candidate<'_>) -> Option<Replacement> {
 
 /// A conversion to a type that holds every value, and back → nothing.
 pub(super) fn cast_back(at: &Candidate<'_>) -> Option<Replacement> {
-    let (Op::Cast(Cast { dtype: back }), Some(Op::Cast(Cast { dtype: there }))) = (at.op, at.operand_op(0)) else {
+    let (Op::Cast(Cast { dtype: back }), Some(Op::Cast(Cast { dtype: there }))) = (at.op, at.operand_op(0))
+    else {
         return None;
     };
     let inner = at.operand(0).operands[0];

@@ -42,7 +42,9 @@ pub(super) fn reshape_twice(at: &Candidate<'_>) -> Option<Replacement> {
 /// A permutation that leaves every axis in its place → nothing.
 pub(super) fn permute_nothing(at: &Candidate<'_>) -> Option<Replacement> {
     match at.op {
-        Op::Permute(permute) if permute.order.iter().is_sorted() => Some(Replacement::Existing(at.operands[0])),
+        Op::Permute(permute) if permute.order.iter().is_sorted() => {
+            Some(Replacement::Existing(at.operands[0]))
+        }
         _ => None,
     }
 }
@@ -71,7 +73,8 @@ pub(super) fn slice_twice(at: &Candidate<'_>) -> Option<Replacement> {
         let (start, end, step) = match inner.steps[axis] {
             1 => (outer.starts[axis].clone(), outer.ends[axis].clone(), outer.steps[axis]),
             inner_step => {
-                let (first, step) = (outer.starts[axis].known()? * inner_step, outer.steps[axis] * inner_step);
+                let (first, step) =
+                    (outer.starts[axis].known()? * inner_step, outer.steps[axis] * inner_step);
                 // Up to the last element taken; none taken would leave the range without a place to stand.
                 let last = first + at.ty.shape[axis].known()?.checked_sub(1)? * step;
                 (Dim::Known(first), Dim::Known(last + 1), step)
@@ -108,7 +111,8 @@ pub(super) fn reverse_unit_axes(at: &Candidate<'_>) -> Option<Replacement> {
 /// `reverse(reverse(x))` → the axes that only one of them reverses.
 pub(super) fn reverse_twice(at: &Candidate<'_>) -> Option<Replacement> {
     let (Op::Reverse(outer), Some(Op::Reverse(inner))) = (at.op, at.operand_op(0)) else { return None };
-    let axes = (0..at.ty.rank()).filter(|axis| outer.axes.contains(*axis) != inner.axes.contains(*axis)).collect();
+    let axes =
+        (0..at.ty.rank()).filter(|axis| outer.axes.contains(*axis) != inner.axes.contains(*axis)).collect();
     Replacement::new(Reverse { axes }, &at.operand(0).operands)
 }
 

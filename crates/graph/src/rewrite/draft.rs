@@ -1,0 +1,249 @@
+//! The graph that a sweep writes: interning on the way in, compaction at the end.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::{Candidate, Replacement};
+use crate::graph::{Body, Graph, Node, Operands, Output};
+use crate::id::NodeId;
+use crate::op::Op;
+use crate::pass::Pass;
+use crate::provenance::{CotangentLink, Origin, Provenance, Role};
+use crate::shape::TensorType;
+
+/// How often a node may be replaced before it is written. Rules make nodes simpler, so this is never reached.
+const MOST_REPLACEMENTS: usize = 64;
+
+/// The graph being written. Provenance still speaks of the old ids; `finish` translates it.
+pub(super) struct Draft {
+    body: Body,
+    /// Written nodes by the hash of op and operands.
+    interned: HashMap<u64, SmallVec<[NodeId; 1]>>,
+    /// How often each written node is used, by the counts of the old nodes that it stands for.
+    uses: Vec<u32>,
+    /// The written node that stands for each old one.
+    place: Vec<Option<NodeId>>,
+    /// The old node that each written one was made for first.
+    principal: Vec<NodeId>,
+    /// Whether a rule was applied or nodes were merged.
+    pub(super) changed: bool,
+}
+
+impl Draft {
+    /// Nothing yet, in the scopes of `graph`.
+    pub(super) fn after(graph: &Graph) -> Draft {
+        let old = graph.body();
+        let body = Body {
+            scopes: old.scopes.clone(),
+            names: old.names.clone(),
+            sources: old.sources.clone(),
+            ..Body::default()
+        };
+        Draft {
+            body,
+            interned: HashMap::new(),
+            uses: Vec::new(),
+            place: vec![None; graph.len()],
+            principal: Vec::new(),
+            changed: false,
+        }
+    }
+
+    /// A node that is written.
+    pub(super) fn node(&self, id: NodeId) -> &Node {
+        &self.body.nodes[id.index()]
+    }
+
+    /// How often a written node is used, as far as is known.
+    pub(super) fn uses(&self, id: NodeId) -> u32 {
+        self.uses[id.index()]
+    }
+
+    /// Writes what stands for the old node `id`, which is used `uses` times.
+    pub(super) fn write(&mut self, graph: &Graph, id: NodeId, uses: u32, passes: &[&Pass]) {
+        let node = graph.node(id);
+        let mut provenance = graph.provenance(id).clone();
+        let mut operands: Operands = node.operands.iter().map(|operand| self.at(*operand)).collect();
+        let mut op = node.op.clone();
+        let mut replaced = 0;
+        let place = loop {
+            let candidate = Candidate {
+                op: &op,
+                operands: &operands,
+                ty: &node.ty,
+                draft: self,
+                original: replaced == 0,
+            };
+            let Some((pass, replacement)) = first_match(&candidate, passes) else {
+                break self.intern(id, op, operands, &node.ty, provenance);
+            };
+            debug_assert!(replaced < MOST_REPLACEMENTS, "{pass}: rules undo each other at {:?}", node.op);
+            replaced += 1;
+            self.changed = true;
+            let pass = self.body.intern_name(pass);
+            provenance.origins.iter_mut().for_each(|origin| origin.pass = Some(pass));
+            match replacement {
+                Replacement::New(new, over) => (op, operands) = (new, over),
+                Replacement::Existing(existing) => {
+                    self.merge(existing, provenance);
+                    break existing;
+                }
+            }
+        };
+        self.place[id.index()] = Some(place);
+        self.uses[place.index()] += uses;
+    }
+
+    /// The written node that stands for the old node `id`, which is live.
+    fn at(&self, id: NodeId) -> NodeId {
+        self.place[id.index()].expect("operands come before their users, and are live when those are")
+    }
+
+    /// The node of this op and these operands, written now if there is none.
+    fn intern(
+        &mut self,
+        old: NodeId,
+        op: Op,
+        operands: Operands,
+        ty: &TensorType,
+        provenance: Provenance,
+    ) -> NodeId {
+        let hash = key_hash(&op, &operands);
+        let alike = self.interned.entry(hash).or_default();
+        let found = alike.iter().find(|id| {
+            let node = &self.body.nodes[id.index()];
+            node.op == op && same_operands(&op, &node.operands, &operands)
+        });
+        if let Some(found) = found.copied() {
+            self.changed = true;
+            self.merge(found, provenance);
+            return found;
+        }
+        let id = NodeId::new(self.body.nodes.len());
+        alike.push(id);
+        if matches!(op, Op::Input(_)) {
+            self.body.inputs.push(id);
+        }
+        self.body.nodes.push(Node { op, operands, ty: ty.clone() });
+        self.body.provenance.push(provenance);
+        self.uses.push(0);
+        self.principal.push(old);
+        id
+    }
+
+    /// Records that `id` also stands for a node of this provenance.
+    fn merge(&mut self, id: NodeId, provenance: Provenance) {
+        let first = &mut self.body.provenance[id.index()];
+        // A text need not say where nodes come from: then there is nothing to keep.
+        let says_something = |origin: &Origin| origin.source.is_some() || origin.role != Role::Forward;
+        first.origins.extend(provenance.origins.into_iter().filter(says_something));
+        // An input has a name already.
+        if !matches!(self.body.nodes[id.index()].op, Op::Input(_)) {
+            first.label = first.label.or(provenance.label);
+        }
+    }
+
+    /// Drops what the rules left without users, and translates everything into the ids that remain.
+    pub(super) fn finish(mut self, graph: &Graph) -> Graph {
+        let outputs: Vec<NodeId> = graph.outputs().iter().map(|output| self.at(output.node)).collect();
+        let kept = self.kept(&outputs);
+        let place: Vec<Option<NodeId>> =
+            self.place.iter().map(|at| at.and_then(|at| kept[at.index()])).collect();
+        let now = |id: NodeId| kept[id.index()].expect("what is used is kept");
+
+        let mut cotangents = Vec::new();
+        for link in graph.cotangents() {
+            // The gradient of one node is not that of the node it was merged into.
+            let is_principal =
+                self.place[link.forward.index()].is_some_and(|at| self.principal[at.index()] == link.forward);
+            if let (Some(forward), Some(gradient), true) =
+                (place[link.forward.index()], place[link.gradient.index()], is_principal)
+            {
+                cotangents.push(CotangentLink { forward, gradient });
+            }
+        }
+        let mut at = 0;
+        self.body.nodes.retain_mut(|node| {
+            at += 1;
+            let keep = kept[at - 1].is_some();
+            if keep {
+                node.operands.iter_mut().for_each(|operand| *operand = now(*operand));
+            }
+            keep
+        });
+        let mut at = 0;
+        self.body.provenance.retain_mut(|provenance| {
+            at += 1;
+            let keep = kept[at - 1].is_some();
+            if keep {
+                translate_origins(&mut provenance.origins, &place);
+            }
+            keep
+        });
+        self.body.inputs.iter_mut().for_each(|input| *input = now(*input));
+        self.body.cotangents = cotangents;
+        let outputs = graph.outputs().iter().zip(&outputs).map(|(output, node)| Output {
+            name: output.name.clone(),
+            node: now(*node),
+            updates: output.updates.map(|state| place[state.index()].expect("inputs are kept")),
+        });
+        Graph::from_parts(Arc::new(self.body), outputs.collect()).expect("a sweep keeps the signature")
+    }
+
+    /// The new id of each written node that is an input or that an output depends on.
+    fn kept(&self, outputs: &[NodeId]) -> Vec<Option<NodeId>> {
+        let mut live = vec![false; self.body.nodes.len()];
+        for id in outputs.iter().chain(&self.body.inputs) {
+            live[id.index()] = true;
+        }
+        for (at, node) in self.body.nodes.iter().enumerate().rev() {
+            if live[at] {
+                node.operands.iter().for_each(|operand| live[operand.index()] = true);
+            }
+        }
+        let mut count = 0;
+        let number = |live: bool| {
+            count += usize::from(live);
+            live.then(|| NodeId::new(count - 1))
+        };
+        live.into_iter().map(number).collect()
+    }
+}
+
+/// The first rule that has something to say, and its pass.
+fn first_match(candidate: &Candidate<'_>, passes: &[&Pass]) -> Option<(&'static str, Replacement)> {
+    let rules = passes.iter().flat_map(|pass| pass.rules.iter().map(|(_, rule)| (pass.name, rule)));
+    rules.into_iter().find_map(|(pass, rule)| Some((pass, rule(candidate)?)))
+}
+
+/// Equal for what [`same_operands`] calls the same.
+fn key_hash(op: &Op, operands: &[NodeId]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    op.hash(&mut hasher);
+    match operands {
+        [left, right] if op.is_commutative() => [left.min(right), left.max(right)].hash(&mut hasher),
+        _ => operands.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+/// Whether `op` gives the same for both lists. The order that was written first is the one that stays.
+fn same_operands(op: &Op, left: &[NodeId], right: &[NodeId]) -> bool {
+    left == right || (op.is_commutative() && left.len() == 2 && left.iter().rev().eq(right))
+}
+
+/// Forward nodes by their new ids, `None` for those that are gone; then each origin once.
+fn translate_origins(origins: &mut SmallVec<[Origin; 1]>, place: &[Option<NodeId>]) {
+    for origin in origins.iter_mut() {
+        if let Role::Gradient { forward, .. } = &mut origin.role {
+            *forward = forward.and_then(|id| place[id.index()]);
+        }
+    }
+    if origins.len() > 1 {
+        let mut seen = HashSet::new();
+        origins.retain(|origin| seen.insert(*origin));
+    }
+}

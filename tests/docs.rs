@@ -1,0 +1,41 @@
+//! What README and docs show as printed is what is printed. `UPDATE_EXPECT=1 cargo test --test docs` writes it anew.
+
+#![allow(unreachable_pub, reason = "examples are programs of their own, whose functions this one calls")]
+
+use std::fs;
+use std::path::Path;
+
+use pullback::graph::{Output, pass};
+
+#[path = "../examples/first_gradient.rs"]
+mod first_gradient;
+
+/// Compares the text block behind `<!-- printed: NAME -->` in a document with what is printed now.
+fn fresh(document: &str, name: &str, printed: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
+    let text = fs::read_to_string(&path).unwrap();
+    let marker = format!("<!-- printed: {name} -->\n```text\n");
+    let start = text.find(&marker).unwrap_or_else(|| panic!("{document} has no block {name:?}")) + marker.len();
+    let end = start + text[start..].find("\n```").expect("the block ends") + 1;
+    let expected = format!("{}\n", printed.trim_end());
+    if text[start..end] == expected {
+        return;
+    }
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, format!("{}{expected}{}", &text[..start], &text[end..])).unwrap();
+        return;
+    }
+    panic!("{document} shows\n{}\nbut it is now\n{expected}\nrun with UPDATE_EXPECT=1 to write it anew", &text[start..end]);
+}
+
+#[test]
+fn printed_graphs_in_readme_and_docs_are_fresh() {
+    let graph = first_gradient::graph().unwrap();
+    let loss = graph.output("loss").unwrap().node;
+    let forward = pass::PASSES.iter().find(|pass| pass.name == "dead_code").expect("a pass");
+    let forward = forward.run(&graph.with_outputs([Output::new("loss", loss)]).unwrap());
+    fresh("README.md", "first gradient", &graph.to_string());
+    fresh("docs/gradients.md", "before", &forward.to_string());
+    fresh("docs/gradients.md", "after", &graph.to_string());
+    fresh("docs/gradients.md", "optimized", &pass::optimize(&graph).to_string());
+}
