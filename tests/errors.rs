@@ -1,5 +1,7 @@
 //! Bad input: each is a typed error that names what was expected, what came, the node and the user's line.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use pullback::DType::{F32, F64, I64};
 use pullback::exec::{ExecError, Options};
 use pullback::graph::op::{Reduce, ReduceKind};

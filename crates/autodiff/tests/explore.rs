@@ -19,3 +19,12 @@ fn explore() {
         }}
     }
 }
+#[test]
+fn explore_pow() {
+    for (p, q) in [(2.0, 0.0), (0.0, 0.0), (0.0, 1.0), (0.0, 2.0), (0.0, 3.0), (0.0, 0.5), (-2.0, 0.0), (-2.0, 2.0), (-2.0, 3.0)] {
+        let r = check_gradients(|[x, y]| x.pow(y), [f64_in([]).value(Tensor::scalar(p)), f64_in([]).value(Tensor::scalar(q))]);
+        println!("pow {p} {q}: {r}");
+        let r = check_gradients(|[x]| x.pow(q), [f64_in([]).value(Tensor::scalar(p))]);
+        println!("pow {p} const {q}: {r}");
+    }
+}

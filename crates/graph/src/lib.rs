@@ -5,6 +5,8 @@
 //! - [`Graph`]: nodes, inputs, outputs, and where each node comes from ([`Provenance`]).
 //! - [`Builder`] and [`Expr`]: how graphs are written.
 //! - [`interpret`]: what graphs mean; [`verify`]: what always holds; [`Graph::bind`]: sizes put in.
+//! - [`pass`]: simpler graphs of the same bits; [`petgraph_view`]: graphs for petgraph's algorithms; [`generate()`]:
+//!   random programs for property tests.
 //! - [`Graph::parse`] and [`GraphFile`]: graphs as text and as files; [`Summary`], [`Dot`], [`ForwardWithGradients`]: views.
 //!
 //! Operands have smaller ids than their users, so storage order is a topological order and graphs are acyclic.

@@ -11,10 +11,11 @@ use crate::check::gradient_graph::{Derivatives, GradientGraph};
 use crate::check::numbers::{contract, dot, dot_sizes, finite, scaled, unravel};
 use crate::check::options::CheckOptions;
 use crate::check::oracle::{self, Estimate};
+use crate::check::question::Question;
 use crate::check::report::{CheckReport, Claim, Failure, Skipped, Why, ratio};
 use crate::check::subject::Subject;
 use crate::check::trial::{Trial, cotangent_of};
-use crate::check::verdict::{FEW_ULPS, Outcome, Question, SAFETY, judged};
+use crate::check::verdict::{FEW_ULPS, Outcome, SAFETY};
 
 /// Makes all comparisons of one order. Evaluates the subject about a dozen times per element and direction.
 pub(crate) fn compare(subject: &Subject, options: &CheckOptions) -> Result<CheckReport, CheckError> {
@@ -103,7 +104,7 @@ impl Judge<'_> {
             let difference = |there: &Derivatives| contract(&there.gradient, directions).0 - dot(cotangent, &there.tangent);
             tolerance += SAFETY * trial.rounding(self.subject, &self.gradient, difference);
         }
-        self.record(Claim::Transpose, judged(Estimate { value: forward, error: tolerance }, reverse, tolerance, 1.0));
+        self.record(Claim::Transpose, Outcome::of(Estimate { value: forward, error: tolerance }, reverse, tolerance, 1.0));
     }
 
     /// The gradient for `u₁ - 2·u₂` against the same combination of gradients.
@@ -123,7 +124,7 @@ impl Judge<'_> {
                 return None;
             }
             let tolerance = FEW_ULPS * (inside + finite(of(&trial.here).abs()) + finite(of(&of_other).abs()));
-            Some(judged(Estimate { value: expected, error: tolerance }, got, tolerance, 1.0))
+            Some(Outcome::of(Estimate { value: expected, error: tolerance }, got, tolerance, 1.0))
         }, |input, index| Claim::Linear { input, index });
         Ok(())
     }
@@ -135,7 +136,7 @@ impl Judge<'_> {
         self.each_element(&there, |at, element, got| {
             // An infinite slope times zero is NaN.
             let is_finite = trial.here.gradient[at].values::<f64>()[element].is_finite();
-            is_finite.then(|| judged(Estimate { value: 0.0, error: 0.0 }, got, 0.0, 1.0))
+            is_finite.then(|| Outcome::of(Estimate { value: 0.0, error: 0.0 }, got, 0.0, 1.0))
         }, |input, index| Claim::Zero { input, index });
         Ok(())
     }

@@ -23,6 +23,7 @@ mod gradient_graph;
 mod trial;
 mod branches;
 mod verdict;
+mod question;
 mod compare;
 mod orders;
 mod localize;

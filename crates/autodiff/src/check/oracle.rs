@@ -16,10 +16,10 @@ pub struct Estimate {
 /// The first step, where the function varies on a scale of 1.
 ///
 /// It divides no round number, so that a periodic function does not look constant on the whole ladder of steps.
-pub const FIRST_STEP: f64 = 0.123_456_7;
+pub const FIRST_STEP: f64 = 0.123_456_789_101_112;
 
-/// Ladders end here: a double has no room for smaller steps.
-const SMALLEST_STEP: f64 = 1e-15;
+/// Ladders end at this part of their first step.
+const LAST_PART: f64 = 1e-15;
 
 /// Powers of `h` removed at most. More of them amplify noise for nothing.
 const COLUMNS: usize = 8;
@@ -58,7 +58,7 @@ impl Ladder {
         let mut best: Option<Estimate> = None;
         let mut above: Vec<f64> = Vec::new();
         let mut h = first_step;
-        while h >= SMALLEST_STEP {
+        while h >= first_step * LAST_PART {
             let start = quotient(h);
             if !start.is_finite() {
                 // Outside of the domain, or overflow: smaller steps are needed, and soon.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pullback_graph::{Bindings, dispatch, DType, Graph, NodeId, NodeStats, Sizes, Tensor};
+use pullback_graph::{Bindings, DType, Graph, NodeId, NodeStats, Sizes, Tensor, dispatch};
 
 use crate::plan::{Place, Plan, SlotId, StepId, Update, ValueId};
 use crate::run::instance::Instance;

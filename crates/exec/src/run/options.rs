@@ -140,7 +140,8 @@ impl Record {
         Record { trace: true, stats: false }
     }
 
-    /// The statistics of every node's value, and a trace. Such runs execute the graph as it was written, node by node.
+    /// The statistics of every node's value, and a trace. Such runs execute the graph as it was written, node by node, which
+    /// may round in another way than fused kernels do.
     #[must_use]
     pub fn stats() -> Self {
         Record { trace: true, stats: true }

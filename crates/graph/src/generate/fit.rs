@@ -157,4 +157,16 @@ mod tests {
             assert!(met.len() > 60, "{met:?}");
         }
     }
+
+    #[test]
+    fn smooth_programs_have_no_kinks() {
+        let kinked = ["abs", "relu", "sign", "floor", "round", "maximum", "reduce_max", "argmax", "clamp", "lt"];
+        for seed in 0..200 {
+            let spec = GraphSpec { smooth_only: true, ..GraphSpec::default() };
+            let made = generate(&mut Choices::seeded(seed), &spec);
+            for node in made.graph.nodes() {
+                assert!(!kinked.contains(&&*node.op.name()), "seed {seed}: {}", node.op.name());
+            }
+        }
+    }
 }

@@ -156,9 +156,13 @@ binary_ops! {
     /// `a / b`; whole numbers round towards zero, and dividing one by zero is an error.
     Div = div, commutes false, domains ANY, NONZERO, value |a, b| a / b, int |a, b| a.checked_div(b),
         left |_, b, _| Over(b), right |_, b, y| By(-(y / b));
-    /// `a^b`. The derivative in `a` is 0 where `b` is 0; in `b` it is 0 where `a` is 0 and `b ≥ 0`.
+    /// `a^b`. The derivative in `a` is 0 where `b` is 0, at 0 too; in `b` it is 0 where `a` is 0 and `b ≥ 0`.
     Pow = pow, commutes false, domains POSITIVE, ANY, value |a, b| a.powf(b),
-        left |a, b, _| By(b.eq(0.0).select(b.zeros_like(), b * a.pow(b - 1.0))),
+        left |a, b, _| {
+            // 0 · 0^-1 is not a number; in the branch not taken, neither is its slope.
+            let flat = a.eq(0.0).and(b.eq(0.0));
+            By(flat.select(b.zeros_like(), b * a.pow(flat.select(b.ones_like(), b) - 1.0)))
+        },
         right |a, b, y| {
             let flat = a.eq(0.0).and(b.ge(0.0));
             By(flat.select(y.zeros_like(), y * flat.select(a.ones_like(), a).log()))

@@ -375,7 +375,7 @@ impl OpRules for Slice {
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
         at.first(|| {
             let (whole, taken) = (at.operands[0].shape(), at.cotangent.shape());
-            if taken.iter().any(|dim| *dim == Dim::Known(0)) {
+            if taken.contains(&Dim::Known(0)) {
                 return at.operands[0].zeros_like();
             }
             let high = |axis: usize| {
@@ -480,7 +480,7 @@ impl OpRules for Pad {
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
         at.first(|| {
             let operand = at.operands[0].shape();
-            match operand.iter().any(|dim| *dim == Dim::Known(0)) {
+            match operand.contains(&Dim::Known(0)) {
                 true => at.operands[0].zeros_like(),
                 false => at.cotangent.apply(self.window(&operand)),
             }

@@ -1,6 +1,7 @@
 //! Reductions: elements combined along axes, which disappear.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use ndarray::{ArrayViewD, Axis};
 use serde::{Deserialize, Serialize};
@@ -139,7 +140,7 @@ impl Reduce {
         let lanes: usize = sizes.iter().product();
         let ordered = operand.permuted_axes(order);
         let mut elements = ordered.iter().copied();
-        let length = if lanes == 0 { 0 } else { ordered.len() / lanes };
+        let length = ordered.len().checked_div(lanes).unwrap_or(0);
         Tensor::from_fn(sizes, |_| combine(&mut elements.by_ref().take(length)))
     }
 }
@@ -196,7 +197,10 @@ impl OpRules for ArgMax {
             let array = operands[0].view::<T>();
             let lanes: Vec<_> = array.lanes(Axis(self.axis)).into_iter().collect();
             Tensor::from_fn(&sizes, |lane| {
-                let beats = |new: T, best: T| new > best || (new.to_f64().is_nan() && !best.to_f64().is_nan());
+                let is_nan = |value: T| value.to_f64().is_nan();
+                let beats = |new: T, best: T| {
+                    new.partial_cmp(&best) == Some(Ordering::Greater) || (is_nan(new) && !is_nan(best))
+                };
                 let mut best = 0;
                 for (at, value) in lanes[lane].iter().enumerate() {
                     if beats(*value, lanes[lane][best]) {

@@ -124,6 +124,7 @@ macro_rules! unary_ops {
             /// When the element type has no such function; the message shows this line.
             #[must_use]
             #[track_caller]
+            #[allow(clippy::should_implement_trait, reason = "the operator traits call these")]
             pub fn $method(self) -> Expr<'g> {
                 self.apply(UnaryOp::$Variant)
             })*

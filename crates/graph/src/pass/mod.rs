@@ -1,7 +1,7 @@
 //! Passes: graphs into graphs that mean the same, to the bit.
 //!
 //! A pass is a name, a description and a list of rules; a rule is a small function that looks at one node and its operands
-//! and may name a simpler node. The [driver](crate::rewrite) does the rest: it visits the nodes, merges equal ones, drops
+//! and may name a simpler node. The driver, `rewrite.rs`, does the rest: it visits the nodes, merges equal ones, drops
 //! dead ones, and keeps the signature and every node's origins.
 //!
 //! Only values count as meaning: a pass may change which of two NaNs comes out, never anything else. Passes are for graphs
