@@ -13,9 +13,13 @@ fn compile_cost(c: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(300));
     for length in [1_000, 10_000, 100_000] {
         group.throughput(Throughput::Elements(length as u64));
-        group.bench_with_input(BenchmarkId::new("build and differentiate", length), &length, |bench, length| {
-            bench.iter(|| common::chain(*length).expect("a chain"));
-        });
+        group.bench_with_input(
+            BenchmarkId::new("build and differentiate", length),
+            &length,
+            |bench, length| {
+                bench.iter(|| common::chain(*length).expect("a chain"));
+            },
+        );
         let graph = common::chain(length).expect("a chain");
         group.bench_with_input(BenchmarkId::new("optimize", length), &graph, |bench, graph| {
             bench.iter(|| pass::optimize(graph));

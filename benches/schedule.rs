@@ -16,12 +16,15 @@ fn schedule(c: &mut Criterion) {
         let feeds = common::feeds(&graph);
         for threads in [1, cores] {
             let mut session = Session::with(&graph, Options::default().threads(threads)).expect("a session");
-            group.bench_function(BenchmarkId::new(format!("8 towers of 4, width {width}"), threads), |bench| {
-                bench.iter(|| {
-                    let feeds = feeds.iter().map(|(name, value)| (name, value.clone()));
-                    session.run(feeds).expect("a run")
-                });
-            });
+            group.bench_function(
+                BenchmarkId::new(format!("8 towers of 4, width {width}"), threads),
+                |bench| {
+                    bench.iter(|| {
+                        let feeds = feeds.iter().map(|(name, value)| (name, value.clone()));
+                        session.run(feeds).expect("a run")
+                    });
+                },
+            );
         }
     }
     group.finish();

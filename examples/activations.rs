@@ -41,11 +41,16 @@ fn main() -> Result<(), Error> {
     println!("norm of the loss's gradient in each kernel, from the input (top) to the output:\n");
     println!("{:16} {:>12} {:>12} {:>12}", "", "sigmoid", "tanh", "relu");
     for (row, (name, _)) in columns[0].iter().enumerate().filter(|(_, (name, _))| name.ends_with("kernel")) {
-        println!("{name:16} {:12.3e} {:12.3e} {:12.3e}", columns[0][row].1, columns[1][row].1, columns[2][row].1);
+        println!(
+            "{name:16} {:12.3e} {:12.3e} {:12.3e}",
+            columns[0][row].1, columns[1][row].1, columns[2][row].1
+        );
     }
     let kernels: Vec<Vec<f64>> = columns
         .iter()
-        .map(|column| column.iter().filter(|(name, _)| name.ends_with("kernel")).map(|(_, norm)| *norm).collect())
+        .map(|column| {
+            column.iter().filter(|(name, _)| name.ends_with("kernel")).map(|(_, norm)| *norm).collect()
+        })
         .collect();
     println!("\nfirst layer's gradient relative to the last one's:");
     for (name, norms) in ["sigmoid", "tanh", "relu"].iter().zip(&kernels) {

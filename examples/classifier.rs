@@ -14,7 +14,9 @@ use pullback::{Error, Tensor};
 /// Rows of numbers between 0 and 1 to train on and to test with.
 fn load(files: &[String]) -> Result<(Dataset, Dataset), Error> {
     let (train, test) = match files {
-        [images, labels, test_images, test_labels] => (idx::read(images, labels)?, idx::read(test_images, test_labels)?),
+        [images, labels, test_images, test_labels] => {
+            (idx::read(images, labels)?, idx::read(test_images, test_labels)?)
+        }
         _ => digits().split(1347)?,
     };
     let flat = |data: &Dataset| -> Result<Tensor, Error> {

@@ -41,7 +41,8 @@ impl CustomOp for Swish {
     }
 }
 
-fn main() -> Result<(), Error> {
+/// A graph with the op and its gradient, and the registry that knows the op.
+pub fn graph() -> Result<(Graph, Registry), Error> {
     let mut registry = Registry::new();
     let swish = registry.add("swish", Swish).expect("the name is free");
 
@@ -49,7 +50,12 @@ fn main() -> Result<(), Error> {
     let x = b.input("x", F64, [4]);
     let loss = x.apply(swish).sum();
     let [dx] = grad(loss, [x])?;
-    let graph = b.finish([("loss", loss), ("dx", dx)])?;
+    Ok((b.finish([("loss", loss), ("dx", dx)])?, registry))
+}
+
+#[allow(dead_code, reason = "the tests call `graph` instead")]
+fn main() -> Result<(), Error> {
+    let (graph, registry) = graph()?;
     println!("{graph}");
 
     let feed = Tensor::of([4], [-2.0, -0.5, 0.5, 2.0]);

@@ -28,7 +28,13 @@ fn network(options: Options) -> Result<Model, Error> {
     .options(options))
 }
 
-fn fit(model: &mut Model, train: &Dataset, test: &Dataset, epochs: usize, seed: u64) -> Result<History, Error> {
+fn fit(
+    model: &mut Model,
+    train: &Dataset,
+    test: &Dataset,
+    epochs: usize,
+    seed: u64,
+) -> Result<History, Error> {
     Ok(model.fit(train, Fit::epochs(epochs).batch_size(64).validation(test).seed(seed))?)
 }
 
@@ -73,6 +79,9 @@ fn main() -> Result<(), Error> {
     }
     let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
     println!("mean test accuracy of three seeds: {:.2} %", mean * 100.0);
-    println!("wrote step.json, step.txt, step.dot, trace.json, loss.svg and digits.safetensors to {}", folder.display());
+    println!(
+        "wrote step.json, step.txt, step.dot, trace.json, loss.svg and digits.safetensors to {}",
+        folder.display()
+    );
     Ok(())
 }

@@ -4,9 +4,10 @@
 //! are computed by one graph, and the minimum at (1, 1) is reached in a few steps.
 
 use pullback::DType::F64;
-use pullback::{Builder, Error, Session, Tensor, grad, hessian, hvp, jvp};
+use pullback::{Builder, Error, Graph, Session, Tensor, grad, hessian, hvp, jvp};
 
-fn main() -> Result<(), Error> {
+/// The function with its derivatives, as one graph.
+pub fn graph() -> Result<Graph, Error> {
     let b = Builder::new();
     let p = b.input("p", F64, [2]);
     let v = b.input("v", F64, [2]);
@@ -17,19 +18,27 @@ fn main() -> Result<(), Error> {
     let hessian = hessian(f, p)?;
     let [product] = hvp(f, [p], [v])?;
     let slope = jvp(f, [p], [v])?;
-    let graph = b.finish([
+    Ok(b.finish([
         ("f", f),
         ("gradient", gradient),
         ("hessian", hessian),
         ("hessian · v", product),
         ("slope along v", slope),
-    ])?;
+    ])?)
+}
 
-    let mut session = Session::new(&graph)?;
+#[allow(dead_code, reason = "the tests call `graph` instead")]
+fn main() -> Result<(), Error> {
+    let mut session = Session::new(&graph()?)?;
     let mut point = [-1.2, 1.0];
     for step in 0..8 {
         let out = session.run([("p", Tensor::of([2], point)), ("v", Tensor::of([2], [1.0, 0.5]))])?;
-        println!("step {step}: f({:9.6}, {:9.6}) = {:.3e}", point[0], point[1], out["f"].item().unwrap_or(f64::NAN));
+        println!(
+            "step {step}: f({:9.6}, {:9.6}) = {:.3e}",
+            point[0],
+            point[1],
+            out["f"].item().unwrap_or(f64::NAN)
+        );
         if step == 0 {
             for name in ["gradient", "hessian", "hessian · v", "slope along v"] {
                 println!("    {name:13} {}", out[name]);

@@ -57,7 +57,11 @@ fn main() -> Result<(), Error> {
     println!("\nwhich step ran on which thread, in one training step:");
     let mut by_thread: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     for event in trace.events() {
-        by_thread.entry(event.worker).or_default().push(format!("{} {}", event.step, trace.plan().step(event.step).kernel()));
+        by_thread.entry(event.worker).or_default().push(format!(
+            "{} {}",
+            event.step,
+            trace.plan().step(event.step).kernel()
+        ));
     }
     for (thread, steps) in by_thread {
         println!("  thread {thread}: {}", steps.join(", "));

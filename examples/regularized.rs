@@ -1,5 +1,6 @@
 //! Overfitting a small set, and what L1, L2 and dropout do against it, told by precision, recall and F1 on unseen samples.
 
+use pullback::Error;
 use pullback::exec::Options;
 use pullback::nn::{
     Accuracy, Activation, Adam, Dense, Dropout, Layer, Regularizer, Sequential, SparseCategoricalCrossentropy,
@@ -7,7 +8,6 @@ use pullback::nn::{
 use pullback::train::data::{Dataset, digits};
 use pullback::train::metrics::Average;
 use pullback::train::{Compile, Fit, Model};
-use pullback::Error;
 
 /// Few samples to train on, and many to test with.
 fn data() -> Result<(Dataset, Dataset), Error> {
@@ -39,8 +39,9 @@ fn network(regularizer: Option<Regularizer>, dropout: f64) -> Sequential {
 }
 
 fn train_network(network: Sequential, epochs: usize, options: Options) -> Result<Model, Error> {
-    let mut model =
-        network.compile(Adam::new(2e-3), SparseCategoricalCrossentropy::from_logits(), [Accuracy])?.options(options);
+    let mut model = network
+        .compile(Adam::new(2e-3), SparseCategoricalCrossentropy::from_logits(), [Accuracy])?
+        .options(options);
     let (train, _) = data()?;
     model.fit(&train, Fit::epochs(epochs).batch_size(40).seed(3).quiet())?;
     Ok(model)
@@ -56,7 +57,10 @@ pub fn train(options: Options) -> Result<Model, Error> {
 fn main() -> Result<(), Error> {
     let (train, test) = data()?;
     println!("{} samples to train on, {} to test with\n", train.len(), test.len());
-    println!("{:12} {:>10} {:>10} {:>10} {:>10} {:>10}", "", "train loss", "test loss", "precision", "recall", "F1");
+    println!(
+        "{:12} {:>10} {:>10} {:>10} {:>10} {:>10}",
+        "", "train loss", "test loss", "precision", "recall", "F1"
+    );
     for (name, regularizer, dropout) in [
         ("none", None, 0.0),
         ("L1 3e-4", Some(Regularizer::L1(3e-4)), 0.0),

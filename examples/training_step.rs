@@ -37,7 +37,8 @@ fn step_with(optimizer: &str) -> Result<TrainingStep, Error> {
 /// Sixteen samples of the map `(a, b, c) ↦ (a - b, b + c)`.
 fn samples() -> (Tensor, Tensor) {
     let x = Tensor::random([16, 3], 9);
-    let t: Vec<f32> = x.values::<f32>().chunks(3).flat_map(|row| [row[0] - row[1], row[1] + row[2]]).collect();
+    let t: Vec<f32> =
+        x.values::<f32>().chunks(3).flat_map(|row| [row[0] - row[1], row[1] + row[2]]).collect();
     (x, Tensor::of([16, 2], t))
 }
 

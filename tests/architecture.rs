@@ -17,7 +17,9 @@ fn sources(folder: &str) -> Vec<(PathBuf, String)> {
                 if path.file_name().is_some_and(|name| name != "tests") {
                     folders.push(path);
                 }
-            } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+            } else if path.extension().is_some_and(|extension| extension == "rs")
+                && !path.ends_with("tests.rs")
+            {
                 let text = fs::read_to_string(&path).unwrap();
                 files.push((path.strip_prefix(ROOT).unwrap().to_path_buf(), text));
             }
@@ -42,18 +44,25 @@ fn absent(folder: &str, words: &[&str], except: &[&str]) {
             continue;
         }
         let code = code(&text);
-        found.extend(words.iter().filter(|word| code.contains(**word)).map(|word| format!("{}: {word}", path.display())));
+        found.extend(
+            words
+                .iter()
+                .filter(|word| code.contains(**word))
+                .map(|word| format!("{}: {word}", path.display())),
+        );
     }
     assert!(found.is_empty(), "not allowed in {folder}:\n{}", found.join("\n"));
 }
 
 /// The crates of this workspace that a crate depends on outside of tests.
 fn own_dependencies(package: &str) -> Vec<String> {
-    let manifest = fs::read_to_string(Path::new(ROOT).join("crates").join(package).join("Cargo.toml")).unwrap();
+    let manifest =
+        fs::read_to_string(Path::new(ROOT).join("crates").join(package).join("Cargo.toml")).unwrap();
     let dependencies = manifest.split("[dependencies]").nth(1).expect("a section of dependencies");
     let section = dependencies.split("\n[").next().unwrap_or_default();
     let names = section.lines().filter_map(|line| line.strip_prefix("pullback-"));
-    let mut names: Vec<String> = names.map(|line| line.split(['.', ' ', '=']).next().unwrap().to_string()).collect();
+    let mut names: Vec<String> =
+        names.map(|line| line.split(['.', ' ', '=']).next().unwrap().to_string()).collect();
     names.sort();
     names
 }
@@ -83,7 +92,9 @@ fn no_planner_or_kernel_names_an_elementwise_op() {
             let text = fs::read_to_string(Path::new(ROOT).join(file)).unwrap();
             let family = if file.contains("unary") { "UnaryOp" } else { "BinaryOp" };
             let rows = text.lines().filter(|line| line.starts_with("    ") && line.contains(", domain"));
-            let names = rows.filter_map(|line| line.split_once(" = ").map(|(name, _)| format!("{family}::{}", name.trim())));
+            let names = rows.filter_map(|line| {
+                line.split_once(" = ").map(|(name, _)| format!("{family}::{}", name.trim()))
+            });
             names.collect::<Vec<_>>()
         })
         .filter(|name| name.chars().all(|c| c.is_alphanumeric() || c == ':'))
@@ -96,7 +107,11 @@ fn no_planner_or_kernel_names_an_elementwise_op() {
 /// Invariant 7: a gradient node is a node.
 #[test]
 fn exec_does_not_know_what_a_gradient_is() {
-    absent("crates/exec/src", &["gradient_of", "Role::Gradient", "cotangent", "pullback(", "fn backward"], &[]);
+    absent(
+        "crates/exec/src",
+        &["gradient_of", "Role::Gradient", "cotangent", "pullback(", "fn backward"],
+        &[],
+    );
 }
 
 /// Invariant 8.
@@ -118,10 +133,18 @@ fn libraries_neither_print_nor_read_the_environment() {
 /// `lib.rs` and `mod.rs` are maps: what exists, in reading order.
 #[test]
 fn maps_hold_no_functions() {
-    for folder in ["crates/graph/src", "crates/autodiff/src", "crates/exec/src", "crates/nn/src", "crates/train/src", "src"] {
+    for folder in [
+        "crates/graph/src",
+        "crates/autodiff/src",
+        "crates/exec/src",
+        "crates/nn/src",
+        "crates/train/src",
+        "src",
+    ] {
         for (path, text) in sources(folder) {
             if path.ends_with("lib.rs") {
-                let functions: Vec<_> = code(&text).lines().filter(|line| line.contains("fn ")).map(String::from).collect();
+                let functions: Vec<_> =
+                    code(&text).lines().filter(|line| line.contains("fn ")).map(String::from).collect();
                 assert!(functions.is_empty(), "{}: {functions:?}", path.display());
             }
         }
@@ -135,7 +158,9 @@ fn documents_name_files_that_exist() {
     let docs = fs::read_dir(Path::new(ROOT).join("docs")).unwrap();
     documents.extend(docs.map(|entry| Path::new("docs").join(entry.unwrap().file_name())));
     let mut stale = Vec::new();
-    for document in documents.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+    for document in
+        documents.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+    {
         let text = fs::read_to_string(Path::new(ROOT).join(document)).unwrap();
         for quoted in text.split('`').skip(1).step_by(2) {
             let path = quoted.split([' ', ':']).next().unwrap_or_default();

@@ -66,7 +66,8 @@ fn elementwise_ops_never_broadcast() {
         // One operand gets an axis more: by NumPy's rule it would broadcast.
         let mut types: Vec<TensorType> = sample.operands.iter().map(|operand| operand.ty.clone()).collect();
         let wider = types[0].shape.iter().cloned();
-        types[0] = types[0].with_shape(std::iter::once(Dim::Known(1)).chain(wider).collect::<pullback::Shape>());
+        types[0] =
+            types[0].with_shape(std::iter::once(Dim::Known(1)).chain(wider).collect::<pullback::Shape>());
         let types: Vec<&TensorType> = types.iter().collect();
         let violation = sample.op.infer(&types).expect_err(name);
         assert_eq!(violation.constraint, "C2", "{name}: {}", violation.message);
@@ -89,7 +90,8 @@ fn names_and_attributes_make_the_op_again() {
     for (name, sample, _) in samples() {
         let (text, attributes) = sample.op.to_parts();
         assert_eq!(text, name);
-        let again = Op::from_parts(&text, attributes.clone(), &registry).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let again =
+            Op::from_parts(&text, attributes.clone(), &registry).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(again, sample.op);
         let mut extra = attributes;
         extra.insert("surprise".into(), 1.into());

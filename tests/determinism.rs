@@ -72,7 +72,8 @@ fn random_numbers_are_a_function_of_the_key() {
     let b = Builder::new();
     let key = b.input("key", DType::I64, ());
     let shape = || [1000].into();
-    let op = |stream| Random { distribution: Distribution::Normal, stream, dtype: DType::F32, shape: shape() };
+    let op =
+        |stream| Random { distribution: Distribution::Normal, stream, dtype: DType::F32, shape: shape() };
     let graph = b.finish([("a", key.apply(op(1))), ("b", key.apply(op(2)))]).unwrap();
     let run = |key: i64, threads| outputs(&graph, spread(threads), &[("key".into(), Tensor::scalar(key))]);
     assert!(same(&run(5, 1), &run(5, 3)));

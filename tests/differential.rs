@@ -17,7 +17,9 @@ fn agree(got: &Tensor, want: &Tensor) -> bool {
         DType::I64 | DType::Bool => 0.0,
     };
     got.to_f64_vec().iter().zip(want.to_f64_vec()).all(|(got, want)| {
-        *got == want || (got.is_nan() && want.is_nan()) || (got - want).abs() <= tolerance * (1.0 + want.abs())
+        *got == want
+            || (got.is_nan() && want.is_nan())
+            || (got - want).abs() <= tolerance * (1.0 + want.abs())
     })
 }
 

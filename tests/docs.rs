@@ -15,7 +15,8 @@ fn fresh(document: &str, name: &str, printed: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
     let text = fs::read_to_string(&path).unwrap();
     let marker = format!("<!-- printed: {name} -->\n```text\n");
-    let start = text.find(&marker).unwrap_or_else(|| panic!("{document} has no block {name:?}")) + marker.len();
+    let start =
+        text.find(&marker).unwrap_or_else(|| panic!("{document} has no block {name:?}")) + marker.len();
     let end = start + text[start..].find("\n```").expect("the block ends") + 1;
     let expected = format!("{}\n", printed.trim_end());
     if text[start..end] == expected {
@@ -25,7 +26,10 @@ fn fresh(document: &str, name: &str, printed: &str) {
         fs::write(&path, format!("{}{expected}{}", &text[..start], &text[end..])).unwrap();
         return;
     }
-    panic!("{document} shows\n{}\nbut it is now\n{expected}\nrun with UPDATE_EXPECT=1 to write it anew", &text[start..end]);
+    panic!(
+        "{document} shows\n{}\nbut it is now\n{expected}\nrun with UPDATE_EXPECT=1 to write it anew",
+        &text[start..end]
+    );
 }
 
 #[test]

@@ -63,7 +63,8 @@ fn feeds_that_do_not_fit_are_named() {
     let graph = b.finish([("z", x.sum_over(1) + y)]).unwrap();
     let mut session = Session::new(&graph).unwrap();
     let (x, y) = (Tensor::zeros([2, 3]), Tensor::zeros([2]));
-    let feed_error = |session: &mut Session, feeds: Vec<(&str, Tensor)>| match session.run(feeds).unwrap_err() {
+    let feed_error = |session: &mut Session, feeds: Vec<(&str, Tensor)>| match session.run(feeds).unwrap_err()
+    {
         ExecError::Feed(error) => *error,
         other => panic!("{other}"),
     };
@@ -94,7 +95,10 @@ fn an_index_out_of_range_names_index_bound_node_and_line() {
     let feeds = |index: i64| [("x", Tensor::zeros([3, 2])), ("at", Tensor::vector([index]))];
     for index in [3, -1] {
         let message = session.run(feeds(index)).unwrap_err().to_string();
-        assert!(message.contains(&format!("index {index} is out of range")) && message.contains("size 3"), "{message}");
+        assert!(
+            message.contains(&format!("index {index} is out of range")) && message.contains("size 3"),
+            "{message}"
+        );
         assert!(message.contains("%2"), "{message}");
         names_this_file(&message);
     }
@@ -120,7 +124,11 @@ fn model() -> Model {
 }
 
 fn data(labels: Vec<i64>) -> Dataset {
-    Dataset::new(Tensor::random([labels.len()], 1).reshape(&[labels.len(), 1]).unwrap(), Tensor::vector(labels)).unwrap()
+    Dataset::new(
+        Tensor::random([labels.len()], 1).reshape(&[labels.len(), 1]).unwrap(),
+        Tensor::vector(labels),
+    )
+    .unwrap()
 }
 
 #[test]
@@ -156,7 +164,10 @@ fn weights_that_do_not_fit_are_named_and_change_nothing() {
     let missing = before.iter().skip(1).map(|(name, value)| (name.as_str(), value));
     pullback::train::weights::save(&path, missing).unwrap();
     let error = model.load(&path).unwrap_err();
-    assert!(matches!(&error, TrainError::Weights(WeightsError::Missing { name, .. }) if *name == before[0].0), "{error}");
+    assert!(
+        matches!(&error, TrainError::Weights(WeightsError::Missing { name, .. }) if *name == before[0].0),
+        "{error}"
+    );
 
     let misshapen = Tensor::zeros([9]);
     let all = before.iter().enumerate();

@@ -8,14 +8,20 @@ use pullback::exec::Options;
 use pullback::graph::GraphFile;
 use pullback::graph::op::Registry;
 use pullback::train::Model;
-use pullback::{Error, Graph, Tensor};
+use pullback::{Error, Graph, Session, Tensor};
 
 #[path = "../examples/activations.rs"]
 mod activations;
 #[path = "../examples/classifier.rs"]
 mod classifier;
+#[path = "../examples/custom_op.rs"]
+mod custom_op;
 #[path = "../examples/digits.rs"]
 mod digits;
+#[path = "../examples/first_gradient.rs"]
+mod first_gradient;
+#[path = "../examples/higher_order.rs"]
+mod higher_order;
 #[path = "../examples/parallel_network.rs"]
 mod parallel_network;
 #[path = "../examples/regularized.rs"]
@@ -40,13 +46,16 @@ fn same_bits_for_all_threads(train: impl Fn(Options) -> Result<Vec<(String, Tens
 }
 
 fn round_trips(graph: &Graph) {
-    let registry = Registry::new();
+    round_trips_with(graph, &Registry::new());
+}
+
+fn round_trips_with(graph: &Graph, registry: &Registry) {
     let text = graph.to_string();
-    let again = Graph::parse(&text, &registry).unwrap();
+    let again = Graph::parse(&text, registry).unwrap();
     assert_eq!(again, *graph);
     assert_eq!(again.to_string(), text);
     let json = GraphFile::of(graph).to_json();
-    let again = GraphFile::from_json(&json).unwrap().graph(&registry).unwrap();
+    let again = GraphFile::from_json(&json).unwrap().graph(registry).unwrap();
     assert_eq!(again, *graph);
     assert_eq!(GraphFile::of(&again).to_json(), json);
 }
@@ -54,6 +63,35 @@ fn round_trips(graph: &Graph) {
 fn check(train: fn(Options) -> Result<Model, Error>) {
     round_trips(train(Options::default()).unwrap().training_step().unwrap().graph());
     same_bits_for_all_threads(|options| Ok(train(options)?.parameters()?));
+}
+
+/// The outputs of a graph do not depend on the number of threads either.
+fn runs_the_same(graph: &Graph, feeds: &[(&str, Tensor)]) {
+    same_bits_for_all_threads(|options| {
+        let out = Session::with(graph, options)?.run(feeds.iter().cloned())?;
+        Ok(out.iter().map(|(name, value)| (name.to_string(), value.clone())).collect())
+    });
+}
+
+#[test]
+fn first_gradient_example() {
+    let graph = first_gradient::graph().unwrap();
+    round_trips(&graph);
+    runs_the_same(&graph, &[("x", Tensor::random([8, 3], 0)), ("w", Tensor::ones([3, 2]))]);
+}
+
+#[test]
+fn higher_order_example() {
+    let graph = higher_order::graph().unwrap();
+    round_trips(&graph);
+    runs_the_same(&graph, &[("p", Tensor::of([2], [-1.2, 1.0])), ("v", Tensor::of([2], [1.0, 0.5]))]);
+}
+
+#[test]
+fn custom_op_example() {
+    let (graph, registry) = custom_op::graph().unwrap();
+    round_trips_with(&graph, &registry);
+    runs_the_same(&graph, &[("x", Tensor::of([4], [-2.0, -0.5, 0.5, 2.0]))]);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each bench uses some of them")]
 
 use pullback::graph::TensorType;
-use pullback::nn::{INPUT, TARGET};
 use pullback::nn::{Adam, Dense, Metric, Relu, Sequential, SparseCategoricalCrossentropy, TrainingStep};
+use pullback::nn::{INPUT, TARGET};
 use pullback::{Builder, DType, Error, Expr, Graph, Session, Tensor, grad, sym};
 
 /// `y = f(f(… f(x)))` over `length` nodes, and its gradient.
@@ -59,7 +59,8 @@ impl Mlp {
         let target = TensorType::new(DType::I64, [sym("batch")]);
         let metrics: &[&dyn Metric] = &[];
         let loss = SparseCategoricalCrossentropy::from_logits();
-        let step = TrainingStep::new(&Sequential::new(layers), &loss, &Adam::new(1e-3), metrics, &input, &target)?;
+        let step =
+            TrainingStep::new(&Sequential::new(layers), &loss, &Adam::new(1e-3), metrics, &input, &target)?;
         let mut session = Session::with(step.graph(), pullback::exec::Options::default().threads(threads))?;
         let feeds = vec![
             (INPUT.to_string(), Tensor::random([batch, widths[0]], 1)),

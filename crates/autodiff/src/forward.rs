@@ -29,7 +29,11 @@ pub fn jvp<'g, const N: usize>(
 ///
 /// # Panics
 /// When there is not one tangent per variable.
-pub fn pushforward<'g>(output: Expr<'g>, wrt: &[Expr<'g>], tangents: &[Expr<'g>]) -> Result<Expr<'g>, GradError> {
+pub fn pushforward<'g>(
+    output: Expr<'g>,
+    wrt: &[Expr<'g>],
+    tangents: &[Expr<'g>],
+) -> Result<Expr<'g>, GradError> {
     assert_eq!(wrt.len(), tangents.len(), "one tangent per variable");
     for (variable, tangent) in wrt.iter().zip(tangents) {
         expect_type("tangent", *variable, *tangent)?;

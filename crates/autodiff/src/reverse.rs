@@ -69,7 +69,11 @@ pub fn grad<'g, const N: usize>(loss: Expr<'g>, wrt: [Expr<'g>; N]) -> Result<[E
 ///
 /// # Errors
 /// As [`grad`].
-pub fn gradients<'g>(loss: Expr<'g>, wrt: &[Expr<'g>], options: &GradOptions) -> Result<Vec<Expr<'g>>, GradError> {
+pub fn gradients<'g>(
+    loss: Expr<'g>,
+    wrt: &[Expr<'g>],
+    options: &GradOptions,
+) -> Result<Vec<Expr<'g>>, GradError> {
     let ty = loss.ty();
     if ty.rank() != 0 {
         return Err(GradError::NotScalar { node: loss.id(), ty, at: loss.source() });
@@ -154,7 +158,9 @@ fn sweep<'g>(
             Arrived::Zero => {
                 let node = builder.expr(*id);
                 let passes = !matches!(node.op(), Op::StopGradient(_));
-                for operand in node.operands().iter().filter(|operand| passes && is_active.contains(operand.id())) {
+                for operand in
+                    node.operands().iter().filter(|operand| passes && is_active.contains(operand.id()))
+                {
                     let slot = &mut arrived[operand.id().index()];
                     if matches!(slot, Arrived::Nothing) {
                         *slot = Arrived::Zero;
@@ -271,7 +277,12 @@ impl<'g> Walk<'g, '_> {
         };
         let name = op.name();
         let partials = self.builder.deriving(self.root, id, &name, || op.pullback(&site));
-        let wrong = |message: String| GradError::Rule { node: id, op: name.to_string(), message, at: result.source() };
+        let wrong = |message: String| GradError::Rule {
+            node: id,
+            op: name.to_string(),
+            message,
+            at: result.source(),
+        };
         if partials.len() != operands.len() {
             return Err(wrong(format!("{} operands, but {} partials", operands.len(), partials.len())));
         }

@@ -14,8 +14,11 @@ use pullback_graph::{Builder, Graph, Tensor, sym};
 fn closures_of_several_inputs_and_any_output() {
     check_gradients(|[x, w]| x.dot(w).tanh().sum(), [f64_in([4, 3]), f64_in([3, 2])]).assert();
     check_gradients(|[x, w]| x.dot(w), [f32_in([4, 3]), f32_in([3, 2])]).assert();
-    check_gradients(|[a, b, c, d]| a * b + c / d, [f64_in([2]), f64_in([2]), f64_in([]), f64_in([2]).between(1.0, 2.0)])
-        .assert();
+    check_gradients(
+        |[a, b, c, d]| a * b + c / d,
+        [f64_in([2]), f64_in([2]), f64_in([]), f64_in([2]).between(1.0, 2.0)],
+    )
+    .assert();
     // Whole numbers are fed, not differentiated.
     let indices = f64_in([0]).value(Tensor::vector([2_i64, 0, 2]));
     check_gradients(|[x, at]| x.gather(at, 0).square(), [f64_in([3, 2]), indices]).assert();
@@ -94,10 +97,19 @@ fn a_failure_reads_well() {
     let report = failing();
     let text = report.to_string();
     let lines: Vec<&str> = text.lines().collect();
-    assert!(lines[0].starts_with("gradient check failed: ") && lines[0].ends_with(" comparisons do not hold"), "{text}");
-    assert!(lines[1].starts_with("first wrong op: %1 halved_sine at crates/autodiff/tests/checker.rs:"), "{text}");
+    assert!(
+        lines[0].starts_with("gradient check failed: ") && lines[0].ends_with(" comparisons do not hold"),
+        "{text}"
+    );
+    assert!(
+        lines[1].starts_with("first wrong op: %1 halved_sine at crates/autodiff/tests/checker.rs:"),
+        "{text}"
+    );
     assert_eq!(lines[2], "  = its gradient is wrong", "{text}");
-    assert!(lines[3].contains("(order 1): expected ") && lines[3].contains(" times the tolerance "), "{text}");
+    assert!(
+        lines[3].contains("(order 1): expected ") && lines[3].contains(" times the tolerance "),
+        "{text}"
+    );
     assert!(text.contains("fn the_gradient_of_halved_sine_is_right() {"), "{text}");
     assert!(text.contains("registry.add(\"halved_sine\", "), "{text}");
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| report.assert())).unwrap_err();
@@ -108,7 +120,8 @@ fn a_failure_reads_well() {
 fn what_is_pasted_fails_as_the_original_does() {
     let minimal = failing().minimal.expect("it fails");
     let test = minimal.test();
-    let text = test.split("r##\"").nth(1).and_then(|rest| rest.split("\"##").next()).expect("the graph's text");
+    let text =
+        test.split("r##\"").nth(1).and_then(|rest| rest.split("\"##").next()).expect("the graph's text");
     let mut registry = Registry::new();
     assert!(Graph::parse(text, &registry).is_err(), "custom ops must be added first");
     registry.add("halved_sine", halved_sine()).unwrap();

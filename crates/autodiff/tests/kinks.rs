@@ -93,7 +93,10 @@ fn a_gradient_that_is_not_finite_where_the_function_is_smooth_fails() {
     let report = check_gradient(&graph, "y", &["x"], &[("x", &value)], &CheckOptions::default()).unwrap();
     assert!(report.failures.iter().any(|failure| failure.got.is_nan()), "{report}");
     let culprit = report.culprit.as_ref().expect("a culprit");
-    assert_eq!((culprit.place.op.as_str(), culprit.place.at.as_ref().map(|at| at.line)), ("sqrt", Some(line)));
+    assert_eq!(
+        (culprit.place.op.as_str(), culprit.place.at.as_ref().map(|at| at.line)),
+        ("sqrt", Some(line))
+    );
     assert!(report.minimal.as_ref().is_some_and(|minimal| minimal.case.graph.len() <= 6), "{report}");
 }
 

@@ -65,9 +65,11 @@ fn libm_erf(x: f64) -> f64 {
 
 #[test]
 fn one_wrong_branch_is_found() {
-    let op = Elementwise::named("leaky", |x| if x > 0.0 { x } else { 0.1 * x }, |x, cotangent| {
-        x.gt(0.0).select(cotangent, cotangent.zeros_like())
-    });
+    let op = Elementwise::named(
+        "leaky",
+        |x| if x > 0.0 { x } else { 0.1 * x },
+        |x, cotangent| x.gt(0.0).select(cotangent, cotangent.zeros_like()),
+    );
     assert_blames(&in_a_network(&op), &op);
 }
 
@@ -84,11 +86,19 @@ fn a_wrong_second_order_is_found() {
 fn a_rule_that_is_not_linear_in_the_cotangent_is_found() {
     let op = Elementwise::named("sized", |x| 2.0 * x, |_, cotangent| cotangent.abs() * 2.0);
     let report = in_a_network(&op);
-    assert!(report.0.failures.iter().any(|failure| matches!(failure.claim, Claim::Linear { .. })), "{}", report.0);
+    assert!(
+        report.0.failures.iter().any(|failure| matches!(failure.claim, Claim::Linear { .. })),
+        "{}",
+        report.0
+    );
     assert_blames(&report, &op);
     let op = Elementwise::named("shifted", |x| 2.0 * x, |_, cotangent| cotangent * 2.0 + 1.0);
     let report = in_a_network(&op);
-    assert!(report.0.failures.iter().any(|failure| matches!(failure.claim, Claim::Zero { .. })), "{}", report.0);
+    assert!(
+        report.0.failures.iter().any(|failure| matches!(failure.claim, Claim::Zero { .. })),
+        "{}",
+        report.0
+    );
     assert_blames(&report, &op);
 }
 
@@ -101,7 +111,8 @@ fn a_forgotten_broadcast_sum_is_found() {
     let graph = b.finish([("y", biased.exp())]).unwrap();
     let (x, bias) = (Tensor::random([7, 3], 1), Tensor::random([3], 2));
     let options = CheckOptions::default();
-    let report = check_gradient(&graph, "y", &["x", "bias"], &[("x", &x), ("bias", &bias)], &options).unwrap();
+    let report =
+        check_gradient(&graph, "y", &["x", "bias"], &[("x", &x), ("bias", &bias)], &options).unwrap();
     let report = (report, line);
     assert_blames(&report, &op);
     // A forgotten sum over one row is no mistake, so two rows are the smallest batch.
@@ -111,10 +122,14 @@ fn a_forgotten_broadcast_sum_is_found() {
 
 #[test]
 fn a_right_rule_passes() {
-    let op = Elementwise::named("swish", |x| x / (1.0 + (-x).exp()), |x, cotangent| {
-        let s = x.sigmoid();
-        cotangent * (s + x * s * (1.0 - s))
-    });
+    let op = Elementwise::named(
+        "swish",
+        |x| x / (1.0 + (-x).exp()),
+        |x, cotangent| {
+            let s = x.sigmoid();
+            cotangent * (s + x * s * (1.0 - s))
+        },
+    );
     let (report, _) = in_a_network(&op);
     report.assert();
     assert!(report.skipped.is_empty() && report.compared > 60, "{report}");

@@ -13,7 +13,8 @@ use pullback_graph::{Builder, DType, Expr, Graph, GraphSpec, interpret};
 fn with_gradient(case: &Case) -> Graph {
     let b = Builder::extending(&case.graph);
     let loss = b.expr(case.graph.output(&case.output).unwrap().node);
-    let variables: Vec<Expr<'_>> = case.wrt.iter().map(|name| b.expr(case.graph.input(name).unwrap())).collect();
+    let variables: Vec<Expr<'_>> =
+        case.wrt.iter().map(|name| b.expr(case.graph.input(name).unwrap())).collect();
     let options = GradOptions { disconnected: Disconnected::Zeros, ..GradOptions::default() };
     let found = gradients(loss, &variables, &options).unwrap();
     b.finish(case.wrt.iter().map(String::as_str).zip(found)).unwrap()

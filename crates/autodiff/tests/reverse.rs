@@ -1,6 +1,8 @@
 //! Reverse mode, forward mode and their compositions against closed forms.
 
-use pullback_autodiff::{Disconnected, GradError, GradOptions, grad, gradients, hessian, hvp, jacobian, jvp, vjp};
+use pullback_autodiff::{
+    Disconnected, GradError, GradOptions, grad, gradients, hessian, hvp, jacobian, jvp, vjp,
+};
 use pullback_graph::DType::{F64, I64};
 use pullback_graph::{Builder, Expr, Tensor, interpret};
 
@@ -33,8 +35,11 @@ fn broadcasting_is_summed_back() {
     let m = b.input("m", F64, [2, 3]);
     let column = b.input("c", F64, [2, 1]);
     let [dx, dc] = grad((m * x * column).sum(), [x, column]).unwrap();
-    let feeds =
-        [x3(), ("m", Tensor::of([2, 3], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])), ("c", Tensor::of([2, 1], [10.0, 100.0]))];
+    let feeds = [
+        x3(),
+        ("m", Tensor::of([2, 3], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])),
+        ("c", Tensor::of([2, 1], [10.0, 100.0])),
+    ];
     assert_eq!(value(dx, &feeds), Tensor::of([3], [410.0, 520.0, 630.0]));
     assert_eq!(value(dc, &feeds), Tensor::of([2, 1], [-4.0, -4.0]));
 }
@@ -53,7 +58,10 @@ fn what_has_no_gradient_is_told_apart() {
     // A barrier disconnects; a piecewise constant op is connected, with gradient zero.
     assert!(matches!(grad(x.stop_gradient().sum(), [x]), Err(GradError::Disconnected { .. })));
     let [dx] = grad(x.floor().sum(), [x]).unwrap();
-    assert_eq!(value(dx, &[x3(), ("other", x3().1), ("index", Tensor::vector([0_i64, 0, 0]))]), Tensor::of([3], [0.0; 3]));
+    assert_eq!(
+        value(dx, &[x3(), ("other", x3().1), ("index", Tensor::vector([0_i64, 0, 0]))]),
+        Tensor::of([3], [0.0; 3])
+    );
     let zeros = GradOptions { disconnected: Disconnected::Zeros, ..GradOptions::default() };
     assert_eq!(gradients(x.sum(), &[other], &zeros).unwrap()[0].ty(), other.ty());
 }
@@ -94,8 +102,14 @@ fn second_derivatives_of_a_cubic() {
     let j = jacobian(x * x, x).unwrap();
     let feeds = [x3(), ("v", Tensor::of([3], [1.0, 1.0, 2.0]))];
     assert_eq!(value(hv, &feeds), Tensor::of([3], [6.0, 12.0, -36.0]));
-    assert!(value(h, &feeds).max_abs_diff(&Tensor::of([3, 3], [6.0, 0.0, 0.0, 0.0, 12.0, 0.0, 0.0, 0.0, -18.0])) == 0.0);
-    assert!(value(j, &feeds).max_abs_diff(&Tensor::of([3, 3], [2.0, 0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, -6.0])) == 0.0);
+    assert!(
+        value(h, &feeds).max_abs_diff(&Tensor::of([3, 3], [6.0, 0.0, 0.0, 0.0, 12.0, 0.0, 0.0, 0.0, -18.0]))
+            == 0.0
+    );
+    assert!(
+        value(j, &feeds).max_abs_diff(&Tensor::of([3, 3], [2.0, 0.0, 0.0, 0.0, 4.0, 0.0, 0.0, 0.0, -6.0]))
+            == 0.0
+    );
 }
 
 #[test]

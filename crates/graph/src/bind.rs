@@ -1,5 +1,6 @@
 //! Binding: sizes for symbols, found from the tensors fed, and the graph with them put in.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::dim::{Bindings, Dim};
@@ -14,6 +15,9 @@ impl Graph {
     /// # Errors
     /// [`FeedError::Size`] when a dimension would be negative; a type error when an op does not fit the sizes.
     pub fn bind(&self, bindings: &Bindings) -> Result<Graph, GraphError> {
+        if self.is_bound() {
+            return Ok(self.clone());
+        }
         let old = self.body();
         let mut body = Body {
             nodes: Vec::with_capacity(old.nodes.len()),
@@ -36,15 +40,29 @@ impl Graph {
         Ok(Graph::from_parts(Arc::new(body), self.outputs().to_vec())?)
     }
 
-    /// Every symbol of the inputs, sorted.
+    /// Whether every size is known. A known type may come of a symbolic attribute in one way only: `dim_size`.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.symbolic_dims().next().is_none()
+    }
+
+    /// Every symbol that occurs, sorted. Linear in nodes.
     #[must_use]
     pub fn symbols(&self) -> Vec<Arc<str>> {
-        let dims = self.nodes().iter().flat_map(|node| node.ty.shape.iter());
-        let mut symbols: Vec<Arc<str>> =
-            dims.filter(|dim| dim.known().is_none()).flat_map(Dim::symbols).collect();
-        symbols.sort();
-        symbols.dedup();
-        symbols
+        let symbols: BTreeSet<Arc<str>> = self.symbolic_dims().flat_map(Dim::symbols).collect();
+        symbols.into_iter().collect()
+    }
+
+    /// The dimensions of all nodes that are not known.
+    fn symbolic_dims(&self) -> impl Iterator<Item = &Dim> {
+        let dims = self.nodes().iter().flat_map(|node| {
+            let asked = match &node.op {
+                Op::DimSize(op) => Some(&op.size),
+                _ => None,
+            };
+            node.ty.shape.iter().chain(asked)
+        });
+        dims.filter(|dim| dim.known().is_none())
     }
 
     /// The sizes of all symbols, from the tensors fed.
@@ -60,7 +78,8 @@ impl Graph {
     ) -> Result<Bindings, FeedError> {
         let mut given: Vec<Option<&Tensor>> = vec![None; self.inputs().len()];
         for (name, tensor) in feeds {
-            let position = self.inputs().iter().position(|id| self.label(*id).is_some_and(|l| **l == *name.as_ref()));
+            let position =
+                self.inputs().iter().position(|id| self.label(*id).is_some_and(|l| **l == *name.as_ref()));
             let Some(position) = position else {
                 let known = self.inputs().iter().filter_map(|id| self.label(*id).cloned()).collect();
                 return Err(FeedError::Unknown { name: name.as_ref().into(), known });
@@ -80,7 +99,11 @@ impl Graph {
             let (expected, got) = (input.ty.clone(), tensor.ty());
             let fits = got.dtype == expected.dtype
                 && got.rank() == expected.rank()
-                && got.shape.iter().zip(expected.shape.iter()).all(|(got, dim)| dim.known().is_none() || got == dim);
+                && got
+                    .shape
+                    .iter()
+                    .zip(expected.shape.iter())
+                    .all(|(got, dim)| dim.known().is_none() || got == dim);
             if !fits {
                 return Err(FeedError::Type { name: input.name.clone(), expected, got, at: source() });
             }
@@ -110,12 +133,16 @@ impl Graph {
 
     /// Axes such as `2*batch` have the size that the symbols make them.
     fn check_composite(&self, sizes: &Solver, given: &[Option<&Tensor>]) -> Result<(), FeedError> {
-        let bindings: Bindings = sizes.found.iter().map(|(symbol, (size, _))| (symbol.clone(), *size)).collect();
+        let bindings: Bindings =
+            sizes.found.iter().map(|(symbol, (size, _))| (symbol.clone(), *size)).collect();
         for (id, tensor) in self.inputs().iter().zip(given) {
             let (Op::Input(input), Some(tensor)) = (&self.node(*id).op, tensor) else { continue };
             for (dim, size) in input.ty.shape.iter().zip(tensor.sizes()) {
                 let expected = dim.bind(&bindings).and_then(|dim| dim.known());
-                if dim.symbol().is_none() && dim.known().is_none() && expected.is_some_and(|expected| expected != *size) {
+                if dim.symbol().is_none()
+                    && dim.known().is_none()
+                    && expected.is_some_and(|expected| expected != *size)
+                {
                     let first_input = dim.symbols().first().and_then(|symbol| sizes.found.get(symbol));
                     return Err(FeedError::SymbolConflict {
                         dim: dim.to_string(),

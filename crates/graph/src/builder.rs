@@ -192,8 +192,11 @@ impl Builder {
     /// Runs `build` inside a box that exists.
     pub fn within<R>(&self, scope: ScopeId, build: impl FnOnce() -> R) -> R {
         let before = std::mem::replace(&mut self.state.borrow_mut().scope, ScopeStack(scope));
-        let _restore =
-            Restore { builder: self, value: Some(before), put: |state, scope: ScopeStack| state.scope = scope };
+        let _restore = Restore {
+            builder: self,
+            value: Some(before),
+            put: |state, scope: ScopeStack| state.scope = scope,
+        };
         build()
     }
 
@@ -234,8 +237,11 @@ impl Builder {
     /// Runs `build`; all nodes it appends come from `origin`.
     fn pin<R>(&self, origin: Origin, build: impl FnOnce() -> R) -> R {
         let before = self.state.borrow_mut().pinned.replace(origin);
-        let _restore =
-            Restore { builder: self, value: Some(before), put: |state, origin: Option<Origin>| state.pinned = origin };
+        let _restore = Restore {
+            builder: self,
+            value: Some(before),
+            put: |state, origin: Option<Origin>| state.pinned = origin,
+        };
         build()
     }
 

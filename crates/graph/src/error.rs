@@ -226,7 +226,9 @@ pub enum FormatError {
         expected: &'static str,
     },
     /// The file was written by a newer version.
-    #[error("graph file version {found} is newer than {supported}, the newest this program reads; update pullback")]
+    #[error(
+        "graph file version {found} is newer than {supported}, the newest this program reads; update pullback"
+    )]
     Version {
         /// The file's version.
         found: u32,
@@ -362,7 +364,9 @@ impl GraphError {
             GraphError::Type(error) => error.at.as_ref(),
             GraphError::Eval(error) => error.at.as_ref(),
             GraphError::Feed(
-                FeedError::Missing { at, .. } | FeedError::Type { at, .. } | FeedError::SymbolConflict { at, .. },
+                FeedError::Missing { at, .. }
+                | FeedError::Type { at, .. }
+                | FeedError::SymbolConflict { at, .. },
             ) => at.as_ref(),
             _ => None,
         }

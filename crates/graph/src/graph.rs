@@ -142,7 +142,12 @@ impl Body {
 
     pub(crate) fn operand_note(&self, id: NodeId) -> OperandNote {
         let node = &self.nodes[id.index()];
-        OperandNote { node: id, ty: node.ty.clone(), label: self.label(id).cloned(), at: self.source(id).cloned() }
+        OperandNote {
+            node: id,
+            ty: node.ty.clone(),
+            label: self.label(id).cloned(),
+            at: self.source(id).cloned(),
+        }
     }
 
     /// The input's name, or the label the user gave.
@@ -386,7 +391,9 @@ impl PartialEq for Graph {
     /// The same nodes, outputs, and every scope path, label, line and origin the same.
     fn eq(&self, other: &Self) -> bool {
         // The text form holds all of it and nothing else.
-        self.nodes() == other.nodes() && self.outputs == other.outputs && self.to_string() == other.to_string()
+        self.nodes() == other.nodes()
+            && self.outputs == other.outputs
+            && self.to_string() == other.to_string()
     }
 }
 

@@ -39,7 +39,8 @@ pub fn interpret<'t, N: AsRef<str>>(
                 fed.expect("`solve` has seen a feed for every input").1.clone()
             }
             op => {
-                let operands: Vec<&Tensor> = node.operands.iter().map(|operand| &values[operand.index()]).collect();
+                let operands: Vec<&Tensor> =
+                    node.operands.iter().map(|operand| &values[operand.index()]).collect();
                 op.evaluate(&operands, &node.ty).map_err(|message| EvalError {
                     node: id,
                     op: op.name().to_string(),
@@ -85,7 +86,9 @@ impl Values {
     pub fn output(&self, name: &str) -> Result<&Tensor, GraphError> {
         match self.graph.output(name) {
             Some(output) => Ok(self.node(output.node)),
-            None => Err(crate::error::VerifyError::Dangling { what: "output", id: format!("{name:?}") }.into()),
+            None => {
+                Err(crate::error::VerifyError::Dangling { what: "output", id: format!("{name:?}") }.into())
+            }
         }
     }
 

@@ -43,7 +43,8 @@ pub use dim::{Bindings, Dim, Polynomial, sym};
 pub use dtype::{DType, Element};
 pub use dump::{Dot, ForwardWithGradients, Mermaid, OpSummary, Port, ScopeSummary, Storage, Summary};
 pub use error::{
-    EvalError, FeedError, FormatError, GraphError, OperandNote, TypeError, VerifyError, Violation, place, render,
+    EvalError, FeedError, FormatError, GraphError, OperandNote, TypeError, VerifyError, Violation, place,
+    render,
 };
 pub use expr::{Axes, Expr, IntoOperand};
 pub use file::GraphFile;

@@ -46,7 +46,10 @@ pub(crate) fn side_tables(graph: &Graph) -> Result<(), VerifyError> {
     let dangling = |what, id: String| Err(VerifyError::Dangling { what, id });
     let node_exists = |id: NodeId| id.index() < graph.len();
     if body.provenance.len() != graph.len() {
-        return dangling("provenance of node", NodeId::new(body.provenance.len().min(graph.len())).to_string());
+        return dangling(
+            "provenance of node",
+            NodeId::new(body.provenance.len().min(graph.len())).to_string(),
+        );
     }
     for (at, scope) in body.scopes.iter().enumerate() {
         if scope.parent.map_or(at != 0, |parent| parent.index() >= at) {

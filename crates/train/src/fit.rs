@@ -128,7 +128,9 @@ impl<'a> Fit<'a> {
             least("the patience", patience.epochs)?;
         }
         match self.stop_at_loss {
-            Some(threshold) if threshold.is_nan() => Err(setting("the loss to stop at", threshold, "a number")),
+            Some(threshold) if threshold.is_nan() => {
+                Err(setting("the loss to stop at", threshold, "a number"))
+            }
             _ => Ok(()),
         }
     }
@@ -150,7 +152,11 @@ impl<'a> Fit<'a> {
         let history = History { epochs: epochs.to_vec(), stopped: Stopped::Epochs };
         let values = history.values(name);
         if values.is_empty() {
-            return Err(setting("the value to watch", name, "the loss or a metric, with `val_` for validation"));
+            return Err(setting(
+                "the value to watch",
+                name,
+                "the loss or a metric, with `val_` for validation",
+            ));
         }
         // The epoch that last set a new low, by more than the least gain.
         let (mut low, mut since) = (f64::INFINITY, 0);
@@ -178,7 +184,11 @@ mod tests {
         let epochs: Vec<Epoch> = losses
             .iter()
             .enumerate()
-            .map(|(i, loss)| Epoch { number: i + 1, values: vec![("loss".into(), *loss)], elapsed: Duration::ZERO })
+            .map(|(i, loss)| Epoch {
+                number: i + 1,
+                values: vec![("loss".into(), *loss)],
+                elapsed: Duration::ZERO,
+            })
             .collect();
         fit.verdict(&epochs).unwrap()
     }

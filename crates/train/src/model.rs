@@ -175,7 +175,9 @@ impl Model {
         programs.evaluate(data, EVALUATION_BATCH, |count, outputs| {
             means.add(count, |name| outputs[name].item().unwrap_or(f64::NAN));
         })?;
-        Ok(Evaluation { values: means.values().into_iter().map(|(name, value)| (name.to_string(), value)).collect() })
+        Ok(Evaluation {
+            values: means.values().into_iter().map(|(name, value)| (name.to_string(), value)).collect(),
+        })
     }
 
     /// The network's answer to each sample of `inputs`, as one batch.

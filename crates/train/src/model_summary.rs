@@ -47,7 +47,9 @@ impl ModelSummary {
             layers: Summary::of(&*recipe.network, &input)?,
             batch,
             prediction: BatchCost::of(prediction.graph(), batch, options)?,
-            training: programs.map(|programs| BatchCost::of(programs.step.graph(), batch, options)).transpose()?,
+            training: programs
+                .map(|programs| BatchCost::of(programs.step.graph(), batch, options))
+                .transpose()?,
         })
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use pullback_exec::{Options, Outputs, Session};
 use pullback_graph::{Dim, Tensor, TensorType, sym};
-use pullback_nn::{INPUT, PREDICTION, TARGET};
 use pullback_nn::{EvaluationGraph, Layer, Loss, Metric, Optimizer, TrainingStep};
+use pullback_nn::{INPUT, PREDICTION, TARGET};
 
 use crate::data::Dataset;
 use crate::error::TrainError;

@@ -112,7 +112,8 @@ fn decides(node: Expr<'_>) -> bool {
     let Ok(result) = builder.push(node.op(), &inputs) else { return false };
     let site = site(result, inputs);
     let partials = result.op().pullback(&site);
-    let floats: Vec<&Partial<'_>> = partials.iter().zip(&site.wanted).filter(|(_, is)| **is).map(|(p, _)| p).collect();
+    let floats: Vec<&Partial<'_>> =
+        partials.iter().zip(&site.wanted).filter(|(_, is)| **is).map(|(p, _)| p).collect();
     !floats.is_empty() && floats.iter().all(|partial| matches!(partial, Partial::Flat))
 }
 

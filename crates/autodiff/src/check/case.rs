@@ -50,12 +50,7 @@ impl Case {
     }
 }
 
-fn expect_float(
-    kind: &'static str,
-    name: &str,
-    graph: &Graph,
-    node: NodeId,
-) -> Result<(), CheckError> {
+fn expect_float(kind: &'static str, name: &str, graph: &Graph, node: NodeId) -> Result<(), CheckError> {
     let dtype = graph.ty(node).dtype;
     match dtype.is_float() {
         true => Ok(()),

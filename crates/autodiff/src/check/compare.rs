@@ -10,11 +10,11 @@ use crate::check::error::CheckError;
 use crate::check::gradient_graph::{Derivatives, GradientGraph};
 use crate::check::numbers::{contract, dot, dot_sizes, finite, scaled, unravel};
 use crate::check::options::CheckOptions;
-use crate::check::oracle::{self, Estimate};
+use crate::check::oracle::Estimate;
 use crate::check::question::Question;
 use crate::check::report::{CheckReport, Claim, Failure, Skipped, Why, ratio};
 use crate::check::subject::Subject;
-use crate::check::trial::{Trial, cotangent_of};
+use crate::check::trial::{Trial, cotangent_of, smallest_noise};
 use crate::check::verdict::{FEW_ULPS, Outcome, SAFETY};
 
 /// Makes all comparisons of one order. Evaluates the subject about a dozen times per element and direction.
@@ -53,7 +53,7 @@ impl Judge<'_> {
         let question = Question {
             directions: &trial.directions,
             got,
-            rounding: &|width| self.rounding(trial, &trial.directions, width),
+            rounding: &|widths| self.rounding(trial, &trial.directions, widths),
             scale: finite(size).max(1e-6 * trial.size),
             slack: FEW_ULPS * finite(size),
             unit: 1.0,
@@ -78,7 +78,7 @@ impl Judge<'_> {
                 let question = Question {
                     directions: &directions,
                     got,
-                    rounding: &|width| self.rounding(trial, &directions, width),
+                    rounding: &|widths| self.rounding(trial, &directions, widths),
                     scale: largest.max(1e-6 * trial.size),
                     slack: FEW_ULPS * finite(got.abs()),
                     unit: variable.scale,
@@ -101,10 +101,15 @@ impl Judge<'_> {
         let mut tolerance = FEW_ULPS * finite(size.max(dot_sizes(cotangent, &here.tangent)));
         if ratio(forward, reverse, tolerance) > 1.0 {
             // Both round, each in its own order.
-            let difference = |there: &Derivatives| contract(&there.gradient, directions).0 - dot(cotangent, &there.tangent);
+            let difference = |there: &Derivatives| {
+                contract(&there.gradient, directions).0 - dot(cotangent, &there.tangent)
+            };
             tolerance += SAFETY * trial.rounding(self.subject, &self.gradient, difference);
         }
-        self.record(Claim::Transpose, Outcome::of(Estimate { value: forward, error: tolerance }, reverse, tolerance, 1.0));
+        self.record(
+            Claim::Transpose,
+            Outcome::of(Estimate { value: forward, error: tolerance }, reverse, tolerance, 1.0),
+        );
     }
 
     /// The gradient for `u₁ - 2·u₂` against the same combination of gradients.
@@ -116,16 +121,21 @@ impl Judge<'_> {
         let of_mixed = gradient.at(subject, &subject.point(), &mixed, &trial.directions)?;
         // What is added up inside may be larger than the sums that come out.
         let inside = gradient.largest_cotangent(subject, trial)?;
-        self.each_element(&of_mixed, |at, element, got| {
-            let of = |derivatives: &Derivatives| derivatives.gradient[at].values::<f64>()[element];
-            let expected = of(&trial.here) - 2.0 * of(&of_other);
-            // Infinite slopes do not add up; the comparisons with the oracle speak of them.
-            if !expected.is_finite() && !got.is_finite() {
-                return None;
-            }
-            let tolerance = FEW_ULPS * (inside + finite(of(&trial.here).abs()) + finite(of(&of_other).abs()));
-            Some(Outcome::of(Estimate { value: expected, error: tolerance }, got, tolerance, 1.0))
-        }, |input, index| Claim::Linear { input, index });
+        self.each_element(
+            &of_mixed,
+            |at, element, got| {
+                let of = |derivatives: &Derivatives| derivatives.gradient[at].values::<f64>()[element];
+                let expected = of(&trial.here) - 2.0 * of(&of_other);
+                // Infinite slopes do not add up; the comparisons with the oracle speak of them.
+                if !expected.is_finite() && !got.is_finite() {
+                    return None;
+                }
+                let tolerance =
+                    FEW_ULPS * (inside + finite(of(&trial.here).abs()) + finite(of(&of_other).abs()));
+                Some(Outcome::of(Estimate { value: expected, error: tolerance }, got, tolerance, 1.0))
+            },
+            |input, index| Claim::Linear { input, index },
+        );
         Ok(())
     }
 
@@ -133,11 +143,15 @@ impl Judge<'_> {
     fn zero(&mut self, trial: &Trial) -> Result<(), CheckError> {
         let zeros = scaled(&trial.cotangent, 0.0);
         let there = self.gradient.at(self.subject, &self.subject.point(), &zeros, &trial.directions)?;
-        self.each_element(&there, |at, element, got| {
-            // An infinite slope times zero is NaN.
-            let is_finite = trial.here.gradient[at].values::<f64>()[element].is_finite();
-            is_finite.then(|| Outcome::of(Estimate { value: 0.0, error: 0.0 }, got, 0.0, 1.0))
-        }, |input, index| Claim::Zero { input, index });
+        self.each_element(
+            &there,
+            |at, element, got| {
+                // An infinite slope times zero is NaN.
+                let is_finite = trial.here.gradient[at].values::<f64>()[element].is_finite();
+                is_finite.then(|| Outcome::of(Estimate { value: 0.0, error: 0.0 }, got, 0.0, 1.0))
+            },
+            |input, index| Claim::Zero { input, index },
+        );
         Ok(())
     }
 
@@ -151,21 +165,24 @@ impl Judge<'_> {
         for (at, variable) in self.subject.variables.iter().enumerate() {
             for (element, got) in derivatives.gradient[at].values::<f64>().iter().enumerate() {
                 if let Some(outcome) = outcome(at, element, *got) {
-                    self.record(claim(variable.name.clone(), unravel(element, variable.value.sizes())), outcome);
+                    self.record(
+                        claim(variable.name.clone(), unravel(element, variable.value.sizes())),
+                        outcome,
+                    );
                 }
             }
         }
     }
 
     /// How far rounding moves the gradient times `directions`.
-    fn rounding(&self, trial: &Trial, directions: &[Tensor], width: f64) -> f64 {
+    fn rounding(&self, trial: &Trial, directions: &[Tensor], widths: &[f64]) -> f64 {
         let along = |there: &Derivatives| contract(&there.gradient, directions).0;
         let after = |step| {
             let there = self.subject.moved(directions, step);
             let there = self.gradient.at(self.subject, &there, &trial.cotangent, &trial.directions);
             there.map_or(f64::NAN, |there| along(&there))
         };
-        finite(oracle::noise(after, width)).max(trial.rounding(self.subject, &self.gradient, along))
+        smallest_noise(after, widths).max(trial.rounding(self.subject, &self.gradient, along))
     }
 
     /// The smooth piece around the point.

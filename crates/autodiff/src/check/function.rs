@@ -76,7 +76,8 @@ pub fn check_gradients<const N: usize>(
         std::array::from_fn(|at| builder.input(&names[at], values[at].dtype(), values[at].shape()));
     let result = function(expressions);
     let feeds: Vec<(&str, &Tensor)> = names.iter().map(String::as_str).zip(&values).collect();
-    let wrt: Vec<&str> = feeds.iter().filter(|(_, value)| value.dtype().is_float()).map(|(name, _)| *name).collect();
+    let wrt: Vec<&str> =
+        feeds.iter().filter(|(_, value)| value.dtype().is_float()).map(|(name, _)| *name).collect();
     let checked = match builder.finish([("out", result)]) {
         Ok(graph) => check_gradient(&graph, "out", &wrt, &feeds, &CheckOptions::default()),
         Err(error) => Err(error.into()),

@@ -48,7 +48,9 @@ impl Case {
     /// As [`check_gradient`].
     pub fn check(&self, options: &CheckOptions) -> Result<CheckReport, CheckError> {
         let mut report = all_orders(self, options)?;
-        let Some(failed) = report.failures.iter().map(|failure| failure.order).min() else { return Ok(report) };
+        let Some(failed) = report.failures.iter().map(|failure| failure.order).min() else {
+            return Ok(report);
+        };
         let mut subject = Subject::of(self)?;
         for _ in 1..failed {
             subject = differentiated(&subject, options)?;

@@ -38,7 +38,8 @@ impl GradientGraph {
         let builder = Builder::extending(&subject.graph);
         let start = builder.len();
         let output = builder.expr(subject.output);
-        let variables: Vec<_> = subject.variables.iter().map(|variable| builder.expr(variable.node)).collect();
+        let variables: Vec<_> =
+            subject.variables.iter().map(|variable| builder.expr(variable.node)).collect();
         let cotangent = unused(&subject.graph, "cotangent");
         let seed = builder.input(&cotangent, output.dtype(), output.shape());
         let names = (0..variables.len()).map(|at| unused(&subject.graph, &format!("tangent {at}")));
@@ -66,7 +67,12 @@ impl GradientGraph {
     }
 
     /// Both modes at the point with rounding errors, a few times.
-    pub(crate) fn rounded(&self, subject: &Subject, cotangent: &Tensor, tangents: &[Tensor]) -> Vec<Derivatives> {
+    pub(crate) fn rounded(
+        &self,
+        subject: &Subject,
+        cotangent: &Tensor,
+        tangents: &[Tensor],
+    ) -> Vec<Derivatives> {
         let point = subject.point();
         let feeds = self.feeds(subject, &point, cotangent, tangents);
         let samples = (0..SAMPLES).filter_map(|sample| jittered(&self.graph, feeds.clone(), sample));

@@ -69,8 +69,10 @@ pub(crate) fn alone(subject: &Subject, values: &Values, id: NodeId) -> Option<Ca
     let (mut operands, mut feeds, mut wrt) = (Vec::new(), Vec::new(), Vec::new());
     for (at, operand) in node.operands.iter().enumerate() {
         let value = values.node(*operand);
-        let name = unused(&builder.snapshot(), &operand_name(at, graph.label(*operand).map(|label| &**label)));
-        let input = builder.on_behalf_of(graph, *operand, || builder.input(&name, value.dtype(), value.shape()));
+        let name =
+            unused(&builder.snapshot(), &operand_name(at, graph.label(*operand).map(|label| &**label)));
+        let input =
+            builder.on_behalf_of(graph, *operand, || builder.input(&name, value.dtype(), value.shape()));
         operands.push(input);
         if value.dtype().is_float() {
             wrt.push(name.clone());
@@ -84,19 +86,24 @@ pub(crate) fn alone(subject: &Subject, values: &Values, id: NodeId) -> Option<Ca
 
 fn operand_name(at: usize, label: Option<&str>) -> String {
     let is_identifier = |label: &&str| {
-        label.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && label.starts_with(|c: char| c.is_ascii_lowercase())
+        label.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && label.starts_with(|c: char| c.is_ascii_lowercase())
     };
-    label.filter(is_identifier).map_or_else(|| ["a", "b", "c"].get(at).map_or("d", |name| *name).into(), String::from)
+    label
+        .filter(is_identifier)
+        .map_or_else(|| ["a", "b", "c"].get(at).map_or("d", |name| *name).into(), String::from)
 }
 
 /// The first node, of the function or its gradient, that is not finite though its operands are.
 fn first_not_finite(subject: &Subject, options: &CheckOptions) -> Option<Found> {
     let gradient = GradientGraph::of(subject).ok()?;
-    let (cotangent, directions) = (cotangent_of(subject, options.seed, 0), directions_of(subject, options.seed, 0));
+    let (cotangent, directions) =
+        (cotangent_of(subject, options.seed, 0), directions_of(subject, options.seed, 0));
     let values = gradient.values(subject, &subject.point(), &cotangent, &directions).ok()?;
     let is_finite = |id: NodeId| values.node(id).to_f64_vec().iter().all(|x| x.is_finite());
     let graph = values.graph();
-    let breaks = |id: &NodeId| !is_finite(*id) && graph.node(*id).operands.iter().all(|operand| is_finite(*operand));
+    let breaks =
+        |id: &NodeId| !is_finite(*id) && graph.node(*id).operands.iter().all(|operand| is_finite(*operand));
     let first = graph.ids().find(breaks)?;
     let culprit = match first.index() < gradient.start {
         true => Culprit {

@@ -18,8 +18,8 @@ pub struct Estimate {
 /// It divides no round number, so that a periodic function does not look constant on the whole ladder of steps.
 pub const FIRST_STEP: f64 = 0.123_456_789_101_112;
 
-/// Ladders end at this part of their first step.
-const LAST_PART: f64 = 1e-15;
+/// No step is shorter: the smallest numbers that are checked should be larger.
+const SHORTEST: f64 = 1e-40;
 
 /// Powers of `h` removed at most. More of them amplify noise for nothing.
 const COLUMNS: usize = 8;
@@ -35,17 +35,53 @@ const COLUMNS: usize = 8;
 /// assert!((found.value - 1.0).abs() < found.error && found.error < 1e-12);
 /// ```
 pub fn derivative(mut f: impl FnMut(f64) -> f64, noise: f64, first_step: f64) -> Option<Estimate> {
-    // The rounding errors of both ends, divided by 2h, times the weights of a row of the tableau, which sum to 2.
-    Ladder { power: 4.0, rounding: 2.0 * noise }.climb(first_step, |h| (f(h) - f(-h)) / (2.0 * h))
+    Ladder::central(noise).best(first_step, |h| central(&mut f, h))
 }
 
-/// The derivative of `f` at 0 from one side: from above for a positive `first_step`, else from below.
-pub fn one_sided(mut f: impl FnMut(f64) -> f64, noise: f64, first_step: f64) -> Option<Estimate> {
-    let (start, side) = (f(0.0), first_step.signum());
-    // Only one power of h is removed at a time, so the weights sum to 9.
-    Ladder { power: 2.0, rounding: 18.0 * noise }.climb(first_step.abs(), |h| (f(side * h) - start) / (side * h))
+/// Which steps an oracle may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// To both sides at once, which is most exact.
+    Both,
+    /// Upwards.
+    Above,
+    /// Downwards.
+    Below,
 }
 
+/// The derivative of `f` at 0 as each step sees it, from `first_step` down to where the noise alone is `coarsest`.
+///
+/// Long steps may see another function than short ones do, beyond a pole say: then these estimates contradict each other.
+pub fn survey(
+    mut f: impl FnMut(f64) -> f64,
+    side: Side,
+    noise: f64,
+    first_step: f64,
+    coarsest: f64,
+) -> Vec<Estimate> {
+    let (start, mut rows) = (f(0.0), Vec::new());
+    let (ladder, sign) = match side {
+        Side::Both => (Ladder::central(noise), 0.0),
+        // Only one power of h is removed at a time, so the weights sum to 9.
+        Side::Above => (Ladder { power: 2.0, rounding: 18.0 * noise }, 1.0),
+        Side::Below => (Ladder { power: 2.0, rounding: 18.0 * noise }, -1.0),
+    };
+    let quotient = |h: f64| match side {
+        Side::Both => central(&mut f, h),
+        Side::Above | Side::Below => (f(sign * h) - start) / (sign * h),
+    };
+    ladder.climb(first_step, quotient, |row, h| {
+        rows.extend(row);
+        ladder.rounding / h < coarsest
+    });
+    rows
+}
+
+fn central(mut f: impl FnMut(f64) -> f64, h: f64) -> f64 {
+    (f(h) - f(-h)) / (2.0 * h)
+}
+
+/// Quotients of ever shorter steps, extrapolated to none.
 struct Ladder {
     /// By how much the next power of the step falls when the step is halved.
     power: f64,
@@ -54,11 +90,37 @@ struct Ladder {
 }
 
 impl Ladder {
-    fn climb(&self, first_step: f64, mut quotient: impl FnMut(f64) -> f64) -> Option<Estimate> {
-        let mut best: Option<Estimate> = None;
+    fn central(noise: f64) -> Ladder {
+        // The rounding errors of both ends, divided by 2h, times the weights of a row of the tableau, which sum to 2.
+        Ladder { power: 4.0, rounding: 2.0 * noise }
+    }
+
+    /// The entry with the smallest error.
+    fn best(&self, first_step: f64, quotient: impl FnMut(f64) -> f64) -> Option<Estimate> {
+        let (mut best, mut rows) = (None::<Estimate>, 0);
+        self.climb(first_step, quotient, |row, h| {
+            rows += 1;
+            if let Some(row) = row
+                && best.is_none_or(|best| row.error < best.error)
+            {
+                best = Some(row);
+            }
+            // Three rows at least: two may agree by chance.
+            rows < 3 || best.is_none_or(|best| best.error > 2.0 * self.rounding / h)
+        });
+        best
+    }
+
+    /// Halves the step as long as `goes_on` says so, which is given each row's entry with the smallest error.
+    fn climb(
+        &self,
+        first_step: f64,
+        mut quotient: impl FnMut(f64) -> f64,
+        mut goes_on: impl FnMut(Option<Estimate>, f64) -> bool,
+    ) {
         let mut above: Vec<f64> = Vec::new();
         let mut h = first_step;
-        while h >= first_step * LAST_PART {
+        while h >= SHORTEST {
             let start = quotient(h);
             if !start.is_finite() {
                 // Outside of the domain, or overflow: smaller steps are needed, and soon.
@@ -66,7 +128,7 @@ impl Ladder {
                 h /= 8.0;
                 continue;
             }
-            let mut row = vec![start];
+            let (mut row, mut best) = (vec![start], None::<Estimate>);
             let mut factor = 1.0;
             for (column, upper) in above.iter().take(COLUMNS).enumerate() {
                 factor *= self.power;
@@ -78,14 +140,12 @@ impl Ladder {
                 }
                 row.push(value);
             }
-            h /= 2.0;
-            // Three rows at least: two may agree by chance.
-            if row.len() > 2 && best.is_some_and(|best| best.error <= self.rounding / h) {
+            if !goes_on(best, h) {
                 break;
             }
             above = row;
+            h /= 2.0;
         }
-        best
     }
 }
 
@@ -154,9 +214,19 @@ mod tests {
     #[test]
     fn the_sides_of_a_kink_differ() {
         let f = |t: f64| if t > 0.0 { 2.0 * t } else { (0.5 * t).sin() };
-        let above = one_sided(f, 1e-17, FIRST_STEP).unwrap();
-        let below = one_sided(f, 1e-17, -FIRST_STEP).unwrap();
-        assert!((above.value - 2.0).abs() <= above.error && (below.value - 0.5).abs() <= below.error);
+        for (side, truth) in [(Side::Above, 2.0), (Side::Below, 0.5)] {
+            let rows = survey(f, side, 1e-17, FIRST_STEP, 1e-3);
+            assert!(rows.len() > 20 && rows.iter().all(|row| (row.value - truth).abs() <= row.error), "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn short_steps_see_what_long_ones_do_not() {
+        // A spike between the long steps.
+        let f = |t: f64| t + 1e-3 * (1e6 * t).atan();
+        let quick = derivative(f, 1e-19, FIRST_STEP).unwrap();
+        let rows = survey(f, Side::Both, 1e-19, FIRST_STEP, 1.0);
+        assert!(rows.iter().any(|row| (row.value - 1001.0).abs() <= row.error && row.error < 1e-3), "{quick:?} {rows:?}");
     }
 
     #[test]

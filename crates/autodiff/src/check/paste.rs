@@ -10,7 +10,8 @@ use crate::check::case::Case;
 /// The source of a test that checks the case.
 pub(crate) fn test(case: &Case) -> String {
     let ops = case.graph.nodes().iter().map(|node| &node.op);
-    let customs: BTreeSet<String> = ops.filter(|op| matches!(op, Op::Custom(_))).map(|op| op.name().to_string()).collect();
+    let customs: BTreeSet<String> =
+        ops.filter(|op| matches!(op, Op::Custom(_))).map(|op| op.name().to_string()).collect();
     let wrong = case.graph.nodes().iter().rev().find(|node| !node.operands.is_empty());
     let about = wrong.map_or_else(|| "identity".into(), |node| node.op.name().to_string());
 
@@ -37,7 +38,13 @@ pub(crate) fn test(case: &Case) -> String {
     let feeds: Vec<String> = feeds.collect();
     let (wrt, feeds) = (wrt.join(", "), feeds.join(", "));
     line(1, "let options = CheckOptions::default();");
-    line(1, &format!("check_gradient(&graph, {:?}, &[{wrt}], &[{feeds}], &options).unwrap().assert();", case.output));
+    line(
+        1,
+        &format!(
+            "check_gradient(&graph, {:?}, &[{wrt}], &[{feeds}], &options).unwrap().assert();",
+            case.output
+        ),
+    );
     line(0, "}");
     text
 }
@@ -47,7 +54,9 @@ fn literal(value: &Tensor) -> String {
     let ty = value.dtype();
     let element = |x: f64| match ty {
         DType::F32 | DType::F64 if x.is_nan() => format!("{ty}::NAN"),
-        DType::F32 | DType::F64 if x.is_infinite() => format!("{}{ty}::INFINITY", if x < 0.0 { "-" } else { "" }),
+        DType::F32 | DType::F64 if x.is_infinite() => {
+            format!("{}{ty}::INFINITY", if x < 0.0 { "-" } else { "" })
+        }
         DType::F32 => format!("{:?}_f32", x as f32),
         DType::F64 => format!("{x:?}_f64"),
         DType::I64 => format!("{x}_i64"),

@@ -167,8 +167,14 @@ impl fmt::Display for CheckReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 5;
         match self.failures.len() {
-            0 => write!(f, "{} comparisons hold, the closest at {:.2} of its tolerance", self.compared, self.closest)?,
-            failed => write!(f, "gradient check failed: {failed} of {} comparisons do not hold", self.compared)?,
+            0 => write!(
+                f,
+                "{} comparisons hold, the closest at {:.2} of its tolerance",
+                self.compared, self.closest
+            )?,
+            failed => {
+                write!(f, "gradient check failed: {failed} of {} comparisons do not hold", self.compared)?
+            }
         }
         if let Some(culprit) = &self.culprit {
             write!(f, "\nfirst wrong op: {}\n  = {}", culprit.place, culprit.wrong)?;
@@ -195,7 +201,11 @@ impl fmt::Display for CheckReport {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Estimate { value, error } = self.expected;
-        write!(f, "{} (order {}): expected {value:e} ± {error:.1e}, got {:e}", self.claim, self.order, self.got)?;
+        write!(
+            f,
+            "{} (order {}): expected {value:e} ± {error:.1e}, got {:e}",
+            self.claim, self.order, self.got
+        )?;
         write!(f, ", {:.1e} times the tolerance {:.1e}", self.ratio(), self.tolerance)
     }
 }

@@ -38,8 +38,10 @@ pub(crate) fn jittered<'a>(
 /// The tensor with each element moved, but for those that an operand has: what is copied is not rounded.
 fn jitter(exact: &Tensor, operands: &[&Tensor], stream: u64) -> Tensor {
     let doubles = operands.iter().filter(|operand| operand.dtype() == DType::F64);
-    let copied: HashSet<u64> = doubles.flat_map(|operand| operand.values::<f64>()).map(|x| x.abs().to_bits()).collect();
-    let draws = Random { distribution: Distribution::Uniform, stream, dtype: DType::F64, shape: Shape::scalar() };
+    let copied: HashSet<u64> =
+        doubles.flat_map(|operand| operand.values::<f64>()).map(|x| x.abs().to_bits()).collect();
+    let draws =
+        Random { distribution: Distribution::Uniform, stream, dtype: DType::F64, shape: Shape::scalar() };
     let values = exact.values::<f64>();
     Tensor::from_fn(exact.sizes(), |at| match values[at] {
         x if copied.contains(&x.abs().to_bits()) => x,

@@ -66,7 +66,8 @@ impl Shrinker<'_> {
     /// Takes the candidate if it fails too.
     fn adopt(&mut self, candidate: Case) -> bool {
         self.trials += 1;
-        let fails = self.trials <= MOST_TRIALS && all_orders(&candidate, self.options).is_ok_and(|report| !report.is_ok());
+        let fails = self.trials <= MOST_TRIALS
+            && all_orders(&candidate, self.options).is_ok_and(|report| !report.is_ok());
         if fails {
             self.case = candidate;
         }
@@ -79,7 +80,8 @@ impl Shrinker<'_> {
 
     /// Smaller sizes for symbols, with the leading part of each feed.
     fn smaller_sizes(&mut self) {
-        let Ok(bindings) = self.case.graph.solve(self.case.feeds.iter().map(|(name, value)| (name, value))) else {
+        let Ok(bindings) = self.case.graph.solve(self.case.feeds.iter().map(|(name, value)| (name, value)))
+        else {
             return;
         };
         for (symbol, size) in bindings.clone() {
@@ -91,7 +93,8 @@ impl Shrinker<'_> {
                     self.case.graph.ty(input).shape.bind(&bindings).ok()?.known()
                 };
                 let feeds = self.case.feeds.iter();
-                let feeds = feeds.map(|(name, value)| Some((name.clone(), leading_part(value, &sizes_of(name)?))));
+                let feeds =
+                    feeds.map(|(name, value)| Some((name.clone(), leading_part(value, &sizes_of(name)?))));
                 let Some(feeds) = feeds.collect() else { continue };
                 if self.adopt(Case { feeds, ..self.case.clone() }) {
                     break;
@@ -123,7 +126,10 @@ impl Shrinker<'_> {
         let active = active_nodes(&subject);
         let interior = subject.graph.ids().filter(|id| {
             let node = subject.graph.node(*id);
-            active[id.index()] && !node.operands.is_empty() && node.ty.dtype.is_float() && *id != subject.output
+            active[id.index()]
+                && !node.operands.is_empty()
+                && node.ty.dtype.is_float()
+                && *id != subject.output
         });
         for id in interior {
             let candidate = subject.graph.with_outputs([Output::new("out", id)]);
@@ -141,9 +147,12 @@ impl Shrinker<'_> {
         let mut at = 0;
         while let Ok(subject) = self.subject() {
             let Ok(values) = subject.values() else { return };
-            let interior: Vec<NodeId> = subject.graph.ids().rev().filter(|id| {
-                *id != subject.output && !matches!(subject.graph.node(*id).op, Op::Input(_))
-            }).collect();
+            let interior: Vec<NodeId> = subject
+                .graph
+                .ids()
+                .rev()
+                .filter(|id| *id != subject.output && !matches!(subject.graph.node(*id).op, Op::Input(_)))
+                .collect();
             let Some(id) = interior.get(at).copied() else { return };
             let candidate = cut(&self.case, &subject, id, values.node(id));
             if !candidate.is_some_and(|candidate| self.adopt(candidate)) {
@@ -159,7 +168,8 @@ impl Shrinker<'_> {
             builder.push(subject.graph.node(id).op.clone(), operands)
         });
         let Ok(graph) = written.map(|written| written.graph) else { return };
-        let feeds: Vec<_> = as_wide(&subject).into_iter().filter(|(name, _)| graph.input(name).is_some()).collect();
+        let feeds: Vec<_> =
+            as_wide(&subject).into_iter().filter(|(name, _)| graph.input(name).is_some()).collect();
         let wrt = self.case.wrt.iter().filter(|name| graph.input(name).is_some()).cloned().collect();
         self.adopt(Case { graph, output: self.case.output.clone(), wrt, feeds });
     }
@@ -183,7 +193,9 @@ impl Shrinker<'_> {
             let last = NodeId::new(self.case.graph.len() - 1);
             let result = builder.on_behalf_of(&self.case.graph, last, || builder.push(op.clone(), &inputs));
             let Ok(result) = result else { return };
-            let Ok(graph) = builder.finish([Output::new(self.case.output.as_str(), result.id())]) else { return };
+            let Ok(graph) = builder.finish([Output::new(self.case.output.as_str(), result.id())]) else {
+                return;
+            };
             if self.adopt(Case { graph, feeds, ..self.case.clone() }) {
                 return;
             }
@@ -199,7 +211,11 @@ impl Shrinker<'_> {
                     continue;
                 }
                 // Adding zero turns -0 into 0.
-                let rounded = value.to_f64_vec().into_iter().map(|x| (x * digits).round() / digits + 0.0).collect::<Vec<f64>>();
+                let rounded = value
+                    .to_f64_vec()
+                    .into_iter()
+                    .map(|x| (x * digits).round() / digits + 0.0)
+                    .collect::<Vec<f64>>();
                 let rounded = Tensor::from_fn(value.sizes(), |i| rounded[i]).cast(value.dtype());
                 let mut feeds = self.case.feeds.clone();
                 feeds[at] = (name.clone(), rounded);
@@ -221,7 +237,9 @@ fn cut(case: &Case, subject: &Subject, id: NodeId, value: &Tensor) -> Option<Cas
     // Operands of the node that nothing else uses are still there.
     let cut = written.ok()?.graph;
     let output = cut.output(&case.output)?.node;
-    let again = transcribe(&cut, [output], |builder, node, operands| builder.push(cut.node(node).op.clone(), operands));
+    let again = transcribe(&cut, [output], |builder, node, operands| {
+        builder.push(cut.node(node).op.clone(), operands)
+    });
     let graph = again.ok()?.graph;
     let mut feeds = as_wide(subject);
     feeds.push((name.clone(), value.clone()));

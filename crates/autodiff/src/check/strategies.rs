@@ -60,7 +60,8 @@ const SAMPLE_LENGTH: usize = 256;
 pub fn random_graph(spec: GraphSpec) -> impl Strategy<Value = Case> {
     choices(GRAPH_LENGTH).prop_map(move |mut choices| {
         let made = generate(&mut choices, &spec);
-        let feeds: Vec<_> = made.feeds.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+        let feeds: Vec<_> =
+            made.feeds.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
         let floats = feeds.iter().filter(|(_, value)| value.dtype().is_float());
         let wrt = floats.map(|(name, _)| name.clone()).collect();
         Case { graph: made.graph, output: "loss".into(), wrt, feeds }

@@ -47,7 +47,8 @@ pub(crate) struct Variable {
 
 impl Variable {
     fn new(node: NodeId, name: Arc<str>, value: Tensor) -> Variable {
-        let largest = value.to_f64_vec().into_iter().map(f64::abs).filter(|x| x.is_finite()).fold(0.0, f64::max);
+        let largest =
+            value.to_f64_vec().into_iter().map(f64::abs).filter(|x| x.is_finite()).fold(0.0, f64::max);
         Variable { node, name, value, scale: if largest > 0.0 { largest } else { 1.0 } }
     }
 }
@@ -120,8 +121,20 @@ impl Subject {
         moved.collect()
     }
 
+    /// Whether `step` steps along `direction` move every variable that they should: short ones may round to nothing.
+    pub(crate) fn moves(&self, direction: &[Tensor], step: f64) -> bool {
+        let mut pairs = self.variables.iter().zip(direction);
+        pairs.all(|(variable, direction)| {
+            let mut pairs = variable.value.values::<f64>().iter().zip(direction.values::<f64>());
+            pairs.all(|(start, along)| *along == 0.0 || start + step * along != *start)
+        })
+    }
+
     /// What every input is fed when the variables have the values `at`.
-    pub(crate) fn feeds<'a>(&'a self, at: &'a [Tensor]) -> impl Iterator<Item = (&'a str, &'a Tensor)> + Clone {
+    pub(crate) fn feeds<'a>(
+        &'a self,
+        at: &'a [Tensor],
+    ) -> impl Iterator<Item = (&'a str, &'a Tensor)> + Clone {
         let moved = self.variables.iter().zip(at).map(|(variable, value)| (&*variable.name, value));
         moved.chain(self.constants.iter().map(|(name, value)| (&**name, value)))
     }
@@ -150,12 +163,14 @@ impl Subject {
     pub(crate) fn derived(&self, cotangent: &Tensor, tangents: &[Tensor]) -> Result<Subject, CheckError> {
         let derive = |graph: &Graph, output: NodeId| -> Result<(Graph, NodeId), CheckError> {
             let builder = pullback_graph::Builder::extending(graph);
-            let variables: Vec<_> = self.variables.iter().map(|variable| builder.expr(variable.node)).collect();
+            let variables: Vec<_> =
+                self.variables.iter().map(|variable| builder.expr(variable.node)).collect();
             let output = builder.expr(output);
             let seed = builder.constant(cotangent.clone());
             let gradient = pullback(&[output], &[seed], &variables, &GradOptions::inner())?;
             let products = gradient.iter().zip(tangents);
-            let products = products.map(|(gradient, tangent)| (*gradient * builder.constant(tangent.clone())).sum());
+            let products =
+                products.map(|(gradient, tangent)| (*gradient * builder.constant(tangent.clone())).sum());
             let sum = products.reduce(|sum, product| sum + product);
             let sum = sum.unwrap_or_else(|| builder.full(DType::F64, (), 0.0));
             Ok((builder.finish([Output::new("derivative", sum.id())])?, sum.id()))

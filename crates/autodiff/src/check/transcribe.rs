@@ -25,7 +25,8 @@ pub(crate) fn transcribe(
     let mut place: Vec<Option<NodeId>> = vec![None; graph.len()];
     let mut origin = Vec::new();
     for id in graph.ids().filter(|id| needed[id.index()]) {
-        let operand = |old: &NodeId| builder.expr(place[old.index()].expect("operands are needed where users are"));
+        let operand =
+            |old: &NodeId| builder.expr(place[old.index()].expect("operands are needed where users are"));
         let operands: Vec<Expr<'_>> = graph.node(id).operands.iter().map(operand).collect();
         let new = builder.on_behalf_of(graph, id, || write(&builder, id, &operands))?;
         // An input's label is its name.

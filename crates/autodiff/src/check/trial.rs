@@ -28,24 +28,30 @@ pub(crate) struct Trial {
 
 impl Trial {
     /// Draws number `draw`.
-    pub(crate) fn of(subject: &Subject, gradient: &GradientGraph, seed: u64, draw: u64) -> Result<Trial, GraphError> {
+    pub(crate) fn of(
+        subject: &Subject,
+        gradient: &GradientGraph,
+        seed: u64,
+        draw: u64,
+    ) -> Result<Trial, GraphError> {
         let (cotangent, directions) = (cotangent_of(subject, seed, draw), directions_of(subject, seed, draw));
         let point = subject.point();
         let here = gradient.at(subject, &point, &cotangent, &directions)?;
         let size = dot_sizes(&cotangent, &subject.evaluate(&point)?);
         let rounded = OnceCell::new();
         let mut trial = Trial { cotangent, directions, here, noise: 0.0, rounded, size };
-        trial.noise = trial.noise_within(subject, &trial.directions, f64::INFINITY);
+        trial.noise = trial.noise_along(subject, &trial.directions, &[f64::INFINITY]);
         Ok(trial)
     }
 
-    /// How far rounding moves [`value`](Trial::value) at steps up to `width`.
-    pub(crate) fn noise_within(&self, subject: &Subject, directions: &[Tensor], width: f64) -> f64 {
-        // The one sees what happens inside an op, the other what is too coarse to change within the width.
-        let measured = oracle::noise(|step| self.value(subject, directions, step), width);
+    /// How far rounding moves [`value`](Trial::value), measured with steps up to each of these widths.
+    pub(crate) fn noise_along(&self, subject: &Subject, directions: &[Tensor], widths: &[f64]) -> f64 {
+        let measured = smallest_noise(|step| self.value(subject, directions, step), widths);
+        // That sees what happens inside of an op; this, what is too coarse to change within the widths.
         let start = self.value(subject, directions, 0.0);
-        let moved = subject.rounded().into_iter().map(|output| finite((dot(&self.cotangent, &output) - start).abs()));
-        moved.fold(finite(measured).max(f64::EPSILON * self.size), f64::max)
+        let moved =
+            subject.rounded().into_iter().map(|output| finite((dot(&self.cotangent, &output) - start).abs()));
+        moved.fold(measured.max(f64::EPSILON * self.size), f64::max)
     }
 
     /// How far rounding moves the number that `read` takes from both modes at the point.
@@ -55,18 +61,28 @@ impl Trial {
         gradient: &GradientGraph,
         read: impl Fn(&Derivatives) -> f64,
     ) -> f64 {
-        let rounded = self.rounded.get_or_init(|| gradient.rounded(subject, &self.cotangent, &self.directions));
+        let rounded =
+            self.rounded.get_or_init(|| gradient.rounded(subject, &self.cotangent, &self.directions));
         let exact = read(&self.here);
         rounded.iter().map(|rounded| finite((read(rounded) - exact).abs())).fold(0.0, f64::max)
     }
 
-    /// `⟨cotangent, output⟩` after `step` steps along `directions`; NaN where an op fails.
+    /// `⟨cotangent, output⟩` after `step` steps along `directions`; NaN where an op fails or the step is too short.
     pub(crate) fn value(&self, subject: &Subject, directions: &[Tensor], step: f64) -> f64 {
+        if step != 0.0 && !subject.moves(directions, step) {
+            return f64::NAN;
+        }
         match subject.evaluate(&subject.moved(directions, step)) {
             Ok(output) => dot(&self.cotangent, &output),
             Err(_) => f64::NAN,
         }
     }
+}
+
+/// The noise of `f` at the width where it is smallest: at others, what is not smooth is mistaken for noise.
+pub(crate) fn smallest_noise(f: impl Fn(f64) -> f64, widths: &[f64]) -> f64 {
+    let measured = widths.iter().map(|width| oracle::noise(&f, *width)).filter(|noise| noise.is_finite());
+    measured.reduce(f64::min).unwrap_or(0.0)
 }
 
 /// A random cotangent of the output.

@@ -12,7 +12,10 @@ use crate::check::transcribe::{Transcript, transcribe};
 ///
 /// Inputs take f64, conversions to f32 convert to f64, and what makes f32 out of nothing (literals, constants, draws) is
 /// converted after, so that it keeps its value.
-pub(crate) fn widen(graph: &Graph, roots: impl IntoIterator<Item = NodeId>) -> Result<Transcript, GraphError> {
+pub(crate) fn widen(
+    graph: &Graph,
+    roots: impl IntoIterator<Item = NodeId>,
+) -> Result<Transcript, GraphError> {
     transcribe(graph, roots, |builder, id, operands| write(builder, &graph.node(id).op, operands))
 }
 

@@ -4,7 +4,9 @@
 
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::FileFailurePersistence;
-use pullback_graph::op::{Choices, Custom, CustomOp, OperandSample, Partial, Partials, Registry, Sample, Site};
+use pullback_graph::op::{
+    Choices, Custom, CustomOp, OperandSample, Partial, Partials, Registry, Sample, Site,
+};
 use pullback_graph::{Expr, Op, OpRules, Tensor, TensorType, Violation};
 
 /// An elementwise op of one operand: its value, and its rule, which is given the operand and the cotangent.

@@ -18,7 +18,11 @@ impl<'g> Expr<'g> {
         let (left, right) = (self.rank(), other.rank());
         if left == 0 || right == 0 || right > 2 {
             let message = format!("takes […, k] and [k] or [k, n], got {} and {}", self.ty(), other.ty());
-            self.refuse("dot", Violation::new("C2", message).help("`matmul` multiplies stacks of matrices"), &[other]);
+            self.refuse(
+                "dot",
+                Violation::new("C2", message).help("`matmul` multiplies stacks of matrices"),
+                &[other],
+            );
         }
         self.apply_to(DotGeneral::new([], [], [left - 1], [0]), &[other])
     }

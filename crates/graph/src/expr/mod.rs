@@ -17,8 +17,8 @@ use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{TypeError, Violation, render};
 use crate::id::NodeId;
-use crate::provenance::Source;
 use crate::op::{Cast, Clamp, DimSize, Iota, Literal, Op, Scalar, Select, StopGradient};
+use crate::provenance::Source;
 use crate::shape::{Shape, TensorType};
 
 pub use reductions::Axes;

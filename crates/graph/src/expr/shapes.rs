@@ -64,7 +64,11 @@ impl<'g> Expr<'g> {
     pub fn flatten(self, axis: usize) -> Expr<'g> {
         let own = self.shape();
         if axis > own.rank() {
-            self.refuse("reshape", Violation::new("C2", format!("axis {axis} is out of range for {own}")), &[]);
+            self.refuse(
+                "reshape",
+                Violation::new("C2", format!("axis {axis} is out of range for {own}")),
+                &[],
+            );
         }
         let tail = own[axis..].iter().fold(Dim::Known(1), |product, dim| product * dim.clone());
         self.reshape(own[..axis].iter().cloned().chain([tail]).collect::<Shape>())
@@ -112,7 +116,11 @@ impl<'g> Expr<'g> {
         let rank = own.rank() as i64 + 1;
         let at = if axis < 0 { axis + rank } else { axis };
         if !(0..rank).contains(&at) {
-            self.refuse("reshape", Violation::new("C2", format!("axis {axis} is out of range for rank {rank}")), &[]);
+            self.refuse(
+                "reshape",
+                Violation::new("C2", format!("axis {axis} is out of range for rank {rank}")),
+                &[],
+            );
         }
         let mut dims: Vec<Dim> = own.iter().cloned().collect();
         dims.insert(at as usize, Dim::Known(1));

@@ -160,7 +160,8 @@ mod tests {
 
     #[test]
     fn smooth_programs_have_no_kinks() {
-        let kinked = ["abs", "relu", "sign", "floor", "round", "maximum", "reduce_max", "argmax", "clamp", "lt"];
+        let kinked =
+            ["abs", "relu", "sign", "floor", "round", "maximum", "reduce_max", "argmax", "clamp", "lt"];
         for seed in 0..200 {
             let spec = GraphSpec { smooth_only: true, ..GraphSpec::default() };
             let made = generate(&mut Choices::seeded(seed), &spec);

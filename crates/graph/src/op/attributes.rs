@@ -27,10 +27,13 @@ pub(crate) fn to_map<T: Serialize>(op: &T) -> Map<String, Value> {
 }
 
 /// The op's struct of its fields; attributes that it does not have are refused.
-pub(crate) fn from_map<T: Serialize + DeserializeOwned>(map: Map<String, Value>) -> Result<T, AttributeError> {
+pub(crate) fn from_map<T: Serialize + DeserializeOwned>(
+    map: Map<String, Value>,
+) -> Result<T, AttributeError> {
     let given: Vec<String> = map.keys().cloned().collect();
     let read = |map: Map<String, Value>| serde_json::from_value::<T>(Value::Object(map));
-    let op = if map.is_empty() { serde_json::from_value(Value::Null).or_else(|_| read(map)) } else { read(map) };
+    let op =
+        if map.is_empty() { serde_json::from_value(Value::Null).or_else(|_| read(map)) } else { read(map) };
     let op = op.map_err(|error| AttributeError::Malformed(error.to_string()))?;
     let known = to_map(&op);
     // A field left out because it is empty is known, too: it does not take a value of any type.

@@ -139,9 +139,11 @@ const ANY: Domain = Domain::Between { low: -3.0, high: 3.0, kinks: &[] };
 /// Away from zero, on the positive side.
 const POSITIVE: Domain = Domain::Between { low: 0.4, high: 3.0, kinks: &[] };
 /// Away from zero, on either side.
-const NONZERO: Domain = Domain::Between { low: -3.0, high: 3.0, kinks: &[-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3] };
+const NONZERO: Domain =
+    Domain::Between { low: -3.0, high: 3.0, kinks: &[-0.3, -0.2, -0.1, 0.0, 0.1, 0.2, 0.3] };
 /// Two domains that never meet.
-const STAGGERED: [Domain; 2] = [Domain::Lattice { step: 0.4, offset: 0.0 }, Domain::Lattice { step: 0.4, offset: 0.2 }];
+const STAGGERED: [Domain; 2] =
+    [Domain::Lattice { step: 0.4, offset: 0.0 }, Domain::Lattice { step: 0.4, offset: 0.2 }];
 
 binary_ops! {
     /// `a + b`.
@@ -223,7 +225,8 @@ impl OpRules for BinaryOp {
         match operands[0].dtype {
             DType::F32 | DType::F64 => Ok(operands[0].clone()),
             DType::I64 if self.int().is_some() => Ok(operands[0].clone()),
-            _ => Err(Violation::new("C4", format!("has no meaning for {}", operands[0])).help("convert with `cast`")),
+            _ => Err(Violation::new("C4", format!("has no meaning for {}", operands[0]))
+                .help("convert with `cast`")),
         }
     }
 

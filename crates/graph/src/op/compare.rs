@@ -128,7 +128,8 @@ impl CompareOp {
 
 impl LogicOp {
     pub(crate) fn sample(self, choices: &mut Choices) -> Sample {
-        let operand = OperandSample { ty: choices.float_type(3).with_dtype(DType::Bool), domain: Domain::Truth };
+        let operand =
+            OperandSample { ty: choices.float_type(3).with_dtype(DType::Bool), domain: Domain::Truth };
         Sample { op: self.into(), operands: vec![operand.clone(), operand] }
     }
 }

@@ -59,17 +59,22 @@ impl DotGeneral {
     /// The axes of the left operand that are neither batch nor contracted.
     #[must_use]
     pub fn free_left(&self, rank: usize) -> AxisList {
-        (0..rank).filter(|axis| !self.batch_left.contains(*axis) && !self.contract_left.contains(*axis)).collect()
+        (0..rank)
+            .filter(|axis| !self.batch_left.contains(*axis) && !self.contract_left.contains(*axis))
+            .collect()
     }
 
     /// The axes of the right operand that are neither batch nor contracted.
     #[must_use]
     pub fn free_right(&self, rank: usize) -> AxisList {
-        (0..rank).filter(|axis| !self.batch_right.contains(*axis) && !self.contract_right.contains(*axis)).collect()
+        (0..rank)
+            .filter(|axis| !self.batch_right.contains(*axis) && !self.contract_right.contains(*axis))
+            .collect()
     }
 
     pub(crate) fn sample(choices: &mut Choices) -> Sample {
-        let mut sizes = |count: usize| (0..choices.below(count)).map(|_| choices.below(4)).collect::<Vec<usize>>();
+        let mut sizes =
+            |count: usize| (0..choices.below(count)).map(|_| choices.below(4)).collect::<Vec<usize>>();
         let (batch, left, right, contract) = (sizes(2), sizes(3), sizes(3), sizes(3));
         let mut operand = |free: &[usize]| {
             // Axes stand in a random order: batch, free and contracted ones mixed.
@@ -78,7 +83,8 @@ impl DotGeneral {
             let place = |axis: usize| order.iter().position(|other| *other == axis).expect("a permutation");
             let shape: Vec<usize> = order.iter().map(|axis| all[*axis]).collect();
             let batch_axes: Vec<usize> = (0..batch.len()).map(place).collect();
-            let contracted: Vec<usize> = (0..contract.len()).map(|i| place(batch.len() + free.len() + i)).collect();
+            let contracted: Vec<usize> =
+                (0..contract.len()).map(|i| place(batch.len() + free.len() + i)).collect();
             (TensorType::new(DType::F64, shape), batch_axes, contracted)
         };
         let (left, batch_left, contract_left) = operand(&left);
@@ -113,14 +119,19 @@ impl OpRules for DotGeneral {
         }
         expect_one_dtype(operands)?;
         if !left.dtype.is_float() {
-            return Err(Violation::new("C4", format!("takes floating-point elements, got {left} and {right}"))
-                .help("convert with `cast`"));
+            return Err(Violation::new(
+                "C4",
+                format!("takes floating-point elements, got {left} and {right}"),
+            )
+            .help("convert with `cast`"));
         }
         for (kind, ours, theirs) in [
             ("batch", &self.batch_left, &self.batch_right),
             ("contracted", &self.contract_left, &self.contract_right),
         ] {
-            let sizes = |ty: &TensorType, axes: &AxisList| axes.iter().map(|axis| ty.shape[axis].clone()).collect::<Shape>();
+            let sizes = |ty: &TensorType, axes: &AxisList| {
+                axes.iter().map(|axis| ty.shape[axis].clone()).collect::<Shape>()
+            };
             if sizes(left, ours) != sizes(right, theirs) {
                 let message = format!(
                     "{kind} sizes differ: {left} · {right} ({} and {})",
@@ -131,7 +142,9 @@ impl OpRules for DotGeneral {
                 return Err(Violation::new("C5", message).help(help));
             }
         }
-        let axes = |ty: &TensorType, axes: AxisList| axes.iter().map(|axis| ty.shape[axis].clone()).collect::<Vec<Dim>>();
+        let axes = |ty: &TensorType, axes: AxisList| {
+            axes.iter().map(|axis| ty.shape[axis].clone()).collect::<Vec<Dim>>()
+        };
         let batch = axes(left, self.batch_left.clone());
         let free_left = axes(left, self.free_left(left.rank()));
         let free_right = axes(right, self.free_right(right.rank()));
@@ -223,10 +236,15 @@ fn restore_order<'g>(product: Expr<'g>, made: &[usize]) -> Expr<'g> {
 }
 
 /// The array as `[batch, rows, contracted]`.
-fn stack<'a, T: Element>(array: ArrayViewD<'a, T>, batch: &AxisList, contract: &AxisList) -> ndarray::Array3<T> {
+fn stack<'a, T: Element>(
+    array: ArrayViewD<'a, T>,
+    batch: &AxisList,
+    contract: &AxisList,
+) -> ndarray::Array3<T> {
     let free: Vec<usize> =
         (0..array.ndim()).filter(|axis| !batch.contains(*axis) && !contract.contains(*axis)).collect();
-    let count = |axes: &mut dyn Iterator<Item = usize>| axes.map(|axis| array.shape()[axis]).product::<usize>();
+    let count =
+        |axes: &mut dyn Iterator<Item = usize>| axes.map(|axis| array.shape()[axis]).product::<usize>();
     let shape = (count(&mut batch.iter()), count(&mut free.iter().copied()), count(&mut contract.iter()));
     let order: Vec<usize> = batch.iter().chain(free.iter().copied()).chain(contract.iter()).collect();
     let elements = array.permuted_axes(order).iter().copied().collect();

@@ -71,7 +71,8 @@ fn expect_indices(axis: usize, base: &TensorType, indices: &TensorType) -> Resul
         return Err(Violation::new("C2", format!("axis {axis} is out of range for {base}")));
     }
     if indices.dtype != DType::I64 {
-        return Err(Violation::new("C3", format!("indices are of type i64, got {indices}")).help("convert with `cast`"));
+        return Err(Violation::new("C3", format!("indices are of type i64, got {indices}"))
+            .help("convert with `cast`"));
     }
     Ok(())
 }
@@ -87,7 +88,9 @@ fn expect_aligned(axis: usize, base: &TensorType, indices: &TensorType) -> Resul
         && indices.shape.without(|other| other == axis) == base.shape.without(|other| other == axis);
     match aligned {
         true => Ok(()),
-        false => Err(Violation::new("C4", format!("{base} and {indices} differ in another axis than {axis}"))),
+        false => {
+            Err(Violation::new("C4", format!("{base} and {indices} differ in another axis than {axis}")))
+        }
     }
 }
 
@@ -232,49 +235,70 @@ macro_rules! index_rules {
     };
 }
 
-index_rules!(Gather, "gather",
-    infer |op, tys| {
+index_rules!(
+    Gather,
+    "gather",
+    infer | op,
+    tys | {
         expect_operands(tys, 2)?;
         expect_indices(op.axis, tys[0], tys[1])?;
         Ok(tys[0].with_shape(slices_shape(op.axis, &tys[0].shape, &tys[1].shape)))
     },
-    evaluate |op, values, result| {
-        let (x, indices) = (values[0], values[1].values::<i64>());
-        let sizes = known(result)?;
-        crate::dispatch!(x.dtype(), T => read::<T>(x, &sizes, |visit| each_slice_element(x.sizes(), op.axis, indices, visit)))
-    },
-    pullback |op, at| at.first(|| {
+    evaluate | op,
+    values,
+    result
+        | {
+            let (x, indices) = (values[0], values[1].values::<i64>());
+            let sizes = known(result)?;
+            crate::dispatch!(x.dtype(), T => read::<T>(x, &sizes, |visit| each_slice_element(x.sizes(), op.axis, indices, visit)))
+        },
+    pullback | op,
+    at | at.first(|| {
         at.operands[0].zeros_like().apply_to(ScatterAdd { axis: op.axis }, &[at.operands[1], at.cotangent])
     }),
-    sample |choices| {
+    sample | choices | {
         let (ty, axis, bound) = sample_base(choices);
         let indices = sample_indices(choices.shape(2), bound);
         Sample { op: Gather { axis }.into(), operands: vec![OperandSample::any(ty), indices] }
-    });
+    }
+);
 
-index_rules!(GatherAlong, "gather_along",
-    infer |op, tys| {
+index_rules!(
+    GatherAlong,
+    "gather_along",
+    infer | op,
+    tys | {
         expect_operands(tys, 2)?;
         expect_indices(op.axis, tys[0], tys[1])?;
         expect_aligned(op.axis, tys[0], tys[1])?;
         Ok(tys[0].with_shape(&tys[1].shape))
     },
-    evaluate |op, values, result| {
-        let (x, indices) = (values[0], values[1]);
-        let sizes = known(result)?;
-        crate::dispatch!(x.dtype(), T => read::<T>(x, &sizes, |visit| each_aligned_element(x.sizes(), op.axis, indices, visit)))
-    },
-    pullback |op, at| at.first(|| {
-        at.operands[0].zeros_like().apply_to(ScatterAddAlong { axis: op.axis }, &[at.operands[1], at.cotangent])
+    evaluate | op,
+    values,
+    result
+        | {
+            let (x, indices) = (values[0], values[1]);
+            let sizes = known(result)?;
+            crate::dispatch!(x.dtype(), T => read::<T>(x, &sizes, |visit| each_aligned_element(x.sizes(), op.axis, indices, visit)))
+        },
+    pullback | op,
+    at | at.first(|| {
+        at.operands[0]
+            .zeros_like()
+            .apply_to(ScatterAddAlong { axis: op.axis }, &[at.operands[1], at.cotangent])
     }),
-    sample |choices| {
+    sample | choices | {
         let (ty, axis, bound) = sample_base(choices);
         let indices = sample_indices(ty.shape.with(axis, choices.below(4).into()), bound);
         Sample { op: GatherAlong { axis }.into(), operands: vec![OperandSample::any(ty), indices] }
-    });
+    }
+);
 
-index_rules!(ScatterAdd, "scatter_add",
-    infer |op, tys| {
+index_rules!(
+    ScatterAdd,
+    "scatter_add",
+    infer | op,
+    tys | {
         expect_operands(tys, 3)?;
         expect_indices(op.axis, tys[0], tys[1])?;
         let expected = slices_shape(op.axis, &tys[0].shape, &tys[1].shape);
@@ -284,11 +308,14 @@ index_rules!(ScatterAdd, "scatter_add",
         expect_addable(tys[0], tys[2])?;
         Ok(tys[0].clone())
     },
-    evaluate |op, values, _result| {
+    evaluate | op,
+    values,
+    _result | {
         let indices = values[1].values::<i64>();
         add(values, |visit| each_slice_element(values[0].sizes(), op.axis, indices, visit))
     },
-    pullback |op, at| {
+    pullback | op,
+    at | {
         let base = if at.wants(0) { Partial::Flows(at.cotangent) } else { Partial::Stops };
         let updates = match at.wants(2) {
             true => Partial::Flows(at.cotangent.apply_to(Gather { axis: op.axis }, &[at.operands[1]])),
@@ -296,15 +323,22 @@ index_rules!(ScatterAdd, "scatter_add",
         };
         Partials::from_iter([base, Partial::Stops, updates])
     },
-    sample |choices| {
+    sample | choices | {
         let (ty, axis, bound) = sample_base(choices);
         let indices = sample_indices(choices.shape(2), bound);
         let updates = ty.with_shape(slices_shape(axis, &ty.shape, &indices.ty.shape));
-        Sample { op: ScatterAdd { axis }.into(), operands: vec![OperandSample::any(ty), indices, OperandSample::any(updates)] }
-    });
+        Sample {
+            op: ScatterAdd { axis }.into(),
+            operands: vec![OperandSample::any(ty), indices, OperandSample::any(updates)],
+        }
+    }
+);
 
-index_rules!(ScatterAddAlong, "scatter_add_along",
-    infer |op, tys| {
+index_rules!(
+    ScatterAddAlong,
+    "scatter_add_along",
+    infer | op,
+    tys | {
         expect_operands(tys, 3)?;
         expect_indices(op.axis, tys[0], tys[1])?;
         expect_aligned(op.axis, tys[0], tys[1])?;
@@ -314,10 +348,11 @@ index_rules!(ScatterAddAlong, "scatter_add_along",
         expect_addable(tys[0], tys[2])?;
         Ok(tys[0].clone())
     },
-    evaluate |op, values, _result| {
-        add(values, |visit| each_aligned_element(values[0].sizes(), op.axis, values[1], visit))
-    },
-    pullback |op, at| {
+    evaluate | op,
+    values,
+    _result | { add(values, |visit| each_aligned_element(values[0].sizes(), op.axis, values[1], visit)) },
+    pullback | op,
+    at | {
         let base = if at.wants(0) { Partial::Flows(at.cotangent) } else { Partial::Stops };
         let updates = match at.wants(2) {
             true => Partial::Flows(at.cotangent.apply_to(GatherAlong { axis: op.axis }, &[at.operands[1]])),
@@ -325,9 +360,13 @@ index_rules!(ScatterAddAlong, "scatter_add_along",
         };
         Partials::from_iter([base, Partial::Stops, updates])
     },
-    sample |choices| {
+    sample | choices | {
         let (ty, axis, bound) = sample_base(choices);
         let indices = sample_indices(ty.shape.with(axis, choices.below(4).into()), bound);
         let updates = OperandSample::any(ty.with_shape(&indices.ty.shape));
-        Sample { op: ScatterAddAlong { axis }.into(), operands: vec![OperandSample::any(ty), indices, updates] }
-    });
+        Sample {
+            op: ScatterAddAlong { axis }.into(),
+            operands: vec![OperandSample::any(ty), indices, updates],
+        }
+    }
+);

@@ -250,8 +250,7 @@ impl Serialize for Constant {
             text.truncate(text.len() - suffix);
             text
         };
-        let data =
-            dispatch!(dtype, T => self.value.values::<T>().iter().map(|element| print(element.to_bits64())).collect());
+        let data = dispatch!(dtype, T => self.value.values::<T>().iter().map(|element| print(element.to_bits64())).collect());
         ConstantForm { dtype, shape: self.value.sizes().into(), data }.serialize(serializer)
     }
 }
@@ -346,43 +345,74 @@ macro_rules! leaf_rules {
     };
 }
 
-leaf_rules!(Input, "input",
-    infer |op| Ok(op.ty.clone()),
-    evaluate |op, _result| Err(format!("input \"{}\" was not fed", op.name)),
-    bind |op, bindings| Ok(Input { ty: op.ty.bind(bindings)?, ..op.clone() }.into()));
+leaf_rules!(
+    Input,
+    "input",
+    infer | op | Ok(op.ty.clone()),
+    evaluate | op,
+    _result | Err(format!("input \"{}\" was not fed", op.name)),
+    bind | op,
+    bindings | Ok(Input { ty: op.ty.bind(bindings)?, ..op.clone() }.into())
+);
 
-leaf_rules!(Literal, "literal",
-    infer |op| Ok(TensorType::new(op.value.dtype(), &op.shape)),
-    evaluate |op, result| Ok(op.value.splat(&known(result)?)),
-    bind |op, bindings| Ok(Literal { value: op.value, shape: op.shape.bind(bindings)? }.into()));
+leaf_rules!(
+    Literal,
+    "literal",
+    infer | op | Ok(TensorType::new(op.value.dtype(), &op.shape)),
+    evaluate | op,
+    result | Ok(op.value.splat(&known(result)?)),
+    bind | op,
+    bindings | Ok(Literal { value: op.value, shape: op.shape.bind(bindings)? }.into())
+);
 
-leaf_rules!(Constant, "constant",
-    infer |op| Ok(op.value.ty()),
-    evaluate |op, _result| Ok((*op.value).clone()),
-    bind |op, _bindings| Ok(op.clone().into()));
+leaf_rules!(
+    Constant,
+    "constant",
+    infer | op | Ok(op.value.ty()),
+    evaluate | op,
+    _result | Ok((*op.value).clone()),
+    bind | op,
+    _bindings | Ok(op.clone().into())
+);
 
-leaf_rules!(Iota, "iota",
-    infer |op| match op.axis < op.shape.rank() {
-        true => Ok(TensorType::new(DType::I64, &op.shape)),
-        false => Err(Violation::new("C2", format!("axis {} is out of range for {}", op.axis, op.shape))),
-    },
-    evaluate |op, result| {
+leaf_rules!(
+    Iota,
+    "iota",
+    infer
+        | op
+        | match op.axis < op.shape.rank() {
+            true => Ok(TensorType::new(DType::I64, &op.shape)),
+            false => Err(Violation::new("C2", format!("axis {} is out of range for {}", op.axis, op.shape))),
+        },
+    evaluate | op,
+    result | {
         let sizes = known(result)?;
         let inner: usize = sizes[op.axis + 1..].iter().product();
         Ok(Tensor::from_fn(&sizes, |i| (i / inner % sizes[op.axis]) as i64))
     },
-    bind |op, bindings| Ok(Iota { shape: op.shape.bind(bindings)?, axis: op.axis }.into()));
+    bind | op,
+    bindings | Ok(Iota { shape: op.shape.bind(bindings)?, axis: op.axis }.into())
+);
 
-leaf_rules!(DimSize, "dim_size",
-    infer |op| match op.dtype {
-        DType::Bool => Err(Violation::new("C2", "a size is a number, not a truth value")),
-        dtype => Ok(TensorType::new(dtype, ())),
-    },
-    evaluate |op, _result| match op.size.known() {
-        Some(size) => Ok(Scalar::of(op.dtype, size as f64)?.splat(&[])),
-        None => Err(format!("the size of {} is not known", op.size)),
-    },
-    bind |op, bindings| Ok(DimSize { size: op.size.bind(bindings).ok_or_else(|| op.size.clone())?, dtype: op.dtype }.into()));
+leaf_rules!(
+    DimSize,
+    "dim_size",
+    infer
+        | op
+        | match op.dtype {
+            DType::Bool => Err(Violation::new("C2", "a size is a number, not a truth value")),
+            dtype => Ok(TensorType::new(dtype, ())),
+        },
+    evaluate | op,
+    _result
+        | match op.size.known() {
+            Some(size) => Ok(Scalar::of(op.dtype, size as f64)?.splat(&[])),
+            None => Err(format!("the size of {} is not known", op.size)),
+        },
+    bind | op,
+    bindings
+        | Ok(DimSize { size: op.size.bind(bindings).ok_or_else(|| op.size.clone())?, dtype: op.dtype }.into())
+);
 
 /// The sizes of a result whose graph has been bound.
 pub(crate) fn known(result: &TensorType) -> Result<Sizes, String> {

@@ -149,12 +149,14 @@ impl OpRules for Broadcast {
         let fits = self.axes.len() == operand.rank() && self.axes.is_choice_of(self.shape.rank());
         if !fits || !self.axes.iter().is_sorted() {
             let axes: Vec<usize> = self.axes.iter().collect();
-            let message = format!("axes {axes:?} must be {} ascending axes of {}", operand.rank(), self.shape);
+            let message =
+                format!("axes {axes:?} must be {} ascending axes of {}", operand.rank(), self.shape);
             return Err(Violation::new("C2", message));
         }
         for (dim, axis) in operand.shape.iter().zip(self.axes.iter()) {
             if !dim.is_one() && *dim != self.shape[axis] {
-                let message = format!("cannot repeat {operand} to {}: {dim} is not {}", self.shape, self.shape[axis]);
+                let message =
+                    format!("cannot repeat {operand} to {}: {dim} is not {}", self.shape, self.shape[axis]);
                 return Err(Violation::new("C3", message).help("an axis to repeat has size 1"));
             }
         }
@@ -217,7 +219,10 @@ impl OpRules for Reshape {
     fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
         expect_operands(operands, 1)?;
         if !operands[0].with_shape(&self.shape).is_countable() {
-            return Err(Violation::new("C2", format!("{} has more elements than can be counted", self.shape)));
+            return Err(Violation::new(
+                "C2",
+                format!("{} has more elements than can be counted", self.shape),
+            ));
         }
         let (from, to) = (operands[0].shape.numel(), self.shape.numel());
         if from != to {
@@ -269,7 +274,10 @@ impl OpRules for Permute {
         let operand = operands[0];
         if self.order.len() != operand.rank() || !self.order.is_choice_of(operand.rank()) {
             let order: Vec<usize> = self.order.iter().collect();
-            return Err(Violation::new("C2", format!("order {order:?} must name every axis of {operand} once")));
+            return Err(Violation::new(
+                "C2",
+                format!("order {order:?} must name every axis of {operand} once"),
+            ));
         }
         Ok(operand.with_shape(self.order.iter().map(|axis| operand.shape[axis].clone()).collect::<Shape>()))
     }
@@ -340,7 +348,8 @@ impl OpRules for Slice {
                 (Some(low), Some(high)) => low <= high,
                 _ => true,
             };
-            let length = end.checked_sub(start).filter(|_| ordered(start, end) && ordered(end, &operand.shape[axis]));
+            let length =
+                end.checked_sub(start).filter(|_| ordered(start, end) && ordered(end, &operand.shape[axis]));
             let Some(length) = length else {
                 let message = format!("{start}..{end} is out of range for axis {axis} of {operand}");
                 return Err(Violation::new("C4", message));
@@ -348,7 +357,12 @@ impl OpRules for Slice {
             let taken = match (step, length.known()) {
                 (1, _) => length,
                 (_, Some(length)) => Dim::Known(length.div_ceil(step)),
-                _ => return Err(Violation::new("C5", format!("a step of {step} needs known sizes, got {length}"))),
+                _ => {
+                    return Err(Violation::new(
+                        "C5",
+                        format!("a step of {step} needs known sizes, got {length}"),
+                    ));
+                }
             };
             shape = shape.with(axis, taken);
         }
@@ -389,7 +403,12 @@ impl OpRules for Slice {
             };
             let value = zero_of(at);
             let inner = self.steps.iter().map(|step| step - 1).collect();
-            at.cotangent.apply(Pad { low: self.starts.clone(), high: (0..whole.rank()).map(high).collect(), inner, value })
+            at.cotangent.apply(Pad {
+                low: self.starts.clone(),
+                high: (0..whole.rank()).map(high).collect(),
+                inner,
+                value,
+            })
         })
     }
 
@@ -444,7 +463,10 @@ impl OpRules for Pad {
         let operand = operands[0];
         let rank = operand.rank();
         if self.low.len() != rank || self.high.len() != rank || self.inner.len() != rank {
-            return Err(Violation::new("C2", format!("takes {rank} counts per side for {operand}, got {self:?}")));
+            return Err(Violation::new(
+                "C2",
+                format!("takes {rank} counts per side for {operand}, got {self:?}"),
+            ));
         }
         if self.value.dtype() != operand.dtype {
             return Err(Violation::new("C3", format!("pads {operand} with {}", self.value)));
@@ -468,7 +490,11 @@ impl OpRules for Pad {
             if !array.is_empty() {
                 let mut view = padded.view_mut();
                 for axis in 0..sizes.len() {
-                    let range = Range::new(starts[axis] as isize, Some(ends[axis] as isize), window.steps[axis] as isize);
+                    let range = Range::new(
+                        starts[axis] as isize,
+                        Some(ends[axis] as isize),
+                        window.steps[axis] as isize,
+                    );
                     view.slice_axis_inplace(Axis(axis), range);
                 }
                 view.assign(&array);
@@ -522,14 +548,19 @@ impl OpRules for Concat {
         }
         expect_one_dtype(operands)?;
         let others = |ty: &TensorType| ty.shape.without(|axis| axis == self.axis);
-        if let Some(other) = operands.iter().find(|ty| ty.rank() != first.rank() || others(ty) != others(first)) {
+        if let Some(other) =
+            operands.iter().find(|ty| ty.rank() != first.rank() || others(ty) != others(first))
+        {
             let message = format!("{first} and {other} differ in another axis than {}", self.axis);
             return Err(Violation::new("C4", message));
         }
         let total =
             operands.iter().try_fold(Dim::Known(0), |total, ty| total.checked_add(&ty.shape[self.axis]));
         let Some(total) = total else {
-            return Err(Violation::new("C5", format!("the sizes of axis {} add up to a negative one", self.axis)));
+            return Err(Violation::new(
+                "C5",
+                format!("the sizes of axis {} add up to a negative one", self.axis),
+            ));
         };
         Ok(first.with_shape(first.shape.with(self.axis, total)))
     }

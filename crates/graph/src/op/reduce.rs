@@ -84,7 +84,9 @@ impl OpRules for Reduce {
             return Err(Violation::new("C2", format!("axes {axes:?} must be ascending axes of {operand}")));
         }
         if operand.dtype == DType::Bool {
-            return Err(Violation::new("C3", format!("takes numbers, got {operand}")).help("convert with `cast`"));
+            return Err(
+                Violation::new("C3", format!("takes numbers, got {operand}")).help("convert with `cast`")
+            );
         }
         let empty = self.axes.iter().any(|axis| operand.shape[axis] == Dim::Known(0));
         if empty && self.kind != ReduceKind::Sum {
@@ -98,16 +100,18 @@ impl OpRules for Reduce {
         if self.kind != ReduceKind::Sum && self.axes.iter().any(|axis| operands[0].sizes()[axis] == 0) {
             return Err(format!("{} has no elements to choose from", operands[0].ty()));
         }
-        Ok(dispatch_float!(operands[0].dtype(), T => self.fold(operands[0].view::<T>(), &sizes, |lane| match self.kind {
-            // `sum` of no floats would be -0.
-            ReduceKind::Sum => T::from_f64(lane.fold(0.0, |sum, value| sum + value.to_f64())),
-            ReduceKind::Max => lane.reduce(Real::larger).unwrap_or(-T::INFINITY),
-            ReduceKind::Min => lane.reduce(Real::smaller).unwrap_or(T::INFINITY),
-        }), else self.fold(operands[0].view::<i64>(), &sizes, |lane| match self.kind {
-            ReduceKind::Sum => lane.fold(0, i64::wrapping_add),
-            ReduceKind::Max => lane.max().unwrap_or(i64::MIN),
-            ReduceKind::Min => lane.min().unwrap_or(i64::MAX),
-        })))
+        Ok(
+            dispatch_float!(operands[0].dtype(), T => self.fold(operands[0].view::<T>(), &sizes, |lane| match self.kind {
+                // `sum` of no floats would be -0.
+                ReduceKind::Sum => T::from_f64(lane.fold(0.0, |sum, value| sum + value.to_f64())),
+                ReduceKind::Max => lane.reduce(Real::larger).unwrap_or(-T::INFINITY),
+                ReduceKind::Min => lane.reduce(Real::smaller).unwrap_or(T::INFINITY),
+            }), else self.fold(operands[0].view::<i64>(), &sizes, |lane| match self.kind {
+                ReduceKind::Sum => lane.fold(0, i64::wrapping_add),
+                ReduceKind::Max => lane.max().unwrap_or(i64::MIN),
+                ReduceKind::Min => lane.min().unwrap_or(i64::MAX),
+            })),
+        )
     }
 
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
@@ -180,7 +184,9 @@ impl OpRules for ArgMax {
             return Err(Violation::new("C2", format!("axis {} is out of range for {operand}", self.axis)));
         }
         if operand.dtype == DType::Bool {
-            return Err(Violation::new("C3", format!("takes numbers, got {operand}")).help("convert with `cast`"));
+            return Err(
+                Violation::new("C3", format!("takes numbers, got {operand}")).help("convert with `cast`")
+            );
         }
         if operand.shape[self.axis] == Dim::Known(0) {
             return Err(Violation::new("C4", format!("{operand} has no elements to choose from")));

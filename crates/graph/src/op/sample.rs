@@ -156,7 +156,8 @@ impl Choices {
     /// An f64 type of at most `rank` axes, none of them empty.
     pub fn nonempty_float_type(&mut self, rank: usize) -> TensorType {
         let ty = self.float_type(rank);
-        let shape = ty.shape.iter().map(|dim| if *dim == Dim::Known(0) { Dim::Known(1) } else { dim.clone() });
+        let shape =
+            ty.shape.iter().map(|dim| if *dim == Dim::Known(0) { Dim::Known(1) } else { dim.clone() });
         TensorType { dtype: DType::F64, shape: shape.collect() }
     }
 

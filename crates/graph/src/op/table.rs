@@ -24,7 +24,9 @@ pub(crate) fn expect_one_shape(operands: &[&TensorType]) -> Result<(), Violation
 pub(crate) fn expect_one_dtype(operands: &[&TensorType]) -> Result<(), Violation> {
     match operands.iter().find(|operand| operand.dtype != operands[0].dtype) {
         None => Ok(()),
-        Some(other) => Err(Violation::new("C3", format!("element types differ: {} and {}", operands[0], other))
-            .help("convert one side with `cast`")),
+        Some(other) => {
+            Err(Violation::new("C3", format!("element types differ: {} and {}", operands[0], other))
+                .help("convert one side with `cast`"))
+        }
     }
 }

@@ -11,12 +11,12 @@ use crate::dispatch_float;
 use crate::dtype::DType;
 use crate::error::Violation;
 use crate::expr::Expr;
+use crate::op::Op;
 use crate::op::Slope::{By, Flat, Gate, MinusOne, Over};
 use crate::op::real::Real;
 use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site, Slope};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
 use crate::op::table::expect_operands;
-use crate::op::Op;
 use crate::shape::TensorType;
 use crate::tensor::Tensor;
 
