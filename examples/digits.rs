@@ -57,12 +57,13 @@ fn main() -> Result<(), Error> {
     for seed in 0..3 {
         let mut model = network(Options::default())?;
         if seed == 0 {
+            model.build(&train, seed)?;
             println!("{}", model.summary(&[64], 64)?);
         }
         println!("seed {seed}");
         let history = fit(&mut model, &train, &test, 30, seed)?;
         let result = model.evaluate(&test)?;
-        println!("test: {result}");
+        println!("{history}\ntest: {result}");
         accuracies.push(result.get("accuracy").unwrap_or(f64::NAN));
         if seed > 0 {
             continue;

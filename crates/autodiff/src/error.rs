@@ -30,6 +30,16 @@ pub enum GradError {
         /// The user's line.
         at: Option<Source>,
     },
+    /// What is given belongs to several builders.
+    #[error("{node} ({ty}) belongs to another builder than the node differentiated{}", place(.at))]
+    Foreign {
+        /// The node, in its own builder.
+        node: NodeId,
+        /// Its type.
+        ty: TensorType,
+        /// The user's line.
+        at: Option<Source>,
+    },
     /// No path leads from the variable to the loss.
     #[error(
         "{loss} does not depend on {variable}{}, so its gradient is disconnected, not zero\

@@ -29,6 +29,7 @@ pub fn jvp<'g, const N: usize>(
 ///
 /// # Panics
 /// When there is not one tangent per variable.
+#[track_caller]
 pub fn pushforward<'g>(
     output: Expr<'g>,
     wrt: &[Expr<'g>],

@@ -40,9 +40,10 @@ pub fn jacobian<'g>(output: Expr<'g>, variable: Expr<'g>) -> Result<Expr<'g>, Gr
     }
     let elements = output.reshape([count]);
     let row_shape: Shape = std::iter::once(Dim::Known(1)).chain(by.shape.iter().cloned()).collect();
+    // All elements before the first gradient: a sweep looks at every node that is older than its loss.
+    let elements: Vec<Expr<'g>> = (0..count).map(|at| elements.slice(0, at..at + 1).reshape(())).collect();
     let mut rows = Vec::with_capacity(count);
-    for at in 0..count {
-        let element = elements.slice(0, at..at + 1).reshape(());
+    for element in elements {
         let row = gradients(element, &[variable], &GradOptions::inner())?;
         rows.push(row[0].reshape(&row_shape));
     }

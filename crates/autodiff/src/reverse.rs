@@ -101,6 +101,7 @@ pub fn vjp<'g, const M: usize, const N: usize>(
 ///
 /// # Panics
 /// When there is not one cotangent per output.
+#[track_caller]
 pub fn pullback<'g>(
     outputs: &[Expr<'g>],
     cotangents: &[Expr<'g>],
@@ -137,6 +138,10 @@ fn sweep<'g>(
         return Err(GradError::not_differentiable(*other));
     }
     let builder = first.builder();
+    let all = outputs.iter().chain(cotangents.unwrap_or_default()).chain(wrt);
+    if let Some(foreign) = all.into_iter().find(|expr| !std::ptr::eq(expr.builder(), builder)) {
+        return Err(GradError::Foreign { node: foreign.id(), ty: foreign.ty(), at: foreign.source() });
+    }
     let root = builder.open_scope("grad");
     let active = active_nodes(builder, outputs, wrt);
     let mut arrived = vec![Arrived::Nothing; active.last().map_or(0, |id| id.index() + 1)];

@@ -1,6 +1,6 @@
 //! Binding: sizes for symbols, found from the tensors fed, and the graph with them put in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::dim::{Bindings, Dim};
@@ -77,10 +77,11 @@ impl Graph {
         feeds: impl IntoIterator<Item = (N, &'t Tensor)>,
     ) -> Result<Bindings, FeedError> {
         let mut given: Vec<Option<&Tensor>> = vec![None; self.inputs().len()];
+        let names = self.inputs().iter().enumerate();
+        let positions: HashMap<&str, usize> =
+            names.filter_map(|(at, id)| Some((&**self.label(*id)?, at))).collect();
         for (name, tensor) in feeds {
-            let position =
-                self.inputs().iter().position(|id| self.label(*id).is_some_and(|l| **l == *name.as_ref()));
-            let Some(position) = position else {
+            let Some(position) = positions.get(name.as_ref()).copied() else {
                 let known = self.inputs().iter().filter_map(|id| self.label(*id).cloned()).collect();
                 return Err(FeedError::Unknown { name: name.as_ref().into(), known });
             };

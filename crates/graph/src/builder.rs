@@ -183,9 +183,13 @@ impl Builder {
     pub fn open_scope(&self, name: &str) -> ScopeId {
         let mut state = self.state.borrow_mut();
         let (parent, name) = (state.scope.0, Arc::<str>::from(name));
-        let count = state.taken.entry((parent, name.clone())).or_default();
-        *count += 1;
-        let unique = if *count == 1 { name } else { format!("{name}_{}", *count - 1).into() };
+        let mut unique = name.clone();
+        while let Some(count) = state.taken.get_mut(&(parent, unique.clone())) {
+            // The count belongs to the name asked for, so the loop goes on where the last one of that name ended.
+            *count += 1;
+            unique = format!("{name}_{}", *count - 1).into();
+        }
+        state.taken.insert((parent, unique.clone()), 1);
         Arc::make_mut(&mut state.body).new_scope(parent, unique)
     }
 

@@ -213,16 +213,23 @@ fn combine(left: &Dim, right: &Dim, sign: i64) -> Option<Dim> {
     Dim::try_from_terms(terms)
 }
 
+/// The result of arithmetic by the operators, which stop where a dimension becomes negative.
 #[track_caller]
-fn negative() -> ! {
-    panic!("a dimension must not be negative")
+fn expect_size(dim: Option<Dim>, left: &Dim, operator: char, right: &Dim) -> Dim {
+    match dim {
+        Some(dim) => dim,
+        None => panic!("a dimension must not be negative: ({left}) {operator} ({right})"),
+    }
 }
 
 impl Add for Dim {
     type Output = Dim;
 
+    /// # Panics
+    /// When the sum is known and negative, as that of `n` and `-n - 1`.
+    #[track_caller]
     fn add(self, other: Dim) -> Dim {
-        self.checked_add(&other).unwrap_or_else(|| negative())
+        expect_size(self.checked_add(&other), &self, '+', &other)
     }
 }
 
@@ -230,15 +237,17 @@ impl Sub for Dim {
     type Output = Dim;
 
     /// # Panics
-    /// When both sizes are known and the difference is negative.
+    /// When the difference is known and negative.
+    #[track_caller]
     fn sub(self, other: Dim) -> Dim {
-        self.checked_sub(&other).unwrap_or_else(|| negative())
+        expect_size(self.checked_sub(&other), &self, '-', &other)
     }
 }
 
 impl Mul for Dim {
     type Output = Dim;
 
+    #[track_caller]
     fn mul(self, other: Dim) -> Dim {
         if let (Dim::Known(a), Dim::Known(b)) = (&self, &other) {
             return Dim::Known(a.saturating_mul(*b));
@@ -253,7 +262,7 @@ impl Mul for Dim {
                 *sum = sum.saturating_add(a.saturating_mul(b));
             }
         }
-        Dim::try_from_terms(terms).unwrap_or_else(|| negative())
+        expect_size(Dim::try_from_terms(terms), &self, '*', &other)
     }
 }
 

@@ -89,10 +89,12 @@ pub trait Element: Copy + Default + PartialEq + PartialOrd + fmt::Debug + Send +
     fn to_f64(self) -> f64;
     /// The bits, widened: equal bits mean the same value, NaN payload and sign of zero included.
     fn to_bits64(self) -> u64;
+    /// The value of these bits, as [`to_bits64`](Element::to_bits64) gives them.
+    fn from_bits64(bits: u64) -> Self;
 }
 
 macro_rules! element {
-    ($ty:ty, $variant:ident, $from:expr, $to:expr, $bits:expr) => {
+    ($ty:ty, $variant:ident, $from:expr, $to:expr, $bits:expr, $of_bits:expr) => {
         impl Element for $ty {
             const DTYPE: DType = DType::$variant;
 
@@ -127,14 +129,20 @@ macro_rules! element {
             fn to_bits64(self) -> u64 {
                 $bits(self)
             }
+
+            fn from_bits64(bits: u64) -> Self {
+                $of_bits(bits)
+            }
         }
     };
 }
 
-element!(f32, F32, |v| v as f32, f64::from, |v: f32| u64::from(v.to_bits()));
-element!(f64, F64, |v| v, |v| v, f64::to_bits);
-element!(i64, I64, |v| v as i64, |v| v as f64, |v| v as u64);
-element!(bool, Bool, |v| v != 0.0, |v| if v { 1.0 } else { 0.0 }, u64::from);
+element!(f32, F32, |v| v as f32, f64::from, |v: f32| u64::from(v.to_bits()), |bits| f32::from_bits(
+    bits as u32
+));
+element!(f64, F64, |v| v, |v| v, f64::to_bits, f64::from_bits);
+element!(i64, I64, |v| v as i64, |v| v as f64, |v| v as u64, |bits| bits as i64);
+element!(bool, Bool, |v| v != 0.0, |v| if v { 1.0 } else { 0.0 }, u64::from, |bits| bits != 0);
 
 /// Runs an expression with `$T` bound to the Rust type of an element type.
 #[macro_export]

@@ -1,5 +1,7 @@
 //! The reference interpreter: every node by its op's `evaluate`, in storage order. It defines what a graph means.
 
+use std::collections::HashMap;
+
 use crate::error::{EvalError, GraphError};
 use crate::graph::Graph;
 use crate::id::NodeId;
@@ -30,13 +32,14 @@ pub fn interpret<'t, N: AsRef<str>>(
     let bindings = graph.solve(feeds.iter().map(|(name, tensor)| (name.as_ref(), *tensor)))?;
     // A graph without symbols is bound already.
     let bound = if bindings.is_empty() { graph.clone() } else { graph.bind(&bindings)? };
+    let fed: HashMap<&str, &Tensor> = feeds.iter().map(|(name, tensor)| (name.as_ref(), *tensor)).collect();
     let mut values: Vec<Tensor> = Vec::with_capacity(bound.len());
     for id in bound.ids() {
         let node = bound.node(id);
         let value = match &node.op {
             Op::Input(input) => {
-                let fed = feeds.iter().find(|(name, _)| name.as_ref() == &*input.name);
-                fed.expect("`solve` has seen a feed for every input").1.clone()
+                let value = *fed.get(&*input.name).expect("`solve` has seen a feed for every input");
+                value.clone()
             }
             op => {
                 let operands: Vec<&Tensor> =

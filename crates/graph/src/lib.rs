@@ -41,7 +41,7 @@ mod dump;
 pub use builder::Builder;
 pub use dim::{Bindings, Dim, Polynomial, sym};
 pub use dtype::{DType, Element};
-pub use dump::{Dot, ForwardWithGradients, Mermaid, OpSummary, Port, ScopeSummary, Storage, Summary};
+pub use dump::{Dot, ForwardWithGradients, Mermaid, OpSummary, Port, ScopeSummary, Storage, Summary, units};
 pub use error::{
     EvalError, FeedError, FormatError, GraphError, OperandNote, TypeError, VerifyError, Violation, place,
     render,

@@ -256,7 +256,7 @@ impl Tensor {
     /// # Errors
     /// [`TensorError::Length`] when the number of elements differs.
     pub fn reshape(&self, sizes: &[usize]) -> Result<Tensor, TensorError> {
-        let expected = sizes.iter().product();
+        let expected = sizes.iter().copied().fold(1, usize::saturating_mul);
         if expected != self.len() {
             return Err(TensorError::Length { shape: sizes.into(), expected, got: self.len() });
         }
@@ -277,7 +277,8 @@ impl Tensor {
         op.evaluate(&[self], &result).map_err(|_| refuse())
     }
 
-    /// The elements converted: floats round to nearest or truncate towards zero, `bool` is "not zero".
+    /// The elements converted: floats round to nearest or truncate towards zero, `bool` is "not zero". As i64, NaN is 0 and
+    /// what is out of range the nearest number in it.
     #[must_use]
     pub fn cast(&self, dtype: DType) -> Tensor {
         if dtype == self.dtype() {

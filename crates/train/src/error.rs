@@ -54,15 +54,15 @@ pub enum TrainError {
         /// What it may be.
         expected: &'static str,
     },
-    /// The loss is no longer a number.
+    /// The loss is no longer a finite number.
     #[error(
-        "the loss is {loss} after batch {batch} of epoch {epoch}\
+        "the loss is {loss} at batch {batch} of epoch {epoch}\
          \n  = help: lower the learning rate, clip gradients, or record a run to see which node came first"
     )]
     Diverged {
         /// The loss.
         loss: f64,
-        /// The epoch, from 1.
+        /// The epoch in the life of the model, from 1.
         epoch: usize,
         /// The batch, from 1.
         batch: usize,

@@ -1,10 +1,11 @@
 //! What a training run was like: loss and metrics, epoch by epoch.
 
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::error::TrainError;
-use crate::plot::LineChart;
+use crate::plot::{LineChart, sparkline};
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub enum Stopped {
 /// One epoch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Epoch {
-    /// The epoch, from 1.
+    /// The epoch in the life of the model, from 1.
     pub number: usize,
     /// Loss and metrics on the samples trained on, each sample as the parameters were when it came; then the same on the
     /// validation set with the prefix `val_`.
@@ -76,5 +77,55 @@ impl History {
             }
         }
         Ok(chart.save(path)?)
+    }
+}
+
+/// The width of a curve in the terminal, in characters.
+const CURVE: usize = 24;
+
+/// Why the run ended, and each value's curve with its first and last number.
+impl fmt::Display for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reason = match self.stopped {
+            Stopped::Epochs => "all that were asked for",
+            Stopped::Threshold => "the loss fell to the threshold",
+            Stopped::Patience => "no more improvement",
+        };
+        write!(f, "epochs: {}, {reason}", self.epochs.len())?;
+        let names =
+            || self.epochs.last().into_iter().flat_map(|epoch| epoch.values.iter().map(|(name, _)| name));
+        let width = names().map(String::len).max().unwrap_or(0);
+        for name in names() {
+            let values = self.values(name);
+            if let (Some(first), Some(last)) = (values.first(), values.last()) {
+                let curve = sparkline(&values, CURVE);
+                write!(f, "\n{name:width$}  {curve}  {first:.4} to {last:.4}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_shows_its_curves() {
+        let epoch = |number: usize| Epoch {
+            number,
+            values: vec![("loss".into(), 5.0 - number as f64), ("val_loss".into(), 1.0)],
+            elapsed: Duration::ZERO,
+        };
+        let history = History { epochs: (1..=4).map(epoch).collect(), stopped: Stopped::Epochs };
+        let lines = [
+            "epochs: 4, all that were asked for",
+            "loss      ⣷⣄  4.0000 to 1.0000",
+            "val_loss  ⣀⣀  1.0000 to 1.0000",
+        ];
+        assert_eq!(history.to_string(), lines.join("\n"));
+        assert_eq!((history.last("loss"), history.values("none")), (Some(1.0), vec![]));
+        let none = History { epochs: vec![], stopped: Stopped::Epochs };
+        assert_eq!(none.to_string(), "epochs: 0, all that were asked for");
     }
 }

@@ -1,23 +1,26 @@
 //! A model: a network with what it takes to train, judge and use it.
 
-use std::fmt;
 use std::path::Path;
 use std::time::Instant;
 
-use pullback_exec::{Options, Record, Trace};
+use pullback_exec::{Options, Outputs, Record, Trace};
 use pullback_graph::{Tensor, TensorType};
 use pullback_nn::{INPUT, LEARNING_RATE, LOSS, PREDICTION, TARGET};
 use pullback_nn::{Layer, Loss, Metric, Optimizer, TrainingStep};
 
 use crate::data::{Dataset, Order};
 use crate::error::TrainError;
+use crate::evaluation::Evaluation;
 use crate::fit::{Fit, Validation};
 use crate::history::{Epoch, History, Stopped};
 use crate::inspect::Inspection;
+use crate::means::Means;
 use crate::metrics::ConfusionMatrix;
 use crate::model_summary::ModelSummary;
+use crate::pace::{Pace, check_rate};
 use crate::programs::{Programs, Recipe, batch_type};
-use crate::progress::Progress;
+use crate::progress::{EpochProgress, Progress};
+use crate::stopping::Stopping;
 use crate::weights;
 
 /// How many samples are evaluated at a time.
@@ -70,8 +73,7 @@ impl Model {
     /// for others.
     pub fn build(&mut self, data: &Dataset, seed: u64) -> Result<(), TrainError> {
         if let Some(programs) = &self.programs {
-            programs.expect("inputs", data.inputs())?;
-            return programs.expect("targets", data.targets());
+            return programs.expect(data);
         }
         let (input, target) = (batch_type(data.inputs()), batch_type(data.targets()));
         self.programs = Some(Programs::build(&self.recipe, input, target, seed, &self.options)?);
@@ -86,21 +88,27 @@ impl Model {
         self.programs.as_mut().ok_or(TrainError::NotBuilt)
     }
 
-    /// Layers, shapes and parameters for f32 samples of these sizes, and what a batch costs: known before anything runs.
+    /// Layers, shapes and parameters for samples of these sizes, and what predicting a batch costs: known before anything
+    /// runs. Samples are f32 until the model is [built](Model::build); from then on they are what it was built for, and the
+    /// cost of a training step is known too.
     ///
     /// # Errors
-    /// [`TrainError::Nn`] when the network does not take such samples.
+    /// [`TrainError::Nn`] when the network does not take such samples, [`TrainError::Type`] when the model was built for
+    /// others.
     pub fn summary(&self, sample: &[usize], batch: usize) -> Result<ModelSummary, TrainError> {
         ModelSummary::of(&self.recipe, self.programs.as_ref(), sample, batch, &self.options)
     }
 
-    /// Trains on `data`. Training goes on from the parameters that the model has.
+    /// Trains on `data`. A model that was trained before goes on from where it is: with its parameters, with what the
+    /// optimizer keeps, and with the number of its next epoch. So 2 epochs and then 3 more are 5, to the bit, if data and
+    /// settings are the same.
     ///
     /// The reported loss and metrics of an epoch are means over its samples, each as the parameters were when it came.
     ///
     /// # Errors
     /// As [`build`](Model::build); [`TrainError::Setting`] when a setting has no meaning; [`TrainError::Diverged`] when the
-    /// loss is NaN; [`TrainError::Exec`] when a run fails, such as on a label out of range.
+    /// loss is NaN or infinite; [`TrainError::Exec`] when a run fails, such as on a label out of range. The model is then as it
+    /// was before the call.
     pub fn fit(&mut self, data: &Dataset, fit: Fit<'_>) -> Result<History, TrainError> {
         fit.check()?;
         let held_back;
@@ -112,54 +120,88 @@ impl Model {
                 (&held_back.0, Some(&held_back.1))
             }
         };
-        self.build(train, fit.seed)?;
-        let mut progress = Progress::new(fit.progress);
-        let mut epochs = Vec::new();
-        for number in 1..=fit.epochs {
-            epochs.push(self.epoch(number, train, validation, &fit, &mut progress)?);
-            if let Some(stopped) = fit.verdict(&epochs)? {
-                return Ok(History { epochs, stopped });
+        let before = self.programs.as_ref().map(|programs| (programs.epochs, programs.state()));
+        let ended = self.train(train, validation, &fit);
+        if ended.is_err() {
+            match before {
+                Some((epochs, state)) => {
+                    let programs = self.built_mut()?;
+                    programs.epochs = epochs;
+                    programs.set_state(state)?;
+                }
+                None => self.programs = None,
             }
         }
-        Ok(History { epochs, stopped: Stopped::Epochs })
+        ended
     }
 
-    /// One pass over the data, and the validation after it.
+    fn train(
+        &mut self,
+        train: &Dataset,
+        validation: Option<&Dataset>,
+        fit: &Fit<'_>,
+    ) -> Result<History, TrainError> {
+        self.build(train, fit.seed)?;
+        let programs = self.built()?;
+        if let Some(validation) = validation {
+            programs.expect(validation)?;
+        }
+        let names = programs.value_names();
+        let mut stopping = Stopping::new(fit, &names, validation.is_some())?;
+        let mut pace = Pace::new(fit.schedule.as_ref(), programs.steps_taken());
+        let mut progress = Progress::new(fit.progress);
+        let last = programs.epochs.saturating_add(fit.epochs);
+        let mut history = History { epochs: Vec::new(), stopped: Stopped::Epochs };
+        for number in programs.epochs + 1..=last {
+            let begun = Instant::now();
+            let mut bar = progress.epoch(number, last, train.len());
+            let mut values = self.epoch(number, train, fit, &names, &mut pace, &mut bar)?;
+            if let Some(validation) = validation {
+                let found = self.evaluate(validation)?.values;
+                values.extend(found.into_iter().map(|(name, value)| (format!("val_{name}"), value)));
+            }
+            bar.finish(&values.iter().map(|(name, value)| (name.as_str(), *value)).collect::<Vec<_>>());
+            let epoch = Epoch { number, values, elapsed: begun.elapsed() };
+            let verdict = stopping.after(&epoch);
+            history.epochs.push(epoch);
+            if let Some(stopped) = verdict {
+                history.stopped = stopped;
+                break;
+            }
+        }
+        Ok(history)
+    }
+
+    /// One pass over the data.
     fn epoch(
         &mut self,
         number: usize,
         train: &Dataset,
-        validation: Option<&Dataset>,
         fit: &Fit<'_>,
-        progress: &mut Progress,
-    ) -> Result<Epoch, TrainError> {
-        let begun = Instant::now();
+        names: &[String],
+        pace: &mut Pace<'_>,
+        bar: &mut EpochProgress<'_>,
+    ) -> Result<Vec<(String, f64)>, TrainError> {
         let order = match fit.shuffle {
             true => Order::Shuffled { seed: fit.seed, epoch: number as u64 },
             false => Order::Stored,
         };
         let programs = self.built_mut()?;
-        let names: Vec<String> = value_names(&programs.step).map(String::from).collect();
-        let mut means = Means::new(&names);
-        let mut bar = progress.epoch(number, fit.epochs, train.len());
+        let mut means = Means::new(names);
         for (at, batch) in train.batches(fit.batch_size, order)?.enumerate() {
+            if let Some(rate) = pace.next()? {
+                programs.set_value(LEARNING_RATE, Tensor::scalar(rate))?;
+            }
             let outputs = programs.train(&batch)?;
-            means.add(batch.len(), |name| outputs[name].item().unwrap_or(f64::NAN));
-            let loss = outputs[LOSS].item().unwrap_or(f64::NAN);
-            if loss.is_nan() {
+            let loss = scalar(&outputs, LOSS);
+            if !loss.is_finite() {
                 return Err(TrainError::Diverged { loss, epoch: number, batch: at + 1 });
             }
-            bar.advance(batch.len(), &means.values());
+            means.add(batch.len(), |name| scalar(&outputs, name));
+            bar.advance(batch.len(), means.values());
         }
-        let mut values: Vec<(String, f64)> =
-            means.values().into_iter().map(|(name, value)| (name.to_string(), value)).collect();
-        if let Some(validation) = validation {
-            let found = self.evaluate(validation)?;
-            values.extend(found.values.into_iter().map(|(name, value)| (format!("val_{name}"), value)));
-        }
-        let shown: Vec<(&str, f64)> = values.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-        bar.finish(&shown);
-        Ok(Epoch { number, values, elapsed: begun.elapsed() })
+        programs.epochs = number;
+        Ok(means.to_vec())
     }
 
     /// Loss and metrics on `data`, as means over its samples. Dropout drops nothing, and nothing changes.
@@ -168,26 +210,25 @@ impl Model {
     /// [`TrainError::NotBuilt`] before any training, [`TrainError::Type`] when the model was built for other data.
     pub fn evaluate(&mut self, data: &Dataset) -> Result<Evaluation, TrainError> {
         let programs = self.built_mut()?;
-        programs.expect("inputs", data.inputs())?;
-        programs.expect("targets", data.targets())?;
-        let names: Vec<String> = value_names(&programs.step).map(String::from).collect();
+        programs.expect(data)?;
+        let names = programs.value_names();
         let mut means = Means::new(&names);
         programs.evaluate(data, EVALUATION_BATCH, |count, outputs| {
-            means.add(count, |name| outputs[name].item().unwrap_or(f64::NAN));
+            means.add(count, |name| scalar(outputs, name));
+            Ok(())
         })?;
-        Ok(Evaluation {
-            values: means.values().into_iter().map(|(name, value)| (name.to_string(), value)).collect(),
-        })
+        Ok(Evaluation { values: means.to_vec() })
     }
 
-    /// The network's answer to each sample of `inputs`, as one batch.
+    /// The network's answer to each sample of `inputs`, of which there may be any number: they are taken
+    /// 256 at a time.
     ///
     /// # Errors
     /// [`TrainError::NotBuilt`] before any training, [`TrainError::Type`] when the model was built for other inputs.
     pub fn predict(&mut self, inputs: &Tensor) -> Result<Tensor, TrainError> {
         let programs = self.built_mut()?;
-        programs.expect("inputs", inputs)?;
-        programs.predict(inputs)
+        programs.expect_inputs(inputs)?;
+        programs.predict(inputs, EVALUATION_BATCH)
     }
 
     /// Counts predicted against true classes; the network has one output per class.
@@ -196,22 +237,15 @@ impl Model {
     /// As [`evaluate`](Model::evaluate); [`TrainError::Data`] when the targets are not labels.
     pub fn confusion_matrix(&mut self, data: &Dataset) -> Result<ConfusionMatrix, TrainError> {
         let programs = self.built_mut()?;
-        programs.expect("inputs", data.inputs())?;
-        programs.expect("targets", data.targets())?;
+        programs.expect(data)?;
         let mut predicted = Vec::with_capacity(data.len());
         let mut classes = 0;
-        let mut failed = None;
         programs.evaluate(data, EVALUATION_BATCH, |_, outputs| {
             let prediction = &outputs[PREDICTION];
             classes = prediction.sizes().last().copied().unwrap_or(0);
-            match prediction.argmax(-1) {
-                Ok(labels) => predicted.extend_from_slice(labels.values::<i64>()),
-                Err(error) => failed = Some(error),
-            }
+            predicted.extend_from_slice(prediction.argmax(-1)?.values::<i64>());
+            Ok(())
         })?;
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
         Ok(ConfusionMatrix::of(data.targets(), &Tensor::vector(predicted), classes)?)
     }
 
@@ -221,17 +255,17 @@ impl Model {
     /// # Errors
     /// As [`evaluate`](Model::evaluate).
     pub fn inspect(&mut self, batch: &Dataset, record: Record) -> Result<Inspection, TrainError> {
-        self.build(batch, 0)?;
         let programs = self.built()?;
+        programs.expect(batch)?;
         let mut session = programs.rehearsal(self.options.clone())?;
         let state = session.states();
         let data = || [(INPUT, batch.inputs().clone()), (TARGET, batch.targets().clone())];
-        // Once without recording, so that what is recorded is a step with its threads awake, not the start of a session.
+        session.record(record);
+        // Twice, so that what is recorded is a step with its threads awake, not the start of a session.
         session.run(data())?;
         for (name, value) in state {
             session.set_state(&name, value)?;
         }
-        session.record(record);
         session.run(data())?;
         let trace: Option<Trace> = session.last_run().trace().cloned();
         Ok(Inspection::new(&programs.step, session.last_run(), trace))
@@ -256,11 +290,27 @@ impl Model {
         Ok(parameters.map(|spec| (spec.path.to_string(), value(&spec.path))).collect())
     }
 
-    /// The learning rate of the next step. A change takes effect at once, without planning anew.
+    /// The number of epochs trained in the model's life.
+    #[must_use]
+    pub fn epochs(&self) -> usize {
+        self.programs.as_ref().map_or(0, |programs| programs.epochs)
+    }
+
+    /// The learning rate of the next step.
     ///
     /// # Errors
     /// [`TrainError::NotBuilt`] before any training.
+    pub fn learning_rate(&self) -> Result<f64, TrainError> {
+        let rate = self.built()?.value(LEARNING_RATE).expect("every step has a learning rate");
+        Ok(rate.item().expect("a learning rate is a scalar"))
+    }
+
+    /// Sets the learning rate of the steps to come, without planning anew; a [schedule](Fit::schedule) sets its own.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] when it is negative or not finite, [`TrainError::NotBuilt`] before any training.
     pub fn set_learning_rate(&mut self, rate: f64) -> Result<(), TrainError> {
+        let rate = check_rate(rate)?;
         self.built_mut()?.set_value(LEARNING_RATE, Tensor::scalar(rate))
     }
 
@@ -290,66 +340,7 @@ impl Model {
     }
 }
 
-/// `loss` and the metrics' names.
-fn value_names(step: &TrainingStep) -> impl Iterator<Item = &str> {
-    std::iter::once(LOSS).chain(step.reports().iter().map(|name| &**name))
-}
-
-/// Means over samples, from means over batches.
-struct Means<'n> {
-    names: &'n [String],
-    sums: Vec<f64>,
-    count: usize,
-}
-
-impl<'n> Means<'n> {
-    fn new(names: &'n [String]) -> Self {
-        Means { names, sums: vec![0.0; names.len()], count: 0 }
-    }
-
-    fn add(&mut self, count: usize, value: impl Fn(&str) -> f64) {
-        for (sum, name) in self.sums.iter_mut().zip(self.names) {
-            *sum += value(name) * count as f64;
-        }
-        self.count += count;
-    }
-
-    fn values(&self) -> Vec<(&'n str, f64)> {
-        let mean = |sum: &f64| sum / self.count as f64;
-        self.names.iter().map(String::as_str).zip(self.sums.iter().map(mean)).collect()
-    }
-}
-
-/// Loss and metrics on a data set.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Evaluation {
-    values: Vec<(String, f64)>,
-}
-
-impl Evaluation {
-    /// The loss, penalties included.
-    #[must_use]
-    pub fn loss(&self) -> f64 {
-        self.get(LOSS).unwrap_or(f64::NAN)
-    }
-
-    /// The value of `loss` or of a metric.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<f64> {
-        self.values.iter().find(|(own, _)| own == name).map(|(_, value)| *value)
-    }
-
-    /// Loss and metrics by name.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.values.iter().map(|(name, value)| (name.as_str(), *value))
-    }
-}
-
-impl fmt::Display for Evaluation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (name, value)) in self.iter().enumerate() {
-            write!(f, "{}{name} {value:.4}", if at > 0 { "  " } else { "" })?;
-        }
-        Ok(())
-    }
+/// A value of a batch.
+fn scalar(outputs: &Outputs, name: &str) -> f64 {
+    outputs[name].item().expect("losses and metrics are scalars")
 }

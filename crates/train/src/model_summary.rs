@@ -3,7 +3,7 @@
 use std::fmt;
 
 use pullback_exec::{Options, compile};
-use pullback_graph::{Bindings, DType, Dim, Graph, TensorType, sym};
+use pullback_graph::{Bindings, DType, Dim, Graph, TensorType, sym, units};
 use pullback_nn::{EvaluationGraph, Summary};
 
 use crate::error::TrainError;
@@ -40,8 +40,13 @@ impl ModelSummary {
         options: &Options,
     ) -> Result<ModelSummary, TrainError> {
         let sizes = sample.iter().map(|size| Dim::Known(*size));
-        let input =
-            TensorType::new(DType::F32, std::iter::once(sym("batch")).chain(sizes).collect::<Vec<Dim>>());
+        let dtype = programs.map_or(DType::F32, |programs| programs.input.dtype);
+        let input = TensorType::new(dtype, std::iter::once(sym("batch")).chain(sizes).collect::<Vec<Dim>>());
+        if let Some(built) = programs.map(|programs| &programs.input)
+            && *built != input
+        {
+            return Err(TrainError::Type { what: "inputs", expected: built.clone(), got: input });
+        }
         let prediction = EvaluationGraph::prediction(&*recipe.network, &input)?;
         Ok(ModelSummary {
             layers: Summary::of(&*recipe.network, &input)?,
@@ -67,8 +72,8 @@ impl fmt::Display for ModelSummary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.layers)?;
         let mut line = |what: &str, cost: BatchCost| {
-            let (flops, bytes) = (scaled(cost.flops as f64, 1000.0), scaled(cost.peak_bytes as f64, 1024.0));
-            writeln!(f, "{what} of {} samples: {flops}FLOP, {bytes}B at the peak", self.batch)
+            let (flops, bytes) = (units::metric(cost.flops), units::bytes(cost.peak_bytes as u64));
+            writeln!(f, "{what} of {} samples: {flops} FLOPs, {bytes} at the peak", self.batch)
         };
         line("predicting a batch", self.prediction)?;
         if let Some(training) = self.training {
@@ -76,16 +81,4 @@ impl fmt::Display for ModelSummary {
         }
         Ok(())
     }
-}
-
-/// `1.23 M`, with the unit's prefix; binary prefixes for powers of 1024.
-fn scaled(number: f64, base: f64) -> String {
-    let prefixes = if base == 1024.0 { ["", "Ki", "Mi", "Gi", "Ti"] } else { ["", "k", "M", "G", "T"] };
-    let mut scaled = number;
-    let mut at = 0;
-    while scaled >= base && at + 1 < prefixes.len() {
-        scaled /= base;
-        at += 1;
-    }
-    if at == 0 { format!("{scaled:.0} ") } else { format!("{scaled:.2} {}", prefixes[at]) }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use pullback_exec::{Options, Outputs, Session};
 use pullback_graph::{Dim, Tensor, TensorType, sym};
 use pullback_nn::{EvaluationGraph, Layer, Loss, Metric, Optimizer, TrainingStep};
-use pullback_nn::{INPUT, PREDICTION, TARGET};
+use pullback_nn::{INPUT, LOSS, PREDICTION, STEP, TARGET};
 
-use crate::data::Dataset;
+use crate::data::rows::{concatenate, slice};
+use crate::data::{Dataset, Order};
 use crate::error::TrainError;
 
 /// The type of a batch of such samples: any number of them.
@@ -47,6 +48,8 @@ pub(crate) struct Programs {
     pub(crate) input: TensorType,
     pub(crate) target: TensorType,
     pub(crate) step: TrainingStep,
+    /// The number of epochs trained in the model's life.
+    pub(crate) epochs: usize,
     training: Session,
     evaluation: Fed,
     prediction: Fed,
@@ -71,17 +74,41 @@ impl Programs {
             training.set_state(&name, value)?;
         }
         let (evaluation, prediction) = (Fed::new(evaluation, options)?, Fed::new(prediction, options)?);
-        Ok(Programs { input, target, step, training, evaluation, prediction })
+        Ok(Programs { input, target, step, epochs: 0, training, evaluation, prediction })
     }
 
-    /// Checks that samples are of the types that the graphs were built for.
-    pub(crate) fn expect(&self, what: &'static str, samples: &Tensor) -> Result<(), TrainError> {
-        let expected = if what == "inputs" { &self.input } else { &self.target };
-        let got = if samples.sizes().is_empty() { samples.ty() } else { batch_type(samples) };
-        match got == *expected {
-            true => Ok(()),
-            false => Err(TrainError::Type { what, expected: expected.clone(), got: samples.ty() }),
-        }
+    /// `loss` and the metrics' names.
+    pub(crate) fn value_names(&self) -> Vec<String> {
+        std::iter::once(LOSS)
+            .chain(self.step.reports().iter().map(|name| &**name))
+            .map(String::from)
+            .collect()
+    }
+
+    /// Checks that samples are of the type that the graphs were built for.
+    pub(crate) fn expect_inputs(&self, inputs: &Tensor) -> Result<(), TrainError> {
+        expect("inputs", &self.input, inputs)
+    }
+
+    /// Checks that samples and targets are of the types that the graphs were built for.
+    pub(crate) fn expect(&self, data: &Dataset) -> Result<(), TrainError> {
+        self.expect_inputs(data.inputs())?;
+        expect("targets", &self.target, data.targets())
+    }
+
+    /// All that training changes: parameters, what the optimizer keeps, the random key.
+    pub(crate) fn state(&self) -> Vec<(Arc<str>, Tensor)> {
+        self.training.states()
+    }
+
+    /// Goes back to a state.
+    pub(crate) fn set_state(&mut self, state: Vec<(Arc<str>, Tensor)>) -> Result<(), TrainError> {
+        state.into_iter().try_for_each(|(name, value)| self.set_value(&name, value))
+    }
+
+    /// The number of steps taken in the model's life.
+    pub(crate) fn steps_taken(&self) -> u64 {
+        self.value(STEP).and_then(|step| step.item()).unwrap_or(0.0) as u64
     }
 
     /// One step of training on a batch.
@@ -92,7 +119,7 @@ impl Programs {
     /// A session of its own on the training step, with the state that training has reached.
     pub(crate) fn rehearsal(&self, options: Options) -> Result<Session, TrainError> {
         let mut session = Session::with(self.step.graph(), options)?;
-        for (name, value) in self.training.states() {
+        for (name, value) in self.state() {
             session.set_state(&name, value)?;
         }
         Ok(session)
@@ -118,23 +145,48 @@ impl Programs {
         &mut self,
         data: &Dataset,
         batch_size: usize,
-        mut each: impl FnMut(usize, &Outputs),
+        mut each: impl FnMut(usize, &Outputs) -> Result<(), TrainError>,
     ) -> Result<(), TrainError> {
         let state = self.state_for(&self.evaluation.graph);
-        for batch in data.batches(batch_size, crate::data::Order::Stored)? {
+        for batch in data.batches(batch_size, Order::Stored)? {
             let feeds = [(INPUT, batch.inputs().clone()), (TARGET, batch.targets().clone())];
             let state = state.iter().map(|(name, value)| (&**name, value.clone()));
-            each(batch.len(), &self.evaluation.session.run(feeds.into_iter().chain(state))?);
+            each(batch.len(), &self.evaluation.session.run(feeds.into_iter().chain(state))?)?;
         }
         Ok(())
     }
 
-    /// The network's answer.
-    pub(crate) fn predict(&mut self, inputs: &Tensor) -> Result<Tensor, TrainError> {
+    /// The network's answer, for `batch_size` samples at a time.
+    pub(crate) fn predict(&mut self, inputs: &Tensor, batch_size: usize) -> Result<Tensor, TrainError> {
         let state = self.state_for(&self.prediction.graph);
-        let feeds = std::iter::once((INPUT, inputs.clone()));
-        let state = state.iter().map(|(name, value)| (&**name, value.clone()));
-        let outputs = self.prediction.session.run(feeds.chain(state))?;
-        Ok(outputs[PREDICTION].clone())
+        let session = &mut self.prediction.session;
+        let mut answer = |inputs: Tensor| -> Result<Tensor, TrainError> {
+            let state = state.iter().map(|(name, value)| (&**name, value.clone()));
+            let outputs = session.run(std::iter::once((INPUT, inputs)).chain(state))?;
+            Ok(outputs[PREDICTION].clone())
+        };
+        let samples = inputs.sizes()[0];
+        if samples <= batch_size {
+            return answer(inputs.clone());
+        }
+        let mut parts = Vec::with_capacity(samples.div_ceil(batch_size));
+        for first in (0..samples).step_by(batch_size) {
+            let rows = first..(first + batch_size).min(samples);
+            let part = answer(slice(inputs, rows.clone()))?;
+            if part.sizes().first() != Some(&rows.len()) {
+                // A network of the user's own whose answer is about the batch, not about each sample.
+                return answer(inputs.clone());
+            }
+            parts.push(part);
+        }
+        Ok(concatenate(&parts))
+    }
+}
+
+fn expect(what: &'static str, expected: &TensorType, samples: &Tensor) -> Result<(), TrainError> {
+    let got = if samples.sizes().is_empty() { samples.ty() } else { batch_type(samples) };
+    match got == *expected {
+        true => Ok(()),
+        false => Err(TrainError::Type { what, expected: expected.clone(), got: samples.ty() }),
     }
 }

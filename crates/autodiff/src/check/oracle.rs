@@ -216,7 +216,10 @@ mod tests {
         let f = |t: f64| if t > 0.0 { 2.0 * t } else { (0.5 * t).sin() };
         for (side, truth) in [(Side::Above, 2.0), (Side::Below, 0.5)] {
             let rows = survey(f, side, 1e-17, FIRST_STEP, 1e-3);
-            assert!(rows.len() > 20 && rows.iter().all(|row| (row.value - truth).abs() <= row.error), "{rows:?}");
+            assert!(
+                rows.len() > 20 && rows.iter().all(|row| (row.value - truth).abs() <= row.error),
+                "{rows:?}"
+            );
         }
     }
 
@@ -226,7 +229,10 @@ mod tests {
         let f = |t: f64| t + 1e-3 * (1e6 * t).atan();
         let quick = derivative(f, 1e-19, FIRST_STEP).unwrap();
         let rows = survey(f, Side::Both, 1e-19, FIRST_STEP, 1.0);
-        assert!(rows.iter().any(|row| (row.value - 1001.0).abs() <= row.error && row.error < 1e-3), "{quick:?} {rows:?}");
+        assert!(
+            rows.iter().any(|row| (row.value - 1001.0).abs() <= row.error && row.error < 1e-3),
+            "{quick:?} {rows:?}"
+        );
     }
 
     #[test]

@@ -43,6 +43,25 @@ impl Look {
     }
 }
 
+/// What the function looks like around the point.
+#[derive(Clone, Copy)]
+struct Ground {
+    /// How far rounding moves what reverse mode says.
+    slack: f64,
+    /// How much the longest steps change it, per unit of step.
+    steepness: f64,
+    /// Whether that is no more than noise.
+    is_flat: bool,
+}
+
+/// What the oracle has seen.
+enum Seen {
+    Agrees(Outcome),
+    Differs(Outcome),
+    /// Nothing that would be proof; with this tolerance it would agree.
+    Nothing(f64),
+}
+
 impl Question<'_> {
     /// Compares with the derivative of `⟨cotangent, output⟩`; `piece` is asked when they differ.
     pub(crate) fn answer(
@@ -63,17 +82,18 @@ impl Question<'_> {
             return held;
         }
         let piece = piece().unwrap_or(Piece { step: Some(FIRST_STEP), kink: None });
-        let coarsest = 0.1 * finite(self.got.abs()).max(quick.estimate.value.abs());
+        let longest = piece.step.unwrap_or(FIRST_STEP);
+        let change = |step: f64| finite((phi(step) - phi(0.0)).abs());
+        let steepness = (change(longest) + change(-longest)) / longest;
+        let coarsest = 0.1 * finite(self.got.abs()).max(quick.estimate.value.abs()).max(steepness);
         let sides = [(Side::Below, -1.0), (Side::Above, 1.0)].map(|(side, sign)| {
             // Beside the point, where a kink at it cannot be taken for noise.
-            let noise = oracle::noise(|step| phi(sign * (step + 3e-5)), f64::INFINITY);
+            let noise = oracle::noise(|step| phi(sign * (step + 3e-5_f64.min(longest / 2.0))), longest / 2.0);
             let noise = finite(noise).max(f64::EPSILON * trial.size);
-            oracle::survey(phi, side, noise, FIRST_STEP, coarsest)
+            oracle::survey(phi, side, noise, longest, coarsest)
         });
         if !self.got.is_finite() {
             // What is infinite on both sides says nothing; but where both sides have a slope, NaN is none.
-            let change = |step: f64| finite((phi(step) - phi(0.0)).abs());
-            let steepness = (change(FIRST_STEP) + change(-FIRST_STEP)) / FIRST_STEP;
             let is_known = |side: &Vec<Estimate>| {
                 sharpest(side).is_some_and(|side| SAFETY * side.error <= INFORMATIVE * steepness)
             };
@@ -82,19 +102,17 @@ impl Question<'_> {
                 (false, kink) => Outcome::Skipped(kink.map_or(Why::Singular, Why::Kink)),
             };
         }
-        let Some(longest) = piece.step else {
+        if piece.step.is_none() {
             // Any slope between those of the sides may be a convention.
             return Outcome::Skipped(piece.kink.map_or(Why::Singular, Why::Kink));
-        };
+        }
         // Both the oracle and reverse mode round, and by how much is seen best where nothing else changes.
         let widths = [1.0, 1e-5, 1e-10].map(|part| longest * part);
         let noise = trial.noise_along(subject, self.directions, &widths);
         let slack = self.slack + SAFETY * (self.rounding)(&widths);
-        let coarsest = 0.1 * self.got.abs().max(quick.estimate.value.abs());
-        let looks = oracle::survey(phi, noise, longest, coarsest)
-            .into_iter()
-            .map(|estimate| Look { estimate, slack });
-        self.careful(&looks.collect::<Vec<_>>(), sides, piece)
+        let steps = oracle::survey(phi, Side::Both, noise, longest, coarsest);
+        let ground = Ground { slack, steepness, is_flat: (change(longest) + change(-longest)) <= 100.0 * noise };
+        self.careful(&steps, &sides, ground, piece)
     }
 
     fn compared(&self, look: Look) -> Outcome {
@@ -111,12 +129,7 @@ impl Question<'_> {
     }
 
     /// The outcome of what steps within the smooth piece see, and of what steps to one side see.
-    fn careful(&self, steps: &[Estimate], slack: f64, sides: &[Vec<Estimate>; 2], piece: Piece) -> Outcome {
-        let look = |estimate: &Estimate| Look { estimate: *estimate, slack };
-        let Some(best) = sharpest(steps) else { return Outcome::Skipped(Why::Singular) };
-        if let Some(held) = self.settled(look(&best)) {
-            return held;
-        }
+    fn careful(&self, steps: &[Estimate], sides: &[Vec<Estimate>; 2], ground: Ground, piece: Piece) -> Outcome {
         let no_verdict = |tolerance: f64| {
             Outcome::Skipped(match (piece.kink.clone(), sharpest(&sides[0]), sharpest(&sides[1])) {
                 (Some(kink), ..) => Why::Kink(kink),
@@ -126,28 +139,41 @@ impl Question<'_> {
                 _ => Why::Imprecise { tolerance: tolerance / self.unit },
             })
         };
-        let outcome = self.compared(look(&best));
-        if outcome.held() {
-            return no_verdict(look(&best).tolerance());
-        }
-        // Beyond a pole, long steps see another function: an oracle that contradicts itself proves nothing. Two steps in
-        // a row, that is, for one may be off by chance.
-        let contradicts = |step: &Estimate| apart(&best, step);
-        let rival = steps.windows(2).find(|pair| pair.iter().all(contradicts) && !apart(&pair[0], &pair[1]));
-        if let Some(rival) = rival {
-            let mut rivals = steps.iter().filter(|step| contradicts(step));
-            let held = rivals.find_map(|step| self.settled(look(step)));
-            return held.unwrap_or_else(|| no_verdict((best.value - rival[0].value).abs()));
-        }
-        // A wrong derivative is wrong from both sides. At a jump or a spike it need not be.
-        for side in sides {
-            let Some(best) = sharpest(side) else { return no_verdict(f64::INFINITY) };
-            let agrees = self.compared(look(&best)).held() || side.iter().any(|step| self.settled(look(step)).is_some());
-            if agrees {
-                return no_verdict(look(&best).tolerance());
+        match self.seen(steps, ground) {
+            Seen::Agrees(held) => held,
+            Seen::Nothing(tolerance) => no_verdict(tolerance),
+            // A wrong derivative is wrong from both sides. At a jump or a spike it need not be.
+            Seen::Differs(failed) => {
+                let doubt = sides.iter().map(|side| self.seen(side, ground)).find_map(|seen| match seen {
+                    Seen::Agrees(_) => Some(0.0),
+                    Seen::Nothing(tolerance) => Some(tolerance),
+                    Seen::Differs(_) => None,
+                });
+                doubt.map_or(failed, no_verdict)
             }
         }
-        outcome
+    }
+
+    /// What steps of many lengths say together.
+    fn seen(&self, steps: &[Estimate], ground: Ground) -> Seen {
+        let look = |estimate: &Estimate| Look { estimate: *estimate, slack: ground.slack };
+        let Some(best) = sharpest(steps) else { return Seen::Nothing(f64::INFINITY) };
+        if let Some(held) = self.settled(look(&best)) {
+            return Seen::Agrees(held);
+        }
+        let outcome = self.compared(look(&best));
+        let is_resolved = SAFETY * best.error <= 0.1 * best.value.abs().max(ground.steepness);
+        if outcome.held() || !(is_resolved || ground.is_flat) {
+            return Seen::Nothing(look(&best).tolerance());
+        }
+        // Beyond a pole, long steps see another function: what contradicts itself proves nothing. It takes two steps in a
+        // row, for one may be off by chance.
+        let contradicts = |step: &Estimate| apart(&best, step);
+        let Some(rivals) = steps.windows(2).find(|pair| pair.iter().all(contradicts)) else {
+            return Seen::Differs(outcome);
+        };
+        let held = steps.iter().filter(|step| contradicts(step)).find_map(|step| self.settled(look(step)));
+        held.map_or(Seen::Nothing((best.value - rivals[0].value).abs()), Seen::Agrees)
     }
 
     fn per_unit(&self, estimate: Estimate) -> Estimate {

@@ -67,8 +67,9 @@ macro_rules! fold {
 }
 
 // -0 is what leaves every float as it is, itself included.
-fold!(Sum over f32: identity -0.0, |a, b| a + b, total f64, |total, block| total + f64::from(block), |end| end as f32);
-fold!(Sum over f64: identity -0.0, |a, b| a + b, total f64, |total, block| total + block, |end| end);
+// A sum of nothing but -0 is 0, as in the interpreter, which starts from 0.
+fold!(Sum over f32: identity -0.0, |a, b| a + b, total f64, |total, block| total + f64::from(block), |end| (end + 0.0) as f32);
+fold!(Sum over f64: identity -0.0, |a, b| a + b, total f64, |total, block| total + block, |end| end + 0.0);
 fold!(Sum over i64: identity 0, |a, b| a.wrapping_add(b), total i64, |total, block| total.wrapping_add(block), |end| end);
 fold!(Max over f32: identity f32::NEG_INFINITY, |a, b| a.larger(b), total f32, |total, block| total.larger(block), |end| end);
 fold!(Max over f64: identity f64::NEG_INFINITY, |a, b| a.larger(b), total f64, |total, block| total.larger(block), |end| end);

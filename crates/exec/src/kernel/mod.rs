@@ -5,8 +5,9 @@
 //! interpreter's rule. Sizes, strides and cuts are fixed when a kernel is made; what a run needs beside its operands is in
 //! the worker's [`Scratch`], so that it allocates nothing (the reference and the packing inside `matrixmultiply` do).
 //!
-//! Invariants: the bits of a result depend on the graph alone, not on how it was cut into [`pieces`], in which order
-//! those ran, or how nodes were fused; no kernel names an elementwise op; only [`simd`] contains unsafe code.
+//! Invariants: the bits of a result depend on the bound graph alone, not on how it was cut into [`pieces`] or in which
+//! order those ran, and for elementwise ops not on how nodes were fused (a product that reads a broadcast in place may
+//! round otherwise than one that reads it copied); no kernel names an elementwise op; only [`simd`] contains unsafe code.
 
 mod compute;
 mod lower;

@@ -1,6 +1,8 @@
 //! Borrow counters of buffers, in debug builds: a plan that lets two steps collide is caught when it does.
 
-use crate::plan::{Place, Plan, SlotId, StepId};
+#[cfg(debug_assertions)]
+use crate::plan::{Place, SlotId};
+use crate::plan::{Plan, StepId};
 
 #[cfg(debug_assertions)]
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,8 +18,12 @@ pub(crate) struct Borrows {
 /// The borrows of one piece of a step.
 #[derive(Debug)]
 pub(crate) struct Borrowed<'a> {
-    borrows: &'a Borrows,
+    #[cfg(debug_assertions)]
     slots: smallvec::SmallVec<[SlotId; 8]>,
+    #[cfg(debug_assertions)]
+    borrows: &'a Borrows,
+    #[cfg(not(debug_assertions))]
+    borrows: std::marker::PhantomData<&'a Borrows>,
 }
 
 impl Borrows {
@@ -58,7 +64,7 @@ impl Borrows {
 
     #[cfg(not(debug_assertions))]
     pub(crate) fn borrow(&self, _plan: &Plan, _step: StepId) -> Borrowed<'_> {
-        Borrowed { borrows: self, slots: smallvec::SmallVec::new() }
+        Borrowed { borrows: std::marker::PhantomData }
     }
 
     #[cfg(debug_assertions)]

@@ -3,7 +3,7 @@
 //! Each is a text that `Display` prints in time linear in the graph. The text IR and the file format, which read back, are
 //! in `text` and `file`.
 
-pub(crate) mod units;
+pub mod units;
 mod table;
 mod boxes;
 mod flops;

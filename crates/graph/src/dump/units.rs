@@ -35,12 +35,14 @@ pub(crate) fn grouped(count: u64) -> String {
 }
 
 /// `512 B`, `1.5 KiB`, `2 MiB`.
-pub(crate) fn bytes(count: u64) -> String {
+#[must_use]
+pub fn bytes(count: u64) -> String {
     scaled(count as f64, 1024.0, &["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"])
 }
 
 /// `512`, `1.5 k`, `2 M`: counts of operations.
-pub(crate) fn metric(count: u64) -> String {
+#[must_use]
+pub fn metric(count: u64) -> String {
     scaled(count as f64, 1000.0, &["", "k", "M", "G", "T", "P", "E"])
 }
 

@@ -55,6 +55,17 @@ macro_rules! number_operand {
 
 number_operand!(f32, f64, i32, bool);
 
+impl<'g> IntoOperand<'g> for i64 {
+    #[track_caller]
+    fn into_operand(self, like: Expr<'g>) -> Expr<'g> {
+        match like.dtype() {
+            // Exact: whole numbers beyond 2^53 do not pass through a double.
+            DType::I64 => like.builder.leaf(Literal { value: self.into(), shape: like.shape() }),
+            _ => like.full_like(self as f64),
+        }
+    }
+}
+
 /// Stops with the error and a picture of the user's line.
 #[track_caller]
 pub(crate) fn fail(error: &TypeError) -> ! {

@@ -120,6 +120,10 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn mean_over(self, axes: impl Into<Axes>) -> Expr<'g> {
         let axes = axes.into();
+        if !self.dtype().is_float() {
+            let message = format!("takes floating-point elements, got {}", self.ty());
+            self.refuse("mean", Violation::new("C3", message).help("convert with `cast`"), &[]);
+        }
         let own = self.shape();
         let positions = self.axes_in_order("reduce", axes.clone());
         let count = positions.iter().fold(Dim::Known(1), |count, axis| count * own[*axis].clone());

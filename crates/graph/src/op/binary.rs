@@ -11,7 +11,7 @@ use crate::dtype::DType;
 use crate::error::Violation;
 use crate::expr::{Expr, IntoOperand};
 use crate::op::Op;
-use crate::op::Slope::{By, MinusOne, One, Over};
+use crate::op::Slope::{By, GateBy, MinusOne, One, Over};
 use crate::op::real::Real;
 use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site, Slope};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
@@ -156,43 +156,50 @@ binary_ops! {
     Mul = mul, commutes true, domains ANY, ANY, value |a, b| a * b, int |a, b| Some(a.wrapping_mul(b)),
         left |_, b, _| By(b), right |a, _, _| By(a);
     /// `a / b`; whole numbers round towards zero, and dividing one by zero is an error.
-    Div = div, commutes false, domains ANY, NONZERO, value |a, b| a / b, int |a, b| a.checked_div(b),
+    Div = div, commutes false, domains ANY, NONZERO, value |a, b| a / b, int |a, b| (b != 0).then(|| a.wrapping_div(b)),
         left |_, b, _| Over(b), right |_, b, y| By(-(y / b));
     /// `a^b`. The derivative in `a` is 0 where `b` is 0, at 0 too; in `b` it is 0 where `a` is 0 and `b ≥ 0`.
     Pow = pow, commutes false, domains POSITIVE, ANY, value |a, b| a.powf(b),
         left |a, b, _| {
-            // 0 · 0^-1 is not a number; in the branch not taken, neither is its slope.
-            let flat = a.eq(0.0).and(b.eq(0.0));
-            By(flat.select(b.zeros_like(), b * a.pow(flat.select(b.ones_like(), b) - 1.0)))
+            // Where a^-1 overflows, 0 · a^-1 is not a number; in the branch not taken, neither is its slope.
+            let flat = b.eq(0.0).and(a.recip().is_infinite());
+            let slope = b * a.pow(flat.select(b.ones_like(), b) - 1.0);
+            GateBy { open: flat.not(), slope }
         },
         right |a, b, y| {
             let flat = a.eq(0.0).and(b.ge(0.0));
-            By(flat.select(y.zeros_like(), y * flat.select(a.ones_like(), a).log()))
+            GateBy { open: flat.not(), slope: y * flat.select(a.ones_like(), a).log() }
         };
     /// The larger of `a` and `b`, NaN if either is; where they are equal each side gets half of the gradient.
     Maximum = maximum, commutes false, domains STAGGERED[0], STAGGERED[1], value |a, b| a.larger(b), int |a, b| Some(a.max(b)),
-        left |a, b, _| By(share(a, b)), right |a, b, _| By(share(b, a));
+        left |a, b, _| share(a, b), right |a, b, _| share(b, a);
     /// The smaller of `a` and `b`, NaN if either is; where they are equal each side gets half of the gradient.
     Minimum = minimum, commutes false, domains STAGGERED[0], STAGGERED[1], value |a, b| a.smaller(b), int |a, b| Some(a.min(b)),
-        left |a, b, _| By(share(b, a)), right |a, b, _| By(share(a, b));
-    /// `a - b·trunc(a/b)`: the remainder with the sign of `a`; by zero an error for whole numbers.
+        left |a, b, _| share(b, a), right |a, b, _| share(a, b);
+    /// `a - b·trunc(a/b)` with the exact quotient: the remainder with the sign of `a`; by zero an error for whole numbers.
     Rem = rem, commutes false, domains Domain::Lattice { step: 1.5, offset: 0.7 }, Domain::Between { low: 1.45, high: 1.55, kinks: &[] },
-        value |a, b| a % b, int |a, b| a.checked_rem(b),
-        left |_, _, _| One, right |a, b, _| By(-(a / b).trunc());
+        value |a, b| a % b, int |a, b| (b != 0).then(|| a.wrapping_rem(b)),
+        left |_, _, _| One,
+        // Truncating a rounded quotient may be one off: 1 / 0.1 rounds to 10, and 0.1 goes into 1 nine times.
+        right |a, b, y| By(-((a - y) / b).round());
     /// The angle of the point `(b, a)` in radians, between -π and π; its derivative at the origin is 0.
     Atan2 = atan2, commutes false, domains NONZERO, NONZERO, value |a, b| a.atan2(b),
-        left |a, b, _| By(b / square_norm(a, b)), right |a, b, _| By(-(a / square_norm(a, b)));
+        left |a, b, _| By(by_square_norm(b, a, b)), right |a, b, _| By(-by_square_norm(a, a, b));
 }
 
 /// The part of the gradient that `a` gets of `max(a, b)`: all, nothing, or half in a tie.
-fn share<'g>(a: Expr<'g>, b: Expr<'g>) -> Expr<'g> {
-    a.gt(b).select(a.ones_like(), a.eq(b).select(a.full_like(0.5), a.zeros_like()))
+fn share<'g>(a: Expr<'g>, b: Expr<'g>) -> Slope<'g> {
+    GateBy { open: a.ge(b), slope: a.eq(b).select(a.full_like(0.5), a.ones_like()) }
 }
 
-/// `a² + b²`, and 1 at the origin.
-fn square_norm<'g>(a: Expr<'g>, b: Expr<'g>) -> Expr<'g> {
+/// `x / (a² + b²)`, and 0 at the origin.
+fn by_square_norm<'g>(x: Expr<'g>, a: Expr<'g>, b: Expr<'g>) -> Expr<'g> {
+    // Scaled, so that no square leaves the range of numbers; the result does not depend on the scale.
+    let larger = a.abs().maximum(b.abs()).stop_gradient();
+    let scale = larger.gt(0.0).and(larger.is_finite()).select(larger, larger.ones_like());
+    let (a, b) = (a / scale, b / scale);
     let sum = a * a + b * b;
-    sum.eq(0.0).select(sum.ones_like(), sum)
+    x / scale / sum.eq(0.0).select(sum.ones_like(), sum) / scale
 }
 
 impl BinaryOp {

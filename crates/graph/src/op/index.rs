@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::dim::{Bindings, Dim};
-use crate::dispatch_float;
 use crate::dtype::{DType, Element};
 use crate::error::Violation;
 use crate::op::Op;
@@ -18,6 +17,7 @@ use crate::op::sample::{Choices, Domain, OperandSample, Sample};
 use crate::op::table::{expect_one_dtype, expect_operands};
 use crate::shape::{Shape, TensorType};
 use crate::tensor::Tensor;
+use crate::{dispatch, dispatch_float};
 
 /// Whole slices: `result[o…, j…, i…] = x[o…, indices[j…], i…]`, as `numpy.take`.
 ///
@@ -193,174 +193,143 @@ fn sample_indices(shape: Shape, below: usize) -> OperandSample {
     OperandSample { ty: TensorType::new(DType::I64, shape), domain: Domain::Index { below } }
 }
 
-macro_rules! index_rules {
-    ($Op:ty, $name:literal, infer |$infer_this:ident, $tys:ident| $infer:expr,
-        evaluate |$it:ident, $values:ident, $result:ident| $evaluate:expr,
-        pullback |$op:ident, $at:ident| $pullback:expr,
-        sample |$choices:ident| $sample:expr) => {
-        impl $Op {
-            pub(crate) fn sample($choices: &mut Choices) -> Sample {
-                $sample
-            }
-        }
-
-        impl OpRules for $Op {
-            fn name(&self) -> Cow<'static, str> {
-                $name.into()
-            }
-
-            fn class(&self) -> OpClass {
-                OpClass::Indexing
-            }
-
-            fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
-                let ($infer_this, $tys) = (self, operands);
-                $infer
-            }
-
-            fn evaluate(&self, operands: &[&Tensor], result: &TensorType) -> Result<Tensor, String> {
-                let ($it, $values, $result) = (self, operands, result);
-                $evaluate
-            }
-
-            fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
-                let ($op, $at) = (self, at);
-                $pullback
-            }
-
-            fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
-                Ok((*self).into())
-            }
-        }
-    };
-}
-
-index_rules!(
-    Gather,
-    "gather",
-    infer | op,
-    tys | {
-        expect_operands(tys, 2)?;
-        expect_indices(op.axis, tys[0], tys[1])?;
-        Ok(tys[0].with_shape(slices_shape(op.axis, &tys[0].shape, &tys[1].shape)))
-    },
-    evaluate | op,
-    values,
-    result
-        | {
-            let (x, indices) = (values[0], values[1].values::<i64>());
-            let sizes = known(result)?;
-            crate::dispatch!(x.dtype(), T => read::<T>(x, &sizes, |visit| each_slice_element(x.sizes(), op.axis, indices, visit)))
-        },
-    pullback | op,
-    at | at.first(|| {
-        at.operands[0].zeros_like().apply_to(ScatterAdd { axis: op.axis }, &[at.operands[1], at.cotangent])
-    }),
-    sample | choices | {
+impl Gather {
+    pub(crate) fn sample(choices: &mut Choices) -> Sample {
         let (ty, axis, bound) = sample_base(choices);
         let indices = sample_indices(choices.shape(2), bound);
         Sample { op: Gather { axis }.into(), operands: vec![OperandSample::any(ty), indices] }
     }
-);
+}
 
-index_rules!(
-    GatherAlong,
-    "gather_along",
-    infer | op,
-    tys | {
-        expect_operands(tys, 2)?;
-        expect_indices(op.axis, tys[0], tys[1])?;
-        expect_aligned(op.axis, tys[0], tys[1])?;
-        Ok(tys[0].with_shape(&tys[1].shape))
-    },
-    evaluate | op,
-    values,
-    result
-        | {
-            let (x, indices) = (values[0], values[1]);
-            let sizes = known(result)?;
-            crate::dispatch!(x.dtype(), T => read::<T>(x, &sizes, |visit| each_aligned_element(x.sizes(), op.axis, indices, visit)))
-        },
-    pullback | op,
-    at | at.first(|| {
-        at.operands[0]
-            .zeros_like()
-            .apply_to(ScatterAddAlong { axis: op.axis }, &[at.operands[1], at.cotangent])
-    }),
-    sample | choices | {
+impl OpRules for Gather {
+    fn name(&self) -> Cow<'static, str> {
+        "gather".into()
+    }
+
+    fn class(&self) -> OpClass {
+        OpClass::Indexing
+    }
+
+    fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
+        expect_operands(operands, 2)?;
+        expect_indices(self.axis, operands[0], operands[1])?;
+        Ok(operands[0].with_shape(slices_shape(self.axis, &operands[0].shape, &operands[1].shape)))
+    }
+
+    fn evaluate(&self, operands: &[&Tensor], result: &TensorType) -> Result<Tensor, String> {
+        let (x, indices) = (operands[0], operands[1].values::<i64>());
+        let sizes = known(result)?;
+        dispatch!(x.dtype(), T => {
+            read::<T>(x, &sizes, |visit| each_slice_element(x.sizes(), self.axis, indices, visit))
+        })
+    }
+
+    fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
+        at.first(|| {
+            let zeros = at.operands[0].zeros_like();
+            zeros.apply_to(ScatterAdd { axis: self.axis }, &[at.operands[1], at.cotangent])
+        })
+    }
+
+    fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
+        Ok((*self).into())
+    }
+}
+
+impl GatherAlong {
+    pub(crate) fn sample(choices: &mut Choices) -> Sample {
         let (ty, axis, bound) = sample_base(choices);
         let indices = sample_indices(ty.shape.with(axis, choices.below(4).into()), bound);
         Sample { op: GatherAlong { axis }.into(), operands: vec![OperandSample::any(ty), indices] }
     }
-);
+}
 
-index_rules!(
-    ScatterAdd,
-    "scatter_add",
-    infer | op,
-    tys | {
-        expect_operands(tys, 3)?;
-        expect_indices(op.axis, tys[0], tys[1])?;
-        let expected = slices_shape(op.axis, &tys[0].shape, &tys[1].shape);
-        if tys[2].shape != expected {
-            return Err(Violation::new("C4", format!("updates have shape {expected}, got {}", tys[2])));
-        }
-        expect_addable(tys[0], tys[2])?;
-        Ok(tys[0].clone())
-    },
-    evaluate | op,
-    values,
-    _result | {
-        let indices = values[1].values::<i64>();
-        add(values, |visit| each_slice_element(values[0].sizes(), op.axis, indices, visit))
-    },
-    pullback | op,
-    at | {
-        let base = if at.wants(0) { Partial::Flows(at.cotangent) } else { Partial::Stops };
-        let updates = match at.wants(2) {
-            true => Partial::Flows(at.cotangent.apply_to(Gather { axis: op.axis }, &[at.operands[1]])),
-            false => Partial::Stops,
-        };
-        Partials::from_iter([base, Partial::Stops, updates])
-    },
-    sample | choices | {
+impl OpRules for GatherAlong {
+    fn name(&self) -> Cow<'static, str> {
+        "gather_along".into()
+    }
+
+    fn class(&self) -> OpClass {
+        OpClass::Indexing
+    }
+
+    fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
+        expect_operands(operands, 2)?;
+        expect_indices(self.axis, operands[0], operands[1])?;
+        expect_aligned(self.axis, operands[0], operands[1])?;
+        Ok(operands[0].with_shape(&operands[1].shape))
+    }
+
+    fn evaluate(&self, operands: &[&Tensor], result: &TensorType) -> Result<Tensor, String> {
+        let (x, indices) = (operands[0], operands[1]);
+        let sizes = known(result)?;
+        dispatch!(x.dtype(), T => {
+            read::<T>(x, &sizes, |visit| each_aligned_element(x.sizes(), self.axis, indices, visit))
+        })
+    }
+
+    fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
+        at.first(|| {
+            let zeros = at.operands[0].zeros_like();
+            zeros.apply_to(ScatterAddAlong { axis: self.axis }, &[at.operands[1], at.cotangent])
+        })
+    }
+
+    fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
+        Ok((*self).into())
+    }
+}
+
+impl ScatterAdd {
+    pub(crate) fn sample(choices: &mut Choices) -> Sample {
         let (ty, axis, bound) = sample_base(choices);
         let indices = sample_indices(choices.shape(2), bound);
-        let updates = ty.with_shape(slices_shape(axis, &ty.shape, &indices.ty.shape));
-        Sample {
-            op: ScatterAdd { axis }.into(),
-            operands: vec![OperandSample::any(ty), indices, OperandSample::any(updates)],
-        }
+        let updates = OperandSample::any(ty.with_shape(slices_shape(axis, &ty.shape, &indices.ty.shape)));
+        Sample { op: ScatterAdd { axis }.into(), operands: vec![OperandSample::any(ty), indices, updates] }
     }
-);
+}
 
-index_rules!(
-    ScatterAddAlong,
-    "scatter_add_along",
-    infer | op,
-    tys | {
-        expect_operands(tys, 3)?;
-        expect_indices(op.axis, tys[0], tys[1])?;
-        expect_aligned(op.axis, tys[0], tys[1])?;
-        if tys[2].shape != tys[1].shape {
-            return Err(Violation::new("C4", format!("one update per index: got {} and {}", tys[2], tys[1])));
+impl OpRules for ScatterAdd {
+    fn name(&self) -> Cow<'static, str> {
+        "scatter_add".into()
+    }
+
+    fn class(&self) -> OpClass {
+        OpClass::Indexing
+    }
+
+    fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
+        expect_operands(operands, 3)?;
+        expect_indices(self.axis, operands[0], operands[1])?;
+        let expected = slices_shape(self.axis, &operands[0].shape, &operands[1].shape);
+        if operands[2].shape != expected {
+            return Err(Violation::new("C4", format!("updates have shape {expected}, got {}", operands[2])));
         }
-        expect_addable(tys[0], tys[2])?;
-        Ok(tys[0].clone())
-    },
-    evaluate | op,
-    values,
-    _result | { add(values, |visit| each_aligned_element(values[0].sizes(), op.axis, values[1], visit)) },
-    pullback | op,
-    at | {
+        expect_addable(operands[0], operands[2])?;
+        Ok(operands[0].clone())
+    }
+
+    fn evaluate(&self, operands: &[&Tensor], _result: &TensorType) -> Result<Tensor, String> {
+        let indices = operands[1].values::<i64>();
+        add(operands, |visit| each_slice_element(operands[0].sizes(), self.axis, indices, visit))
+    }
+
+    fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
         let base = if at.wants(0) { Partial::Flows(at.cotangent) } else { Partial::Stops };
         let updates = match at.wants(2) {
-            true => Partial::Flows(at.cotangent.apply_to(GatherAlong { axis: op.axis }, &[at.operands[1]])),
+            true => Partial::Flows(at.cotangent.apply_to(Gather { axis: self.axis }, &[at.operands[1]])),
             false => Partial::Stops,
         };
         Partials::from_iter([base, Partial::Stops, updates])
-    },
-    sample | choices | {
+    }
+
+    fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
+        Ok((*self).into())
+    }
+}
+
+impl ScatterAddAlong {
+    pub(crate) fn sample(choices: &mut Choices) -> Sample {
         let (ty, axis, bound) = sample_base(choices);
         let indices = sample_indices(ty.shape.with(axis, choices.below(4).into()), bound);
         let updates = OperandSample::any(ty.with_shape(&indices.ty.shape));
@@ -369,4 +338,45 @@ index_rules!(
             operands: vec![OperandSample::any(ty), indices, updates],
         }
     }
-);
+}
+
+impl OpRules for ScatterAddAlong {
+    fn name(&self) -> Cow<'static, str> {
+        "scatter_add_along".into()
+    }
+
+    fn class(&self) -> OpClass {
+        OpClass::Indexing
+    }
+
+    fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
+        expect_operands(operands, 3)?;
+        expect_indices(self.axis, operands[0], operands[1])?;
+        expect_aligned(self.axis, operands[0], operands[1])?;
+        if operands[2].shape != operands[1].shape {
+            return Err(Violation::new(
+                "C4",
+                format!("one update per index: got {} and {}", operands[2], operands[1]),
+            ));
+        }
+        expect_addable(operands[0], operands[2])?;
+        Ok(operands[0].clone())
+    }
+
+    fn evaluate(&self, operands: &[&Tensor], _result: &TensorType) -> Result<Tensor, String> {
+        add(operands, |visit| each_aligned_element(operands[0].sizes(), self.axis, operands[1], visit))
+    }
+
+    fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
+        let base = if at.wants(0) { Partial::Flows(at.cotangent) } else { Partial::Stops };
+        let updates = match at.wants(2) {
+            true => Partial::Flows(at.cotangent.apply_to(GatherAlong { axis: self.axis }, &[at.operands[1]])),
+            false => Partial::Stops,
+        };
+        Partials::from_iter([base, Partial::Stops, updates])
+    }
+
+    fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
+        Ok((*self).into())
+    }
+}

@@ -9,6 +9,7 @@ mod unary;
 mod binary;
 mod compare;
 mod choose;
+mod scalar;
 mod leaf;
 mod reduce;
 mod movement;
@@ -29,13 +30,14 @@ pub use compare::{CompareOp, LogicOp};
 pub use custom::{Custom, CustomOp, Registry};
 pub use dot::DotGeneral;
 pub use index::{Gather, GatherAlong, ScatterAdd, ScatterAddAlong};
-pub use leaf::{Constant, DimSize, Input, InputKind, Iota, Literal, Scalar};
+pub use leaf::{Constant, DimSize, Input, InputKind, Iota, Literal};
 pub use movement::{Broadcast, Concat, Pad, Permute, Reshape, Reverse, Slice};
 pub use random::{Distribution, Random};
 pub use real::Real;
 pub use reduce::{ArgMax, Reduce, ReduceKind};
 pub use rules::{OpClass, OpRules, Partial, Partials, Site, Slope};
 pub use sample::{Choices, Domain, OperandSample, Sample};
+pub use scalar::Scalar;
 pub use unary::UnaryOp;
 
 /// Declares the `Op` enum, the way from each struct to it, the dispatch of rules, and the catalogue.

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::dim::{Bindings, Dim};
 use crate::dispatch;
 use crate::error::Violation;
-use crate::op::leaf::{Scalar, known};
+use crate::op::leaf::known;
 use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site};
 use crate::op::sample::{Choices, OperandSample, Sample};
+use crate::op::scalar::Scalar;
 use crate::op::table::{expect_one_dtype, expect_operands};
 use crate::op::{Op, Reduce, ReduceKind};
 use crate::shape::{AxisList, Shape, TensorType};
@@ -55,7 +56,7 @@ pub struct Permute {
 
 /// Every `step`-th element from `start` up to, not including, `end`, along each axis.
 ///
-/// C2: one start, end and step per axis. C3: steps are at least 1. C4: `start ≤ end ≤ size` where these are known.
+/// C2: one start, end and step per axis. C3: steps are at least 1. C4: `start ≤ end ≤ size` where the differences are known.
 /// C5: a step above 1 needs known sizes.
 /// Gradient: `ȳ` padded with zeros back to the operand's shape.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -346,7 +347,7 @@ impl OpRules for Slice {
             }
             let ordered = |low: &Dim, high: &Dim| match (low.known(), high.known()) {
                 (Some(low), Some(high)) => low <= high,
-                _ => true,
+                _ => high.checked_sub(low).is_some(),
             };
             let length =
                 end.checked_sub(start).filter(|_| ordered(start, end) && ordered(end, &operand.shape[axis]));
@@ -615,7 +616,10 @@ impl OpRules for Reverse {
         expect_operands(operands, 1)?;
         if !self.axes.is_choice_of(operands[0].rank()) {
             let axes: Vec<usize> = self.axes.iter().collect();
-            return Err(Violation::new("C2", format!("axes {axes:?} must be axes of {}", operands[0])));
+            return Err(Violation::new(
+                "C2",
+                format!("axes {axes:?} must be axes of {}, none twice", operands[0]),
+            ));
         }
         Ok(operands[0].clone())
     }

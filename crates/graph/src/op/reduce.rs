@@ -35,7 +35,8 @@ pub enum ReduceKind {
 ///
 /// Constraints: C1 one operand; C2 the axes are sorted and exist; C3 its elements are numbers; C4 for `max` and `min`
 /// no axis is known to be empty.
-/// Gradient: `sum`: `ȳ` broadcast along the axes. `max`, `min`: `ȳ · [x = y] / #ties`, broadcast.
+/// Gradient: `sum`: `ȳ` broadcast along the axes. `max`, `min`: `ȳ / #ties`, broadcast, where `x = y` or `x` is NaN, and 0
+/// elsewhere.
 /// The reference adds in f64 for f32, in order; kernels may add in another fixed order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reduce {
@@ -81,7 +82,10 @@ impl OpRules for Reduce {
         let operand = operands[0];
         if !self.axes.is_choice_of(operand.rank()) || !self.axes.iter().is_sorted() {
             let axes: Vec<usize> = self.axes.iter().collect();
-            return Err(Violation::new("C2", format!("axes {axes:?} must be ascending axes of {operand}")));
+            return Err(Violation::new(
+                "C2",
+                format!("axes {axes:?} must be ascending axes of {operand}, none twice"),
+            ));
         }
         if operand.dtype == DType::Bool {
             return Err(
@@ -119,9 +123,13 @@ impl OpRules for Reduce {
             ReduceKind::Sum => self.spread(at.cotangent, at.operands[0]),
             ReduceKind::Max | ReduceKind::Min => {
                 let operand = at.operands[0];
-                let chosen = operand.eq(self.spread(at.result, operand)).cast(operand.dtype());
-                let ties = chosen.apply(Reduce { kind: ReduceKind::Sum, axes: self.axes.clone() });
-                chosen * self.spread(at.cotangent / ties, operand)
+                // Where there is a NaN the result is NaN, and equal to nothing.
+                let chosen = operand.eq(self.spread(at.result, operand)).or(operand.is_nan());
+                let ties = chosen
+                    .cast(operand.dtype())
+                    .apply(Reduce { kind: ReduceKind::Sum, axes: self.axes.clone() });
+                // Selected, not multiplied: an infinite cotangent must not become NaN beside the chosen elements.
+                chosen.select(self.spread(at.cotangent / ties, operand), operand.zeros_like())
             }
         })
     }

@@ -173,6 +173,13 @@ pub enum Slope<'g> {
     /// `dy/dx` is 1 where the truth value holds and 0 elsewhere: the cotangent is selected, so that an infinite one
     /// does not become NaN where it is stopped.
     Gate(Expr<'g>),
+    /// `dy/dx = slope` where the truth value `open` holds and 0 elsewhere: multiplied, then selected, for the same reason.
+    GateBy {
+        /// Where the derivative is not 0.
+        open: Expr<'g>,
+        /// The derivative there.
+        slope: Expr<'g>,
+    },
     /// Piecewise constant.
     Flat,
 }
@@ -186,6 +193,9 @@ impl<'g> Slope<'g> {
             Slope::By(slope) => Partial::Flows(cotangent * slope),
             Slope::Over(divisor) => Partial::Flows(cotangent / divisor),
             Slope::Gate(open) => Partial::Flows(open.select(cotangent, cotangent.zeros_like())),
+            Slope::GateBy { open, slope } => {
+                Partial::Flows(open.select(cotangent * slope, cotangent.zeros_like()))
+            }
             Slope::Flat => Partial::Flat,
         }
     }

@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use pullback_graph::{DType, Tensor, dispatch};
+use pullback_graph::{DType, Tensor};
 
 use super::batches::{Batches, Order};
 use super::error::DataError;
+use super::rows::{gather, slice};
 
 /// Inputs and targets whose first axes count the same samples. There is at least one.
 ///
@@ -149,6 +150,9 @@ impl Dataset {
 
     /// The samples in `rows`, which exist.
     pub(super) fn slice(&self, rows: Range<usize>) -> Dataset {
+        if rows == (0..self.len()) {
+            return self.clone();
+        }
         Dataset { inputs: slice(&self.inputs, rows.clone()), targets: slice(&self.targets, rows) }
     }
 
@@ -165,38 +169,6 @@ pub(crate) fn check_classes(what: &'static str, labels: &[i64], classes: usize) 
         Some(row) => Err(DataError::Label { what, row, label: labels[row], classes }),
         None => Ok(()),
     }
-}
-
-/// The number of elements of one row.
-fn row_len(tensor: &Tensor) -> usize {
-    tensor.sizes()[1..].iter().product()
-}
-
-/// The sizes of `tensor` with `rows` rows.
-fn with_rows(tensor: &Tensor, rows: usize) -> Vec<usize> {
-    let mut sizes = tensor.sizes().to_vec();
-    sizes[0] = rows;
-    sizes
-}
-
-fn slice(tensor: &Tensor, rows: Range<usize>) -> Tensor {
-    let (sizes, width) = (with_rows(tensor, rows.len()), row_len(tensor));
-    dispatch!(tensor.dtype(), T => {
-        let values = tensor.values::<T>()[rows.start * width..rows.end * width].to_vec();
-        Tensor::new(&sizes, values).expect("as many values as rows times their length")
-    })
-}
-
-fn gather(tensor: &Tensor, rows: &[usize]) -> Tensor {
-    let (sizes, width) = (with_rows(tensor, rows.len()), row_len(tensor));
-    dispatch!(tensor.dtype(), T => {
-        let from = tensor.values::<T>();
-        let mut values = Vec::with_capacity(rows.len() * width);
-        for row in rows {
-            values.extend_from_slice(&from[row * width..(row + 1) * width]);
-        }
-        Tensor::new(&sizes, values).expect("as many values as rows times their length")
-    })
 }
 
 #[cfg(test)]

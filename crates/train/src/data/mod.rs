@@ -5,6 +5,7 @@
 //! [`StandardScaler`] bring features to one scale.
 
 mod batches;
+pub(crate) mod rows;
 mod dataset;
 mod shuffle;
 
