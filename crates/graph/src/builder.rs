@@ -33,7 +33,7 @@ struct State {
     pinned: Option<Origin>,
     /// Sources by the address of the compiler's `Location`: one hash of a pointer per node.
     locations: HashMap<usize, SourceId>,
-    /// How often each name was taken inside a scope.
+    /// The names taken inside a scope, and the suffix that the next box of each name gets.
     taken: HashMap<(ScopeId, Arc<str>), usize>,
     /// The scope under a root that mirrors a forward scope.
     mirrors: HashMap<(ScopeId, ScopeId), ScopeId>,
@@ -184,10 +184,11 @@ impl Builder {
         let mut state = self.state.borrow_mut();
         let (parent, name) = (state.scope.0, Arc::<str>::from(name));
         let mut unique = name.clone();
-        while let Some(count) = state.taken.get_mut(&(parent, unique.clone())) {
-            // The count belongs to the name asked for, so the loop goes on where the last one of that name ended.
-            *count += 1;
-            unique = format!("{name}_{}", *count - 1).into();
+        while state.taken.contains_key(&(parent, unique.clone())) {
+            // The suffix goes on where the last box of that name ended, and past those that users have chosen.
+            let next = state.taken.entry((parent, name.clone())).or_default();
+            unique = format!("{name}_{next}").into();
+            *next += 1;
         }
         state.taken.insert((parent, unique.clone()), 1);
         Arc::make_mut(&mut state.body).new_scope(parent, unique)

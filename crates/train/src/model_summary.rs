@@ -27,7 +27,8 @@ pub struct ModelSummary {
 pub struct BatchCost {
     /// Floating-point operations; one for each element of an elementwise result, two for each product that is added up.
     pub flops: u64,
-    /// The most memory that buffers take at a time, inputs and parameters included.
+    /// The memory that a session holds to run it: buffers, results, constants, and in training the parameters and what the
+    /// optimizer keeps. What is fed is the caller's and does not count: the data, and in prediction the parameters too.
     pub peak_bytes: usize,
 }
 

@@ -50,7 +50,7 @@ struct Ground {
     slack: f64,
     /// How much the longest steps change it, per unit of step.
     steepness: f64,
-    /// Whether that is no more than noise.
+    /// Whether that is no more than rounding.
     is_flat: bool,
 }
 
@@ -111,7 +111,8 @@ impl Question<'_> {
         let noise = trial.noise_along(subject, self.directions, &widths);
         let slack = self.slack + SAFETY * (self.rounding)(&widths);
         let steps = oracle::survey(phi, Side::Both, noise, longest, coarsest);
-        let ground = Ground { slack, steepness, is_flat: (change(longest) + change(-longest)) <= 100.0 * noise };
+        let is_flat = change(longest) + change(-longest) <= 100.0 * trial.grain(subject);
+        let ground = Ground { slack, steepness, is_flat };
         self.careful(&steps, &sides, ground, piece)
     }
 
@@ -129,7 +130,13 @@ impl Question<'_> {
     }
 
     /// The outcome of what steps within the smooth piece see, and of what steps to one side see.
-    fn careful(&self, steps: &[Estimate], sides: &[Vec<Estimate>; 2], ground: Ground, piece: Piece) -> Outcome {
+    fn careful(
+        &self,
+        steps: &[Estimate],
+        sides: &[Vec<Estimate>; 2],
+        ground: Ground,
+        piece: Piece,
+    ) -> Outcome {
         let no_verdict = |tolerance: f64| {
             Outcome::Skipped(match (piece.kink.clone(), sharpest(&sides[0]), sharpest(&sides[1])) {
                 (Some(kink), ..) => Why::Kink(kink),

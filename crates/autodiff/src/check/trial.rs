@@ -46,12 +46,16 @@ impl Trial {
 
     /// How far rounding moves [`value`](Trial::value), measured with steps up to each of these widths.
     pub(crate) fn noise_along(&self, subject: &Subject, directions: &[Tensor], widths: &[f64]) -> f64 {
-        let measured = smallest_noise(|step| self.value(subject, directions, step), widths);
-        // That sees what happens inside of an op; this, what is too coarse to change within the widths.
-        let start = self.value(subject, directions, 0.0);
+        // That sees what happens inside of an op; the grain, what is too coarse to change within the widths.
+        smallest_noise(|step| self.value(subject, directions, step), widths).max(self.grain(subject))
+    }
+
+    /// How far rounding moves [`value`](Trial::value) at the point.
+    pub(crate) fn grain(&self, subject: &Subject) -> f64 {
+        let start = self.value(subject, &self.directions, 0.0);
         let moved =
             subject.rounded().into_iter().map(|output| finite((dot(&self.cotangent, &output) - start).abs()));
-        moved.fold(measured.max(f64::EPSILON * self.size), f64::max)
+        moved.fold(f64::EPSILON * self.size, f64::max)
     }
 
     /// How far rounding moves the number that `read` takes from both modes at the point.
