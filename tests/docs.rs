@@ -38,8 +38,10 @@ fn printed_graphs_in_readme_and_docs_are_fresh() {
     let loss = graph.output("loss").unwrap().node;
     let forward = pass::PASSES.iter().find(|pass| pass.name == "dead_code").expect("a pass");
     let forward = forward.run(&graph.with_outputs([Output::new("loss", loss)]).unwrap());
-    fresh("README.md", "first gradient", &graph.to_string());
-    fresh("docs/gradients.md", "before", &forward.to_string());
-    fresh("docs/gradients.md", "after", &graph.to_string());
-    fresh("docs/gradients.md", "optimized", &pass::optimize(&graph).to_string());
+    // The example names itself by the path that its own build gives it.
+    let print = |graph: &pullback::Graph| graph.to_string().replace("tests/../", "");
+    fresh("README.md", "first gradient", &print(&graph));
+    fresh("docs/gradients.md", "before", &print(&forward));
+    fresh("docs/gradients.md", "after", &print(&graph));
+    fresh("docs/gradients.md", "optimized", &print(&pass::optimize(&graph)));
 }

@@ -76,7 +76,12 @@ impl Builder {
     #[must_use]
     pub fn extending(graph: &Graph) -> Self {
         let builder = Builder::new();
-        builder.state.borrow_mut().body = graph.body().clone();
+        {
+            let mut state = builder.state.borrow_mut();
+            state.body = graph.body().clone();
+            let boxes = graph.scopes().iter().filter_map(|scope| Some((scope.parent?, scope.name.clone())));
+            state.taken = boxes.map(|name| (name, 1)).collect();
+        }
         builder
     }
 

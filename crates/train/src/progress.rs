@@ -136,7 +136,9 @@ fn line(epoch: usize, epochs: usize, values: &[(&str, f64)], samples: usize, ela
     if !values.is_empty() {
         parts.push(joined(values));
     }
-    parts.push(if seconds < 60.0 {
+    parts.push(if seconds < 1.0 {
+        format!("{:.1} ms", seconds * 1e3)
+    } else if seconds < 60.0 {
         format!("{seconds:.1} s")
     } else {
         format!("{} min {:02} s", elapsed.as_secs() / 60, elapsed.as_secs() % 60)
@@ -235,7 +237,7 @@ mod tests {
             line(1, 1, &[("loss", 3.2e-7)], 100, Duration::from_secs(125)),
             "epoch 1/1  loss 3.200e-7  2 min 05 s  0.8 samples/s"
         );
-        assert_eq!(line(1, 1, &[], 0, Duration::ZERO), "epoch 1/1  0.0 s");
+        assert_eq!(line(1, 1, &[], 0, Duration::ZERO), "epoch 1/1  0.0 ms");
         assert_eq!(
             joined(&[("a", f64::NAN), ("b", f64::NEG_INFINITY), ("c", 0.0)]),
             "a NaN  b -inf  c 0.0000"

@@ -4,7 +4,7 @@ use pullback_graph::{Graph, Tensor};
 
 use crate::check::case::Case;
 use crate::check::error::CheckError;
-use crate::check::localize::localize;
+use crate::check::localize::{first_not_finite, localize};
 use crate::check::options::CheckOptions;
 use crate::check::orders::{all_orders, differentiated};
 use crate::check::report::CheckReport;
@@ -55,7 +55,9 @@ impl Case {
         for _ in 1..failed {
             subject = differentiated(&subject, options)?;
         }
-        report.culprit = localize(&subject, options).map(|found| found.culprit);
+        let is_finite = report.failures.iter().all(|failure| failure.got.is_finite());
+        let alone = localize(&subject, options).map(|found| found.culprit);
+        report.culprit = alone.or_else(|| first_not_finite(&subject, options).filter(|_| !is_finite));
         report.minimal = options.shrink.then(|| shrink(self.clone(), options));
         Ok(report)
     }

@@ -3,10 +3,8 @@
 use pullback_graph::{Builder, Graph, GraphError, NodeId, Output, Tensor, Values, interpret};
 
 use crate::check::error::CheckError;
-use crate::check::numbers::finite;
 use crate::check::rounding::{SAMPLES, jittered};
 use crate::check::subject::Subject;
-use crate::check::trial::Trial;
 use crate::forward::pushforward;
 use crate::reverse::{GradOptions, pullback};
 
@@ -103,14 +101,6 @@ impl GradientGraph {
     ) -> impl Iterator<Item = (&'a str, &'a Tensor)> + Clone {
         let moves = self.tangents.iter().map(String::as_str).zip(tangents);
         subject.feeds(at).chain(moves).chain([(self.cotangent.as_str(), cotangent)])
-    }
-
-    /// The size of the largest cotangent on the way.
-    pub(crate) fn largest_cotangent(&self, subject: &Subject, trial: &Trial) -> Result<f64, GraphError> {
-        let values = self.values(subject, &subject.point(), &trial.cotangent, &trial.directions)?;
-        let appended = self.graph.ids().skip(self.start).filter(|id| self.graph.ty(*id).dtype.is_float());
-        let sizes = appended.flat_map(|id| values.node(id).to_f64_vec()).map(|x| finite(x.abs()));
-        Ok(sizes.fold(0.0, f64::max))
     }
 }
 

@@ -11,10 +11,10 @@ use crate::check::subject::Subject;
 use crate::check::transcribe::{ancestors, descendants};
 use crate::check::trial::{cotangent_of, directions_of};
 
-/// A wrong op, and the graph of it alone if that fails by itself.
+/// A wrong op, and the graph of it alone, which fails by itself.
 pub(crate) struct Found {
     pub(crate) culprit: Culprit,
-    pub(crate) alone: Option<Case>,
+    pub(crate) alone: Case,
 }
 
 /// The first node, operands before users, that fails alone; for a failing second order also those of the gradient, and
@@ -30,7 +30,7 @@ pub(crate) fn localize(subject: &Subject, options: &CheckOptions) -> Option<Foun
         let forward = nodes().take_while(|id| subject.order > 0 && id.index() < subject.forward_len());
         forward.into_iter().find_map(|id| fails_alone(subject, &values, id, 2, options))
     };
-    first_order.or_else(second_order).or_else(|| first_not_finite(subject, options))
+    first_order.or_else(second_order)
 }
 
 /// Interior nodes between the variables and the output.
@@ -56,7 +56,7 @@ fn fails_alone(
         1 => "its gradient is wrong",
         _ => "its gradient is right, but the gradient of that is wrong",
     };
-    Some(Found { culprit: Culprit { place: subject.place(&subject.graph, id), wrong }, alone: Some(case) })
+    Some(Found { culprit: Culprit { place: subject.place(&subject.graph, id), wrong }, alone: case })
 }
 
 /// Node `id` with its operands as inputs, fed what they are in `values`.
@@ -95,15 +95,17 @@ fn operand_name(at: usize, label: Option<&str>) -> String {
 }
 
 /// The first node, of the function or its gradient, that is not finite though its operands are.
-fn first_not_finite(subject: &Subject, options: &CheckOptions) -> Option<Found> {
+pub(crate) fn first_not_finite(subject: &Subject, options: &CheckOptions) -> Option<Culprit> {
     let gradient = GradientGraph::of(subject).ok()?;
     let (cotangent, directions) =
         (cotangent_of(subject, options.seed, 0), directions_of(subject, options.seed, 0));
     let values = gradient.values(subject, &subject.point(), &cotangent, &directions).ok()?;
     let is_finite = |id: NodeId| values.node(id).to_f64_vec().iter().all(|x| x.is_finite());
     let graph = values.graph();
-    let breaks =
-        |id: &NodeId| !is_finite(*id) && graph.node(*id).operands.iter().all(|operand| is_finite(*operand));
+    let breaks = |id: &NodeId| {
+        let operands = &graph.node(*id).operands;
+        !is_finite(*id) && !operands.is_empty() && operands.iter().all(|operand| is_finite(*operand))
+    };
     let first = graph.ids().find(breaks)?;
     let culprit = match first.index() < gradient.start {
         true => Culprit {
@@ -115,5 +117,5 @@ fn first_not_finite(subject: &Subject, options: &CheckOptions) -> Option<Found> 
             wrong: "it is not finite here, though all that it is computed from is",
         },
     };
-    Some(Found { culprit, alone: None })
+    Some(culprit)
 }

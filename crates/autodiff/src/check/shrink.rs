@@ -107,8 +107,8 @@ impl Shrinker<'_> {
     fn to_one_op(&mut self) -> bool {
         let Ok(mut subject) = self.subject() else { return false };
         for order in 1..=self.options.order {
-            if let Some(alone) = localize(&subject, self.options).and_then(|found| found.alone) {
-                return self.adopt(alone);
+            if let Some(found) = localize(&subject, self.options) {
+                return self.adopt(found.alone);
             }
             if order < self.options.order {
                 match differentiated(&subject, self.options) {

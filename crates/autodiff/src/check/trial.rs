@@ -10,18 +10,49 @@ use crate::check::numbers::{dot, dot_sizes, finite, scaled};
 use crate::check::oracle;
 use crate::check::subject::Subject;
 
-/// One cotangent, one direction, and the derivatives at the point.
-pub(crate) struct Trial {
+/// Both modes at the point, for one cotangent and one direction.
+pub(crate) struct Pass {
     /// What the output is multiplied with: it makes a number of it, whose gradient reverse mode gives.
     pub(crate) cotangent: Tensor,
     /// How the variables move per unit of step.
     pub(crate) directions: Vec<Tensor>,
-    /// Both modes at the point.
+    /// Both modes.
     pub(crate) here: Derivatives,
+    /// Both modes with rounding errors, when they are asked for.
+    rounded: OnceCell<Vec<Derivatives>>,
+}
+
+impl Pass {
+    /// Evaluates both modes.
+    pub(crate) fn of(
+        subject: &Subject,
+        gradient: &GradientGraph,
+        cotangent: Tensor,
+        directions: Vec<Tensor>,
+    ) -> Result<Pass, GraphError> {
+        let here = gradient.at(subject, &subject.point(), &cotangent, &directions)?;
+        Ok(Pass { cotangent, directions, here, rounded: OnceCell::new() })
+    }
+
+    /// How far rounding moves the number that `read` takes from both modes.
+    pub(crate) fn rounding(
+        &self,
+        subject: &Subject,
+        gradient: &GradientGraph,
+        read: impl Fn(&Derivatives) -> f64,
+    ) -> f64 {
+        let rounded =
+            self.rounded.get_or_init(|| gradient.rounded(subject, &self.cotangent, &self.directions));
+        let exact = read(&self.here);
+        rounded.iter().map(|rounded| finite((read(rounded) - exact).abs())).fold(0.0, f64::max)
+    }
+}
+
+/// A pass, and what the oracle needs to know for it.
+pub(crate) struct Trial {
+    pub(crate) pass: Pass,
     /// How far rounding moves `⟨cotangent, output⟩`.
     pub(crate) noise: f64,
-    /// Both modes at the point, with rounding errors.
-    rounded: OnceCell<Vec<Derivatives>>,
     /// `Σ |cotangent · output|`.
     pub(crate) size: f64,
 }
@@ -35,12 +66,10 @@ impl Trial {
         draw: u64,
     ) -> Result<Trial, GraphError> {
         let (cotangent, directions) = (cotangent_of(subject, seed, draw), directions_of(subject, seed, draw));
-        let point = subject.point();
-        let here = gradient.at(subject, &point, &cotangent, &directions)?;
-        let size = dot_sizes(&cotangent, &subject.evaluate(&point)?);
-        let rounded = OnceCell::new();
-        let mut trial = Trial { cotangent, directions, here, noise: 0.0, rounded, size };
-        trial.noise = trial.noise_along(subject, &trial.directions, &[f64::INFINITY]);
+        let size = dot_sizes(&cotangent, &subject.evaluate(&subject.point())?);
+        let pass = Pass::of(subject, gradient, cotangent, directions)?;
+        let mut trial = Trial { pass, noise: 0.0, size };
+        trial.noise = trial.noise_along(subject, &trial.pass.directions, &[f64::INFINITY]);
         Ok(trial)
     }
 
@@ -52,23 +81,12 @@ impl Trial {
 
     /// How far rounding moves [`value`](Trial::value) at the point.
     pub(crate) fn grain(&self, subject: &Subject) -> f64 {
-        let start = self.value(subject, &self.directions, 0.0);
-        let moved =
-            subject.rounded().into_iter().map(|output| finite((dot(&self.cotangent, &output) - start).abs()));
+        let start = self.value(subject, &self.pass.directions, 0.0);
+        let moved = subject
+            .rounded()
+            .into_iter()
+            .map(|output| finite((dot(&self.pass.cotangent, &output) - start).abs()));
         moved.fold(f64::EPSILON * self.size, f64::max)
-    }
-
-    /// How far rounding moves the number that `read` takes from both modes at the point.
-    pub(crate) fn rounding(
-        &self,
-        subject: &Subject,
-        gradient: &GradientGraph,
-        read: impl Fn(&Derivatives) -> f64,
-    ) -> f64 {
-        let rounded =
-            self.rounded.get_or_init(|| gradient.rounded(subject, &self.cotangent, &self.directions));
-        let exact = read(&self.here);
-        rounded.iter().map(|rounded| finite((read(rounded) - exact).abs())).fold(0.0, f64::max)
     }
 
     /// `⟨cotangent, output⟩` after `step` steps along `directions`; NaN where an op fails or the step is too short.
@@ -77,7 +95,7 @@ impl Trial {
             return f64::NAN;
         }
         match subject.evaluate(&subject.moved(directions, step)) {
-            Ok(output) => dot(&self.cotangent, &output),
+            Ok(output) => dot(&self.pass.cotangent, &output),
             Err(_) => f64::NAN,
         }
     }

@@ -21,7 +21,8 @@ pub struct Options {
     pub threads: Option<usize>,
     /// The pool whose threads help; `None`: one of the session's own, started when it is first needed.
     pub pool: Option<Arc<ThreadPool>>,
-    /// Whether every value that a step writes is checked for NaN and infinity.
+    /// Whether every value is checked for NaN and infinity. Steps are not fused then, so that the error names the node whose
+    /// value was the first.
     pub check_finite: bool,
     /// Whether the graph is optimized before it is planned. Values stay the same to the bit.
     pub passes: bool,
@@ -114,7 +115,8 @@ impl Options {
             threads: self.worker_count(),
             inline_below: u64::try_from(self.inline_below.as_nanos()).unwrap_or(u64::MAX),
             update_in_place: self.update_in_place,
-            every_node,
+            // The first value that is not finite may be inside a fused step: only then is it seen.
+            every_node: every_node || self.check_finite,
             ..PlanOptions::default()
         }
     }

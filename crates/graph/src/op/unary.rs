@@ -12,7 +12,7 @@ use crate::dtype::DType;
 use crate::error::Violation;
 use crate::expr::Expr;
 use crate::op::Op;
-use crate::op::Slope::{By, Flat, Gate, MinusOne, Over};
+use crate::op::Slope::{By, Flat, Gate, GateBy, MinusOne, Over};
 use crate::op::real::Real;
 use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site, Slope};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
@@ -136,7 +136,7 @@ unary_ops! {
     /// `-x`.
     Neg = neg, domain -3.0 .. 3.0 [], value |x| -x, int |x| x.wrapping_neg(), slope |_, _| MinusOne;
     /// `|x|`; its derivative at 0 is 0.
-    Abs = abs, domain -3.0 .. 3.0 [0.0], value |x| x.abs(), int |x| x.wrapping_abs(), slope |x, _| By(x.sign());
+    Abs = abs, domain -3.0 .. 3.0 [0.0], value |x| x.abs(), int |x| x.wrapping_abs(), slope |x, _| GateBy { open: x.ne(0.0), slope: x.sign() };
     /// 1, 0 or -1 with the sign of `x`; NaN for NaN. Piecewise constant.
     Sign = sign, domain -3.0 .. 3.0 [0.0], value |x| x.sign(), int |x| x.signum(), slope |_, _| Flat;
     /// `max(x, 0)`; its derivative at 0 is 0.

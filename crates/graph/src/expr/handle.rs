@@ -1,0 +1,329 @@
+//! The handle itself: what an expression knows, how ops are applied, and how mistakes are shown.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::builder::Builder;
+use crate::dim::Dim;
+use crate::dtype::DType;
+use crate::error::{TypeError, Violation, render};
+use crate::id::NodeId;
+use crate::op::{Cast, Clamp, DimSize, Iota, Literal, Op, Scalar, Select, StopGradient};
+use crate::provenance::Source;
+use crate::shape::{Shape, TensorType};
+
+/// A node under construction.
+#[derive(Clone, Copy)]
+pub struct Expr<'g> {
+    builder: &'g Builder,
+    id: NodeId,
+}
+
+/// What may stand on the right of an operator: an expression, or a number, which becomes a tensor like the left side.
+pub trait IntoOperand<'g> {
+    /// The operand, next to `like`.
+    fn into_operand(self, like: Expr<'g>) -> Expr<'g>;
+}
+
+impl<'g> IntoOperand<'g> for Expr<'g> {
+    fn into_operand(self, _like: Expr<'g>) -> Expr<'g> {
+        self
+    }
+}
+
+macro_rules! number_operand {
+    ($($ty:ty),*) => {
+        $(impl<'g> IntoOperand<'g> for $ty {
+            #[track_caller]
+            fn into_operand(self, like: Expr<'g>) -> Expr<'g> {
+                like.full_like(f64::from(self))
+            }
+        })*
+    };
+}
+
+number_operand!(f32, f64, i32, bool);
+
+impl<'g> IntoOperand<'g> for i64 {
+    #[track_caller]
+    fn into_operand(self, like: Expr<'g>) -> Expr<'g> {
+        match like.dtype() {
+            // Exact: whole numbers beyond 2^53 do not pass through a double.
+            DType::I64 => like.builder.leaf(Literal { value: self.into(), shape: like.shape() }),
+            _ => like.full_like(self as f64),
+        }
+    }
+}
+
+/// Stops with the error and a picture of the user's line.
+#[track_caller]
+pub(crate) fn fail(error: &TypeError) -> ! {
+    panic!("{}", render(&error.to_string(), error.at.as_ref()))
+}
+
+impl<'g> Expr<'g> {
+    pub(crate) fn new(builder: &'g Builder, id: NodeId) -> Self {
+        Expr { builder, id }
+    }
+
+    /// The node.
+    #[must_use]
+    pub fn id(self) -> NodeId {
+        self.id
+    }
+
+    /// The builder that the node is in.
+    #[must_use]
+    pub fn builder(self) -> &'g Builder {
+        self.builder
+    }
+
+    #[track_caller]
+    pub(crate) fn id_in(self, builder: &Builder) -> NodeId {
+        assert!(std::ptr::eq(self.builder, builder), "{} belongs to another builder", self.id);
+        self.id
+    }
+
+    /// The type.
+    #[must_use]
+    pub fn ty(self) -> TensorType {
+        self.builder.read(|body| body.nodes[self.id.index()].ty.clone())
+    }
+
+    /// The element type.
+    #[must_use]
+    pub fn dtype(self) -> DType {
+        self.builder.read(|body| body.nodes[self.id.index()].ty.dtype)
+    }
+
+    /// The shape.
+    #[must_use]
+    pub fn shape(self) -> Shape {
+        self.builder.read(|body| body.nodes[self.id.index()].ty.shape.clone())
+    }
+
+    /// The number of axes.
+    #[must_use]
+    pub fn rank(self) -> usize {
+        self.builder.read(|body| body.nodes[self.id.index()].ty.rank())
+    }
+
+    /// The op that makes the node.
+    #[must_use]
+    pub fn op(self) -> Op {
+        self.builder.read(|body| body.nodes[self.id.index()].op.clone())
+    }
+
+    /// The operands of the node.
+    #[must_use]
+    pub fn operands(self) -> Vec<Expr<'g>> {
+        let ids = self.builder.read(|body| body.nodes[self.id.index()].operands.clone());
+        ids.into_iter().map(|id| Expr::new(self.builder, id)).collect()
+    }
+
+    /// The input's name, or the label the user gave.
+    #[must_use]
+    pub fn label(self) -> Option<Arc<str>> {
+        self.builder.read(|body| body.label(self.id).cloned())
+    }
+
+    /// The user's line that made the node; for a gradient node, the line of its forward node.
+    #[must_use]
+    pub fn source(self) -> Option<Source> {
+        self.builder.read(|body| body.source(self.id).cloned())
+    }
+
+    /// Names the node: the label appears in dumps and messages.
+    #[must_use]
+    pub fn named(self, label: &str) -> Expr<'g> {
+        self.builder.set_label(self.id, label);
+        self
+    }
+
+    /// Applies an op of one operand.
+    ///
+    /// # Panics
+    /// When the op does not fit; the message shows the caller's line.
+    #[must_use]
+    #[track_caller]
+    pub fn apply(self, op: impl Into<Op>) -> Expr<'g> {
+        self.apply_to(op, &[])
+    }
+
+    /// Applies an op to this operand and `rest`.
+    ///
+    /// # Panics
+    /// When the op does not fit; the message shows the caller's line.
+    #[must_use]
+    #[track_caller]
+    pub fn apply_to(self, op: impl Into<Op>, rest: &[Expr<'g>]) -> Expr<'g> {
+        let mut operands = smallvec::SmallVec::<[Expr<'g>; 4]>::from_slice(&[self]);
+        operands.extend_from_slice(rest);
+        match self.builder.push(op, &operands) {
+            Ok(expr) => expr,
+            Err(error) => fail(&error),
+        }
+    }
+
+    /// Stops with a violation that shows the caller's line and the operands.
+    #[track_caller]
+    pub(crate) fn refuse(self, op: &str, violation: Violation, rest: &[Expr<'g>]) -> ! {
+        let all = std::iter::once(&self).chain(rest);
+        let operands = all.map(|expr| self.builder.read(|body| body.operand_note(expr.id)));
+        fail(&TypeError {
+            op: op.to_string(),
+            violation,
+            operands: operands.collect(),
+            at: self.builder.line(std::panic::Location::caller()),
+        })
+    }
+
+    /// Applies an elementwise op to both sides, broadcast to one shape.
+    #[track_caller]
+    pub(crate) fn apply_binary(self, op: impl Into<Op>, other: impl IntoOperand<'g>) -> Expr<'g> {
+        let other = other.into_operand(self);
+        let op = op.into();
+        let (left, right) = self.broadcast_with(other, &op);
+        left.apply_to(op, &[right])
+    }
+
+    /// `self` where it is a truth value that holds, else `otherwise`: `condition.select(on_true, on_false)`.
+    ///
+    /// The three broadcast to one shape; numbers take the type of the other branch.
+    /// No gradient reaches the condition; each branch gets the gradient where it was taken and zero elsewhere.
+    ///
+    /// # Panics
+    /// When `self` is not of type bool, the shapes do not broadcast, or the branches' types differ.
+    #[must_use]
+    #[track_caller]
+    pub fn select(self, on_true: Expr<'g>, on_false: impl IntoOperand<'g>) -> Expr<'g> {
+        let on_false = on_false.into_operand(on_true);
+        let op = Op::from(Select);
+        let (on_true, on_false) = on_true.broadcast_with(on_false, &op);
+        let (condition, on_true) = self.broadcast_with(on_true, &op);
+        let (_, on_false) = condition.broadcast_with(on_false, &op);
+        condition.apply_to(op, &[on_true, on_false])
+    }
+
+    /// Logical negation.
+    #[must_use]
+    #[track_caller]
+    #[allow(clippy::should_implement_trait, reason = "reads as the other truth-valued methods do")]
+    pub fn not(self) -> Expr<'g> {
+        self.xor(true)
+    }
+
+    /// Which elements are NaN.
+    #[must_use]
+    #[track_caller]
+    pub fn is_nan(self) -> Expr<'g> {
+        self.ne(self)
+    }
+
+    /// Which elements are neither NaN nor infinite.
+    #[must_use]
+    #[track_caller]
+    pub fn is_finite(self) -> Expr<'g> {
+        self.abs().lt(f64::INFINITY)
+    }
+
+    /// Which elements are infinite.
+    #[must_use]
+    #[track_caller]
+    pub fn is_infinite(self) -> Expr<'g> {
+        self.abs().eq(f64::INFINITY)
+    }
+
+    /// The elements limited to `low..=high`; the gradient is 0 at and beyond the bounds.
+    ///
+    /// # Panics
+    /// When the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn clamp(self, low: f64, high: f64) -> Expr<'g> {
+        self.apply(Clamp::new(low, high))
+    }
+
+    /// The elements converted to `dtype`; gradients are converted back, and stop at i64 and bool.
+    #[must_use]
+    #[track_caller]
+    pub fn cast(self, dtype: DType) -> Expr<'g> {
+        if dtype == self.dtype() { self } else { self.apply(Cast { dtype }) }
+    }
+
+    /// The same value, through which no gradient passes.
+    #[must_use]
+    #[track_caller]
+    pub fn stop_gradient(self) -> Expr<'g> {
+        self.apply(StopGradient)
+    }
+
+    /// A tensor of this type whose every element is `value`.
+    ///
+    /// # Panics
+    /// When this tensor is of type i64 and `value` is not a whole number.
+    #[must_use]
+    #[track_caller]
+    pub fn full_like(self, value: f64) -> Expr<'g> {
+        match Scalar::of(self.dtype(), value) {
+            Ok(value) => self.builder.leaf(Literal { value, shape: self.shape() }),
+            Err(message) => self.refuse("literal", Violation::new("C1", message), &[]),
+        }
+    }
+
+    /// Zeros of this type.
+    #[must_use]
+    #[track_caller]
+    pub fn zeros_like(self) -> Expr<'g> {
+        self.full_like(0.0)
+    }
+
+    /// Ones of this type.
+    #[must_use]
+    #[track_caller]
+    pub fn ones_like(self) -> Expr<'g> {
+        self.full_like(1.0)
+    }
+
+    /// The size of a dimension as a scalar of this element type: a number now if it is known, else when the graph is
+    /// bound.
+    #[must_use]
+    #[track_caller]
+    pub fn size_like(self, size: Dim) -> Expr<'g> {
+        match size.known() {
+            Some(known) => self.builder.full(self.dtype(), (), known as f64),
+            None => self.builder.leaf(DimSize { size, dtype: self.dtype() }),
+        }
+    }
+
+    /// `0, 1, 2, …` along `axis`, in a tensor of this shape and type i64.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn iota_like(self, axis: i64) -> Expr<'g> {
+        let axis = self.axis("iota", axis);
+        self.builder.leaf(Iota { shape: self.shape(), axis })
+    }
+
+    /// `x²`.
+    #[must_use]
+    #[track_caller]
+    pub fn square(self) -> Expr<'g> {
+        self * self
+    }
+
+    /// `1 / x`.
+    #[must_use]
+    #[track_caller]
+    pub fn recip(self) -> Expr<'g> {
+        self.ones_like() / self
+    }
+}
+
+impl fmt::Debug for Expr<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.id, self.ty())
+    }
+}
