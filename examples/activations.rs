@@ -35,7 +35,7 @@ fn main() -> Result<(), Error> {
     let data = data()?;
     let mut columns = Vec::new();
     for activation in [Activation::Sigmoid, Activation::Tanh, Activation::Relu] {
-        let mut model = train_with(activation, Options::default())?;
+        let model = train_with(activation, Options::default())?;
         columns.push(model.inspect(&data, Record::stats())?.gradient_norms());
     }
     println!("norm of the loss's gradient in each kernel, from the input (top) to the output:\n");

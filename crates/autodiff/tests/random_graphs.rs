@@ -1,5 +1,7 @@
 //! What holds for the gradients of any program.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 mod common;
 
 use common::config;
@@ -21,7 +23,7 @@ fn with_gradient(case: &Case) -> Graph {
 }
 
 proptest! {
-    #![proptest_config(config(600, "random_graphs"))]
+    #![proptest_config(config(1000, "random_graphs"))]
 
     #[test]
     fn gradients_are_right(case in random_graph(GraphSpec::default())) {

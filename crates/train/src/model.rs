@@ -254,7 +254,7 @@ impl Model {
     ///
     /// # Errors
     /// As [`evaluate`](Model::evaluate).
-    pub fn inspect(&mut self, batch: &Dataset, record: Record) -> Result<Inspection, TrainError> {
+    pub fn inspect(&self, batch: &Dataset, record: Record) -> Result<Inspection, TrainError> {
         let programs = self.built()?;
         programs.expect(batch)?;
         let mut session = programs.rehearsal(self.options.clone())?;

@@ -188,7 +188,7 @@ fn evaluating_predicting_and_inspecting_change_nothing() {
 #[test]
 fn inspecting_does_not_build() {
     let data = some_digits(40);
-    let mut model = classifier();
+    let model = classifier();
     assert!(matches!(model.inspect(&data, Record::stats()), Err(TrainError::NotBuilt)));
     assert!(model.parameters().is_err());
 }

@@ -25,29 +25,33 @@ pub(crate) fn compare(subject: &Subject, options: &CheckOptions) -> Result<Check
         return Ok(report);
     }
     let judge = Judge { subject, gradient: GradientGraph::of(subject)?, branches: OnceCell::new() };
-    let mut record = |(claim, outcome)| record(&mut report, subject.order + 1, claim, outcome);
+    let mut record =
+        |outcome, claim: &dyn Fn() -> Claim| record(&mut report, subject.order + 1, outcome, claim);
     for draw in 0..options.draws as u64 {
         let trial = Trial::of(subject, &judge.gradient, options.seed, draw)?;
-        record((Claim::Direction, judge.direction(&trial)));
-        record((Claim::Transpose, judge.transpose(&trial.pass)));
+        record(judge.direction(&trial), &|| Claim::Direction);
+        record(judge.transpose(&trial.pass), &|| Claim::Transpose);
         if draw == 0 {
             let other = cotangent_of(subject, options.seed, options.draws as u64);
-            judge.linear(&trial.pass, &other)?.into_iter().for_each(&mut record);
-            judge.zero(&trial.pass)?.into_iter().for_each(&mut record);
-            judge.elements(&trial, options).for_each(&mut record);
+            judge.linear(&trial.pass, &other, &mut record)?;
+            judge.zero(&trial.pass, &mut record)?;
+            judge.elements(&trial, options, &mut record);
         }
     }
     Ok(report)
 }
 
-fn record(report: &mut CheckReport, order: usize, claim: Claim, outcome: Outcome) {
+/// Takes an outcome, and the way to say of what. Most outcomes hold, and then nothing needs to be said.
+type Record<'r> = &'r mut dyn FnMut(Outcome, &dyn Fn() -> Claim);
+
+fn record(report: &mut CheckReport, order: usize, outcome: Outcome, claim: &dyn Fn() -> Claim) {
     report.compared += usize::from(!matches!(outcome, Outcome::Skipped(_)));
     match outcome {
         Outcome::Held(ratio) => report.closest = report.closest.max(ratio),
         Outcome::Failed { expected, got, tolerance } => {
-            report.failures.push(Failure { claim, order, expected, got, tolerance });
+            report.failures.push(Failure { claim: claim(), order, expected, got, tolerance });
         }
-        Outcome::Skipped(why) => report.skipped.push(Skipped { claim, order, why }),
+        Outcome::Skipped(why) => report.skipped.push(Skipped { claim: claim(), order, why }),
     }
 }
 
@@ -76,19 +80,14 @@ impl Judge<'_> {
     }
 
     /// Each element of the gradient against the derivative in it.
-    fn elements<'a>(
-        &'a self,
-        trial: &'a Trial,
-        options: &'a CheckOptions,
-    ) -> impl Iterator<Item = (Claim, Outcome)> + 'a {
-        self.subject.variables.iter().enumerate().flat_map(move |(at, variable)| {
-            let picked = draw::pick(options.seed, at as u64, options.elements, variable.value.len());
-            picked.into_iter().map(move |element| {
-                let index = unravel(element, variable.value.sizes());
-                let claim = Claim::Element { input: variable.name.clone(), index };
-                (claim, self.element(trial, at, element))
-            })
-        })
+    fn elements(&self, trial: &Trial, options: &CheckOptions, record: Record<'_>) {
+        for (at, variable) in self.subject.variables.iter().enumerate() {
+            for element in draw::pick(options.seed, at as u64, options.elements, variable.value.len()) {
+                let (input, index) = (&variable.name, || unravel(element, variable.value.sizes()));
+                let outcome = self.element(trial, at, element);
+                record(outcome, &|| Claim::Element { input: input.clone(), index: index() });
+            }
+        }
     }
 
     /// Element `element` of the gradient in variable `at` against the derivative in it.
@@ -125,15 +124,16 @@ impl Judge<'_> {
         let mut tolerance = FEW_ULPS * finite(size.max(dot_sizes(cotangent, &here.tangent)));
         if ratio(forward, reverse, tolerance) > 1.0 {
             // Both round, each in its own order.
-            let difference =
-                |there: &Derivatives| contract(&there.gradient, directions).0 - dot(cotangent, &there.tangent);
+            let difference = |there: &Derivatives| {
+                contract(&there.gradient, directions).0 - dot(cotangent, &there.tangent)
+            };
             tolerance += SAFETY * pass.rounding(self.subject, &self.gradient, difference);
         }
         Outcome::of(Estimate { value: forward, error: tolerance }, reverse, tolerance, 1.0)
     }
 
     /// The gradient for `u₁ - 2·u₂` against the same combination of gradients.
-    fn linear(&self, first: &Pass, other: &Tensor) -> Result<Vec<(Claim, Outcome)>, GraphError> {
+    fn linear(&self, first: &Pass, other: &Tensor, record: Record<'_>) -> Result<(), GraphError> {
         let (subject, gradient) = (self.subject, &self.gradient);
         let pass = |cotangent: Tensor| Pass::of(subject, gradient, cotangent, first.directions.clone());
         let (left, right) = (first.cotangent.values::<f64>(), other.values::<f64>());
@@ -155,11 +155,12 @@ impl Judge<'_> {
             }
             Some(Outcome::of(Estimate { value: expected, error: tolerance }, got, tolerance, 1.0))
         };
-        Ok(self.each_element(&mixed.here, outcome, |input, index| Claim::Linear { input, index }))
+        self.each_element(&mixed.here, outcome, |input, index| Claim::Linear { input, index }, record);
+        Ok(())
     }
 
     /// The gradient for a cotangent of zeros against zeros.
-    fn zero(&self, pass: &Pass) -> Result<Vec<(Claim, Outcome)>, GraphError> {
+    fn zero(&self, pass: &Pass, record: Record<'_>) -> Result<(), GraphError> {
         let zeros = scaled(&pass.cotangent, 0.0);
         let there = self.gradient.at(self.subject, &self.subject.point(), &zeros, &pass.directions)?;
         let outcome = |at: usize, element: usize, got: f64| {
@@ -167,25 +168,27 @@ impl Judge<'_> {
             let is_finite = pass.here.gradient[at].values::<f64>()[element].is_finite();
             is_finite.then(|| Outcome::of(Estimate { value: 0.0, error: 0.0 }, got, 0.0, 1.0))
         };
-        Ok(self.each_element(&there, outcome, |input, index| Claim::Zero { input, index }))
+        self.each_element(&there, outcome, |input, index| Claim::Zero { input, index }, record);
+        Ok(())
     }
 
-    /// What `outcome` says of each element of a gradient: it is given variable, element and value.
+    /// Records what `outcome` says of each element of a gradient: it is given variable, element and value.
     fn each_element(
         &self,
         derivatives: &Derivatives,
         outcome: impl Fn(usize, usize, f64) -> Option<Outcome>,
         claim: impl Fn(Arc<str>, Vec<usize>) -> Claim,
-    ) -> Vec<(Claim, Outcome)> {
-        let mut outcomes = Vec::new();
+        record: Record<'_>,
+    ) {
         for (at, variable) in self.subject.variables.iter().enumerate() {
             for (element, got) in derivatives.gradient[at].values::<f64>().iter().enumerate() {
-                let index = || unravel(element, variable.value.sizes());
-                outcomes
-                    .extend(outcome(at, element, *got).map(|found| (claim(variable.name.clone(), index()), found)));
+                if let Some(outcome) = outcome(at, element, *got) {
+                    record(outcome, &|| {
+                        claim(variable.name.clone(), unravel(element, variable.value.sizes()))
+                    });
+                }
             }
         }
-        outcomes
     }
 
     /// How far rounding moves the gradient times `directions`.

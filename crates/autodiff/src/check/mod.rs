@@ -5,7 +5,7 @@
 //! - Kinks are told apart by the decisions that a graph takes: which side, which maximum, which whole number. Where they
 //!   change within every step there is no derivative to compare with, and the comparison is [skipped](Skipped), by name.
 //! - A failure names the first op whose rule is wrong on its own, and shrinks to a minimal graph with a test to paste.
-//! - [`strategies`] (feature `proptest`): random ops and graphs to check.
+//! - `strategies` (feature `proptest`): random ops and graphs to check.
 
 mod options;
 mod error;

@@ -46,11 +46,11 @@ const MOST_TRIALS: usize = 150;
 pub(crate) fn shrink(case: Case, options: &CheckOptions) -> Minimal {
     let mut shrinker = Shrinker { case, options, trials: 0 };
     shrinker.smaller_sizes();
-    if !shrinker.to_one_op() {
+    if !shrinker.isolate_op() {
         shrinker.earlier_output();
         shrinker.shorter_paths();
     }
-    shrinker.to_one_element();
+    shrinker.isolate_element();
     shrinker.rounder_values();
     Minimal { case: shrinker.case }
 }
@@ -104,7 +104,7 @@ impl Shrinker<'_> {
     }
 
     /// The first wrong op alone.
-    fn to_one_op(&mut self) -> bool {
+    fn isolate_op(&mut self) -> bool {
         let Ok(mut subject) = self.subject() else { return false };
         for order in 1..=self.options.order {
             if let Some(found) = localize(&subject, self.options) {
@@ -175,7 +175,7 @@ impl Shrinker<'_> {
     }
 
     /// One element of each operand, for an op alone whose operands have one shape.
-    fn to_one_element(&mut self) {
+    fn isolate_element(&mut self) {
         let Some(op) = only_op(&self.case) else { return };
         if self.case.feeds.iter().any(|(_, value)| value.sizes() != self.case.feeds[0].1.sizes()) {
             return;

@@ -51,10 +51,8 @@ impl fmt::Display for Text<'_> {
         let paths = scopes::paths(graph.scopes());
         let scope_of = |id: NodeId| graph.provenance(id).scope;
         writeln!(f, "graph {{")?;
-        if !scopes::follow_from_use(graph.scopes(), graph.ids().map(scope_of)) {
-            for path in &paths[1..] {
-                writeln!(f, "  scope {path} {{}}")?;
-            }
+        for scope in scopes::declared(graph) {
+            writeln!(f, "  scope {} {{}}", paths[scope.index()])?;
         }
         let root = ScopeId::new(0);
         let mut open = root;

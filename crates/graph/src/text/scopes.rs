@@ -1,10 +1,11 @@
 //! Paths of scopes, such that no two scopes have the same one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::assemble::Assembly;
 use crate::error::FormatError;
+use crate::graph::Graph;
 use crate::id::ScopeId;
 use crate::provenance::Scope;
 use crate::text::cursor::Cursor;
@@ -102,8 +103,28 @@ impl ScopeTable {
     }
 }
 
+/// The scopes that must be declared ahead of the nodes for a reader to make these: none, where it makes exactly these, in
+/// this order, as nodes mention them; else those that no node mentions; all, where their order tells siblings of one
+/// name apart.
+pub(super) fn declared(graph: &Graph) -> Vec<ScopeId> {
+    let (scopes, used) = (graph.scopes(), || graph.ids().map(|id| graph.provenance(id).scope));
+    if follow_from_use(scopes, used()) {
+        return Vec::new();
+    }
+    let mut siblings = HashSet::new();
+    let twins = !scopes.iter().all(|scope| siblings.insert((scope.parent, &scope.name)));
+    let mut mentioned = vec![twins; scopes.len()];
+    for scope in used().filter(|_| !twins) {
+        let mut at = Some(scope);
+        while let Some(scope) = at.filter(|scope| !std::mem::replace(&mut mentioned[scope.index()], true)) {
+            at = scopes[scope.index()].parent;
+        }
+    }
+    (1..scopes.len()).filter(|at| mentioned[*at] == twins).map(ScopeId::new).collect()
+}
+
 /// Whether a reader that makes scopes where nodes first mention them makes exactly these, in this order.
-pub(super) fn follow_from_use(scopes: &[Scope], used: impl Iterator<Item = ScopeId>) -> bool {
+fn follow_from_use(scopes: &[Scope], used: impl Iterator<Item = ScopeId>) -> bool {
     let mut seen = 1;
     let mut missing = Vec::new();
     for scope in used {
