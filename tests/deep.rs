@@ -1,6 +1,8 @@
 //! Invariant 11: depth is no limit. Chains of 1,000,000 nodes are built, differentiated, bound, optimised, printed, planned,
 //! run and dropped, by loops and not by recursion, in time that grows with the number of nodes.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use pullback::DType::F64;
 use pullback::graph::op::Registry;
 use pullback::graph::{Bindings, pass, verify};

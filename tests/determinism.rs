@@ -1,5 +1,7 @@
 //! Invariants 3 and 10: the same program gives the same bits, run after run, whatever the number of threads and the schedule.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! Invariant 9: the interpreter defines truth, and what sessions do agrees with it, with and without passes and fusion.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use proptest::prelude::*;
 use pullback::exec::{Options, Record};
 use pullback::graph::op::Choices;

@@ -1,5 +1,6 @@
 //! What README and docs show as printed is what is printed. `UPDATE_EXPECT=1 cargo test --test docs` writes it anew.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #![allow(unreachable_pub, reason = "examples are programs of their own, whose functions this one calls")]
 
 use std::fs;

@@ -1,5 +1,6 @@
 //! Every example's training, on 1, 2, 3 and 8 threads: the same bits; and its graph, as text and as a file, there and back.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #![allow(unreachable_pub, reason = "examples are programs of their own, whose functions this one calls")]
 
 use std::time::Duration;

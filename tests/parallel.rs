@@ -1,5 +1,7 @@
 //! Independent branches run side by side: a graph of eight towers uses both of two threads, as its trace shows.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Barrier, Mutex, PoisonError};
 use std::time::Duration;

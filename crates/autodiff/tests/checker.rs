@@ -6,7 +6,7 @@ mod common;
 
 use common::Elementwise;
 use pullback_autodiff::check::{
-    Case, CheckError, CheckOptions, CheckReport, check_gradient, check_gradients, f32_in, f64_in,
+    Case, CheckError, CheckOptions, CheckReport, Minimal, check_gradient, check_gradients, f32_in, f64_in,
 };
 use pullback_graph::DType::{F32, F64, I64};
 use pullback_graph::op::{Cast, Distribution, Random, Registry};
@@ -131,4 +131,31 @@ fn what_is_pasted_fails_as_the_original_does() {
     assert_eq!(graph, minimal.case.graph);
     let again = Case { graph, ..minimal.case }.check(&CheckOptions::default()).unwrap();
     assert!(!again.is_ok());
+}
+
+/// What [`Minimal::test`] writes is compiled and run as it is.
+#[path = "common/pasted.rs"]
+mod pasted;
+
+#[test]
+fn what_is_pasted_compiles_and_runs() {
+    let b = Builder::new();
+    let (x, n) = (b.input("x", F32, [2, 1]), b.input("a \"name\"", I64, [3]));
+    let kept = x.gather(n, 0).gt(0.5).select(x.gather(n, 0), -1.5);
+    let graph = b.finish([("y", kept.exp())]).unwrap();
+    // Lines differ from machine to machine and from edit to edit.
+    let graph = Graph::parse(&without_lines(&graph), &Registry::new()).unwrap();
+    let feeds = vec![
+        ("x".to_string(), Tensor::of([2, 1], [0.1_f32, 1e-9])),
+        ("a \"name\"".to_string(), Tensor::vector([1_i64, 0, 1])),
+    ];
+    let case = Case { graph, output: "y".into(), wrt: vec!["x".into()], feeds };
+    let test = Minimal { case }.test();
+    assert!(include_str!("common/pasted.rs").ends_with(&test), "{test}");
+}
+
+fn without_lines(graph: &Graph) -> String {
+    let lines = graph.to_string();
+    let lines = lines.lines().map(|line| line.split("//").next().unwrap_or_default().trim_end());
+    lines.collect::<Vec<_>>().join("\n")
 }

@@ -1,5 +1,7 @@
 //! Models: what `fit`, `evaluate`, `predict`, `save` and `load` promise.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use pullback_exec::Record;
 use pullback_graph::{DType, Tensor};
 use pullback_nn::{

@@ -19,6 +19,8 @@ pub(crate) fn test(case: &Case) -> String {
     let mut line = |indent: usize, content: &str| {
         let _ = writeln!(text, "{:indent$}{content}", "", indent = 4 * indent);
     };
+    line(1, "// use pullback::autodiff::check::{CheckOptions, check_gradient};");
+    line(1, "// use pullback::graph::{Graph, Tensor, op::Registry};");
     match customs.is_empty() {
         true => line(1, "let registry = Registry::new();"),
         false => line(1, "let mut registry = Registry::new();"),
