@@ -38,15 +38,14 @@ pub(crate) fn test(case: &Case) -> String {
     let wrt: Vec<String> = case.wrt.iter().map(|name| format!("{name:?}")).collect();
     let feeds = case.feeds.iter().enumerate().map(|(at, (name, _))| format!("({name:?}, &feed_{at})"));
     let feeds: Vec<String> = feeds.collect();
-    let (wrt, feeds) = (wrt.join(", "), feeds.join(", "));
+    line(1, &format!("let feeds = [{}];", feeds.join(", ")));
     line(1, "let options = CheckOptions::default();");
+    let (output, wrt) = (&case.output, wrt.join(", "));
     line(
         1,
-        &format!(
-            "check_gradient(&graph, {:?}, &[{wrt}], &[{feeds}], &options).unwrap().assert();",
-            case.output
-        ),
+        &format!("let report = check_gradient(&graph, {output:?}, &[{wrt}], &feeds, &options).unwrap();"),
     );
+    line(1, "report.assert();");
     line(0, "}");
     text
 }
