@@ -118,6 +118,16 @@ fn a_nan_is_found_where_it_comes_up() {
     names_this_file(&message);
 }
 
+/// Infinite literals, as a stable softmax compares with, are the program's own and no mistake.
+#[test]
+fn a_healthy_softmax_passes_the_check() {
+    let b = Builder::new();
+    let x = b.input("x", F32, [2, 3]);
+    let graph = b.finish([("p", x.softmax(-1)), ("l", x.logsumexp(-1))]).unwrap();
+    let mut session = Session::with(&graph, Options::default().check_finite(true)).unwrap();
+    session.run([("x", Tensor::random([2, 3], 1))]).unwrap();
+}
+
 fn model() -> Model {
     let network = Sequential::new([Dense::new(4).into(), Dense::new(3).into()]);
     network.compile(Adam::new(0.01), SparseCategoricalCrossentropy::from_logits(), ()).unwrap()
