@@ -62,7 +62,13 @@ fn round_trips_with(graph: &Graph, registry: &Registry) {
 }
 
 fn check(train: fn(Options) -> Result<Model, Error>) {
-    round_trips(train(Options::default()).unwrap().training_step().unwrap().graph());
+    let model = train(Options::default()).unwrap();
+    let graph = model.training_step().unwrap().graph();
+    round_trips(graph);
+    for id in graph.ids() {
+        let source = graph.source(id).expect("every node has a line");
+        assert!(source.file.contains("examples/"), "{id} is not the user's: {source}");
+    }
     same_bits_for_all_threads(|options| Ok(train(options)?.parameters()?));
 }
 

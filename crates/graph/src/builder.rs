@@ -231,6 +231,12 @@ impl Builder {
         self.pin(origin, || self.within(scope, build))
     }
 
+    /// Runs `build`; the nodes it appends carry the line `caller`: for code that appends nodes on a user's behalf.
+    pub fn at_line<R>(&self, caller: &'static Location<'static>, build: impl FnOnce() -> R) -> R {
+        let origin = self.state.borrow_mut().origin(caller);
+        self.pin(origin, build)
+    }
+
     /// Runs `build` as the op `name`, composed of others: its nodes stand in a box of that name and carry the line
     /// `caller`, unless they are part of a rule of differentiation, which has a line of its own.
     pub fn derived<R>(&self, name: &str, caller: &'static Location<'static>, build: impl FnOnce() -> R) -> R {

@@ -1,9 +1,12 @@
 //! From a network to a model: the optimizer, the loss and the metrics it is trained with.
 
+use std::panic::Location;
+
 use pullback_nn::{Layer, Loss, Metric, Module, Optimizer};
 
 use crate::error::TrainError;
 use crate::model::Model;
+use crate::programs::Recipe;
 
 /// Networks that can be made into a [`Model`]: all of them.
 pub trait Compile: Module + Sized + 'static {
@@ -12,6 +15,7 @@ pub trait Compile: Module + Sized + 'static {
     ///
     /// # Errors
     /// [`TrainError::Nn`] when a number of the optimizer has no meaning.
+    #[track_caller]
     fn compile(
         self,
         optimizer: impl Optimizer + 'static,
@@ -19,7 +23,14 @@ pub trait Compile: Module + Sized + 'static {
         metrics: impl IntoMetrics,
     ) -> Result<Model, TrainError> {
         optimizer.check()?;
-        Ok(Model::new(Layer::from(self), Box::new(optimizer), Box::new(loss), metrics.into_metrics()))
+        let recipe = Recipe {
+            network: Layer::from(self),
+            optimizer: Box::new(optimizer),
+            loss: Box::new(loss),
+            metrics: metrics.into_metrics(),
+            at: Location::caller(),
+        };
+        Ok(Model::new(recipe))
     }
 }
 

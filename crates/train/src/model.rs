@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use pullback_exec::{Options, Outputs, Record, Trace};
 use pullback_graph::{Tensor, TensorType};
-use pullback_nn::{INPUT, LEARNING_RATE, LOSS, PREDICTION, TARGET};
-use pullback_nn::{Layer, Loss, Metric, Optimizer, TrainingStep};
+use pullback_nn::{INPUT, LEARNING_RATE, LOSS, PREDICTION, TARGET, TrainingStep};
 
 use crate::data::{Dataset, Order};
 use crate::error::TrainError;
@@ -49,13 +48,7 @@ pub struct Model {
 }
 
 impl Model {
-    pub(crate) fn new(
-        network: Layer,
-        optimizer: Box<dyn Optimizer>,
-        loss: Box<dyn Loss>,
-        metrics: Vec<Box<dyn Metric>>,
-    ) -> Self {
-        let recipe = Recipe { network, optimizer, loss, metrics };
+    pub(crate) fn new(recipe: Recipe) -> Self {
         Model { recipe, options: Options::default(), programs: None }
     }
 

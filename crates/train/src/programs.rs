@@ -1,6 +1,7 @@
 //! What a model consists of once the shapes of its data are known: a session for training, and one each for evaluation and
 //! prediction, which are fed the training session's state.
 
+use std::panic::Location;
 use std::sync::Arc;
 
 use pullback_exec::{Options, Outputs, Session};
@@ -26,6 +27,8 @@ pub(crate) struct Recipe {
     pub(crate) optimizer: Box<dyn Optimizer>,
     pub(crate) loss: Box<dyn Loss>,
     pub(crate) metrics: Vec<Box<dyn Metric>>,
+    /// The line that compiled the model: that of the nodes which no layer makes.
+    pub(crate) at: &'static Location<'static>,
 }
 
 /// A graph that is fed parameters along with data.
@@ -64,11 +67,11 @@ impl Programs {
         seed: u64,
         options: &Options,
     ) -> Result<Programs, TrainError> {
-        let Recipe { network, optimizer, loss, metrics } = recipe;
+        let Recipe { network, optimizer, loss, metrics, at } = recipe;
         let metrics: Vec<&dyn Metric> = metrics.iter().map(|metric| &**metric).collect();
-        let step = TrainingStep::new(&**network, &**loss, &**optimizer, &metrics, &input, &target)?;
-        let evaluation = EvaluationGraph::new(&**network, &**loss, &metrics, &input, &target)?;
-        let prediction = EvaluationGraph::prediction(&**network, &input)?;
+        let step = TrainingStep::new_at(at, &**network, &**loss, &**optimizer, &metrics, &input, &target)?;
+        let evaluation = EvaluationGraph::new_at(at, &**network, &**loss, &metrics, &input, &target)?;
+        let prediction = EvaluationGraph::prediction_at(at, &**network, &input)?;
         let mut training = Session::with(step.graph(), options.clone())?;
         for (name, value) in step.initial_state(seed) {
             training.set_state(&name, value)?;

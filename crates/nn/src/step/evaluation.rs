@@ -55,14 +55,27 @@ impl EvaluationGraph {
     ///
     /// # Errors
     /// As [`Module::output_type`].
+    #[track_caller]
     pub fn prediction(
+        module: &(impl Module + ?Sized),
+        input: &TensorType,
+    ) -> Result<EvaluationGraph, NnError> {
+        EvaluationGraph::prediction_at(Location::caller(), module, input)
+    }
+
+    /// The same, with the line `at` for the input: for programs that build graphs on a user's behalf.
+    ///
+    /// # Errors
+    /// As [`Module::output_type`].
+    pub fn prediction_at(
+        at: &'static Location<'static>,
         module: &(impl Module + ?Sized),
         input: &TensorType,
     ) -> Result<EvaluationGraph, NnError> {
         module.output_type(input)?;
         let builder = Builder::new();
         let cx = Context::for_input(&builder, Mode::Evaluation, input);
-        let x = builder.input(INPUT, input.dtype, &input.shape);
+        let x = builder.at_line(at, || builder.input(INPUT, input.dtype, &input.shape));
         let prediction = builder.scope("forward", || module.forward(&cx, x));
         EvaluationGraph::finish(&cx, vec![(PREDICTION.into(), prediction)])
     }
@@ -80,15 +93,31 @@ impl EvaluationGraph {
         input: &TensorType,
         target: &TensorType,
     ) -> Result<EvaluationGraph, NnError> {
+        EvaluationGraph::new_at(Location::caller(), module, loss, metrics, input, target)
+    }
+
+    /// The same, with the line `at` for the nodes that no layer makes: for programs that build graphs on a user's behalf.
+    ///
+    /// # Errors
+    /// As [`new`](EvaluationGraph::new).
+    pub fn new_at(
+        at: &'static Location<'static>,
+        module: &(impl Module + ?Sized),
+        loss: &(impl Loss + ?Sized),
+        metrics: &[&dyn Metric],
+        input: &TensorType,
+        target: &TensorType,
+    ) -> Result<EvaluationGraph, NnError> {
         let output = module.output_type(input)?;
         loss.check(&output, target)?;
         metrics.iter().try_for_each(|metric| metric.check(&output, target))?;
         let builder = Builder::new();
         let cx = Context::for_input(&builder, Mode::Evaluation, input);
-        let x = builder.input(INPUT, input.dtype, &input.shape);
-        let t = builder.input(TARGET, target.dtype, &target.shape);
+        let (x, t) = builder.at_line(at, || {
+            let x = builder.input(INPUT, input.dtype, &input.shape);
+            (x, builder.input(TARGET, target.dtype, &target.shape))
+        });
         let prediction = builder.scope("forward", || module.forward(&cx, x));
-        let at = Location::caller();
         let value = builder.derived("loss", at, || loss.loss(prediction, t));
         let mut outputs = vec![(LOSS.into(), with_penalties(&cx, value, at))];
         outputs.extend(report(metrics, prediction, t, at));

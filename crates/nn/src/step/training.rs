@@ -121,15 +121,32 @@ impl TrainingStep {
         input: &TensorType,
         target: &TensorType,
     ) -> Result<TrainingStep, NnError> {
+        TrainingStep::new_at(Location::caller(), module, loss, optimizer, metrics, input, target)
+    }
+
+    /// The same, with the line `at` for the nodes that no layer makes: for programs that build steps on a user's behalf.
+    ///
+    /// # Errors
+    /// As [`new`](TrainingStep::new).
+    pub fn new_at(
+        at: &'static Location<'static>,
+        module: &(impl Module + ?Sized),
+        loss: &(impl Loss + ?Sized),
+        optimizer: &(impl Optimizer + ?Sized),
+        metrics: &[&dyn Metric],
+        input: &TensorType,
+        target: &TensorType,
+    ) -> Result<TrainingStep, NnError> {
         let output = module.output_type(input)?;
         loss.check(&output, target)?;
         metrics.iter().try_for_each(|metric| metric.check(&output, target))?;
         let builder = Builder::new();
         let cx = Context::for_input(&builder, Mode::Training, input);
-        let x = builder.input(INPUT, input.dtype, &input.shape);
-        let t = builder.input(TARGET, target.dtype, &target.shape);
+        let (x, t) = builder.at_line(at, || {
+            let x = builder.input(INPUT, input.dtype, &input.shape);
+            (x, builder.input(TARGET, target.dtype, &target.shape))
+        });
         let prediction = builder.scope("forward", || module.forward(&cx, x));
-        let at = Location::caller();
         let value = builder.derived("loss", at, || loss.loss(prediction, t));
         let reports = report(metrics, prediction, t, at);
         TrainingStep::finish(&cx, value, optimizer, reports, at)
