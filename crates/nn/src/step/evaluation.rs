@@ -10,9 +10,10 @@ use crate::error::NnError;
 use crate::loss::Loss;
 use crate::metric::Metric;
 use crate::module::Module;
-use crate::names::{INPUT, LOSS, PREDICTION, TARGET};
+use crate::names::{INPUT, LOSS, PREDICTION};
 use crate::spec::{ParameterSpec, StateSpec};
-use crate::step::training::{report, with_penalties};
+use crate::step::judge::{Judged, expect, judge};
+use crate::step::training::with_penalties;
 
 /// A network in evaluation mode as one graph. Parameters and state have the names that they have in the
 /// [`TrainingStep`](crate::TrainingStep) of the same network, whose values it is fed; it changes none of them.
@@ -108,19 +109,12 @@ impl EvaluationGraph {
         input: &TensorType,
         target: &TensorType,
     ) -> Result<EvaluationGraph, NnError> {
-        let output = module.output_type(input)?;
-        loss.check(&output, target)?;
-        metrics.iter().try_for_each(|metric| metric.check(&output, target))?;
+        expect(module, loss, metrics, input, target)?;
         let builder = Builder::new();
         let cx = Context::for_input(&builder, Mode::Evaluation, input);
-        let (x, t) = builder.at_line(at, || {
-            let x = builder.input(INPUT, input.dtype, &input.shape);
-            (x, builder.input(TARGET, target.dtype, &target.shape))
-        });
-        let prediction = builder.scope("forward", || module.forward(&cx, x));
-        let value = builder.derived("loss", at, || loss.loss(prediction, t));
-        let mut outputs = vec![(LOSS.into(), with_penalties(&cx, value, at))];
-        outputs.extend(report(metrics, prediction, t, at));
+        let Judged { prediction, loss, reports } = judge(&cx, at, module, loss, metrics, input, target);
+        let mut outputs = vec![(LOSS.into(), with_penalties(&cx, loss, at))];
+        outputs.extend(reports);
         outputs.push((PREDICTION.into(), prediction));
         EvaluationGraph::finish(&cx, outputs)
     }

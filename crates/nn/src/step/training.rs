@@ -12,9 +12,10 @@ use crate::error::NnError;
 use crate::loss::Loss;
 use crate::metric::Metric;
 use crate::module::Module;
-use crate::names::{INPUT, LOSS, TARGET};
+use crate::names::LOSS;
 use crate::optim::Optimizer;
 use crate::spec::{ParameterSpec, StateSpec};
+use crate::step::judge::{Judged, expect, judge};
 use crate::step::update::update;
 
 /// What a step minimizes, how, and what it reports: the answer of the closure of [`TrainingStep::build`].
@@ -137,18 +138,10 @@ impl TrainingStep {
         input: &TensorType,
         target: &TensorType,
     ) -> Result<TrainingStep, NnError> {
-        let output = module.output_type(input)?;
-        loss.check(&output, target)?;
-        metrics.iter().try_for_each(|metric| metric.check(&output, target))?;
+        expect(module, loss, metrics, input, target)?;
         let builder = Builder::new();
         let cx = Context::for_input(&builder, Mode::Training, input);
-        let (x, t) = builder.at_line(at, || {
-            let x = builder.input(INPUT, input.dtype, &input.shape);
-            (x, builder.input(TARGET, target.dtype, &target.shape))
-        });
-        let prediction = builder.scope("forward", || module.forward(&cx, x));
-        let value = builder.derived("loss", at, || loss.loss(prediction, t));
-        let reports = report(metrics, prediction, t, at);
+        let Judged { loss: value, reports, .. } = judge(&cx, at, module, loss, metrics, input, target);
         TrainingStep::finish(&cx, value, optimizer, reports, at)
     }
 
@@ -224,21 +217,6 @@ impl TrainingStep {
         let states = self.states.iter().map(|spec| (spec.name.clone(), spec.initial(seed)));
         parameters.chain(states).collect()
     }
-}
-
-/// The values of metrics by name, in a box if there are any.
-pub(super) fn report<'g>(
-    metrics: &[&dyn Metric],
-    prediction: Expr<'g>,
-    target: Expr<'g>,
-    at: &'static Location<'static>,
-) -> Vec<(Arc<str>, Expr<'g>)> {
-    if metrics.is_empty() {
-        return Vec::new();
-    }
-    let values =
-        || metrics.iter().map(|metric| (metric.name().into(), metric.value(prediction, target))).collect();
-    prediction.builder().derived("metrics", at, values)
 }
 
 /// The loss and everything that is added to it, summed in the order of the parameters.
