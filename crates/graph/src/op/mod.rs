@@ -37,7 +37,7 @@ pub use movement::{Broadcast, Concat, Pad, Permute, Reshape, Reverse, Slice};
 pub use random::{Distribution, Random};
 pub use real::Real;
 pub use reduce::{ArgMax, Reduce, ReduceKind};
-pub use rules::{OpClass, OpRules, Partial, Partials, Site, Slope};
+pub use rules::{Batch, OpClass, OpRules, Partial, Partials, Site, Slope};
 pub use sample::{Choices, Domain, OperandSample, Sample};
 pub use scalar::Scalar;
 pub use unary::UnaryOp;

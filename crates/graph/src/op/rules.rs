@@ -61,6 +61,13 @@ pub trait OpRules: fmt::Debug {
     /// The returned list has one entry per operand. Rules append nodes and touch no numbers.
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g>;
 
+    /// The same op applied to every element of a leading axis: appends the nodes, and gives a result with that axis in
+    /// front. `None` when there is no such rule; elementwise ops need none, since they mind no axes.
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        let _ = at;
+        None
+    }
+
     /// The same op with symbols replaced by sizes, where its attributes hold dimensions.
     ///
     /// # Errors
@@ -87,6 +94,17 @@ impl OpRules for Op {
 
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
         self.rules().pullback(at)
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        match self.class() {
+            OpClass::Elementwise => {
+                let operands: SmallVec<[Expr<'g>; 2]> =
+                    (0..at.operands.len()).map(|index| at.spread(index)).collect();
+                Some(operands[0].apply_to(self.clone(), &operands[1..]))
+            }
+            _ => self.rules().batch(at),
+        }
     }
 
     fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {
@@ -140,6 +158,32 @@ impl<'g> Site<'g> {
             partials[0] = Partial::Flows(rule());
         }
         partials
+    }
+}
+
+/// An application that is made for every element of a leading axis.
+#[derive(Clone, Debug)]
+pub struct Batch<'g> {
+    /// The operands: those that are mapped have one axis more than the op takes, in front.
+    pub operands: SmallVec<[Expr<'g>; 2]>,
+    /// Which operands have the leading axis; the others are the same for every element. At least one is.
+    pub mapped: SmallVec<[bool; 2]>,
+    /// The size of the leading axis.
+    pub size: Dim,
+}
+
+impl<'g> Batch<'g> {
+    /// Operand `index` with the leading axis, repeated along it if it is not mapped.
+    #[must_use]
+    pub fn spread(&self, index: usize) -> Expr<'g> {
+        let operand = self.operands[index];
+        if self.mapped[index] {
+            return operand;
+        }
+        let shape = operand.shape();
+        let axes = (1..=shape.rank()).collect();
+        let shape = std::iter::once(self.size.clone()).chain(shape.iter().cloned()).collect();
+        operand.apply(crate::op::Broadcast { shape, axes })
     }
 }
 
