@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Convert between the file format (.json) and the text IR (.txt).
     Convert(Convert),
+    /// Answer reference cases, JSON lines of operations and inputs, with values and gradients.
+    Reference(Reference),
 }
 
 #[derive(Debug, Args)]
@@ -94,6 +96,20 @@ pub(crate) struct Convert {
     pub(crate) input: PathBuf,
     /// The file to write; it ends in .json or .txt.
     pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reference {
+    /// The cases, one JSON object a line, or - for standard input.
+    pub(crate) cases: PathBuf,
+    /// The file to write the answers to, one JSON object a line.
+    pub(crate) answers: PathBuf,
+    /// Compute cases of double precision in single.
+    #[arg(long)]
+    pub(crate) f32: bool,
+    /// Run the graphs with the reference interpreter instead of sessions.
+    #[arg(long)]
+    pub(crate) interpret: bool,
 }
 
 /// Sizes of symbolic dimensions.

@@ -38,6 +38,11 @@ pub(crate) fn in_file(path: &Path, error: FormatError) -> CliError {
     CliError::File { name: path.display().to_string(), message }
 }
 
+/// The text in a file.
+pub(crate) fn read_text(path: &Path) -> Result<String, CliError> {
+    read(path).map_err(|error| in_file(path, error))
+}
+
 fn read(path: &Path) -> Result<String, FormatError> {
     let read = if path == Path::new("-") {
         let mut text = String::new();

@@ -10,6 +10,7 @@ mod view;
 mod plan;
 mod check;
 mod convert;
+mod cases;
 
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ fn run(command: Command, out: &mut impl Write) -> Result<ExitCode, CliError> {
         Command::Plan(arguments) => plan::plan(&arguments, out)?,
         Command::Check(arguments) => return check::check(&arguments, out),
         Command::Convert(arguments) => convert::convert(&arguments)?,
+        Command::Reference(arguments) => cases::reference(&arguments, out)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -260,3 +260,29 @@ fn help_names_every_command() {
     }
     assert!(Path::new(env!("CARGO_BIN_EXE_pullback")).exists());
 }
+
+#[test]
+fn reference_cases_are_answered_one_a_line() {
+    let files = Files::new();
+    let x = r#"[{"name": "x", "dtype": "f64", "shape": [2], "data": [3, Infinity], "grad": true}]"#;
+    let seed = r#"[{"dtype": "f64", "shape": [2], "data": [1, 1]}]"#;
+    let case = |op: &str| format!(r#"{{"id": "{op}/1", "op": "{op}", "inputs": {x}, "cotangents": {seed}}}"#);
+    let cases = files.write("cases.jsonl", &format!("{}\n\n{}\n", case("square"), case("rectangle")));
+    let answers = files.name("answers.jsonl");
+    for flags in [&["--f32"][..], &["--interpret"], &[]] {
+        let arguments = [&["reference", &cases, &answers], flags].concat();
+        assert_eq!(stdout(&arguments), "2 answers, 1 of them reasons why there is none\n");
+        let dtype = if flags == ["--f32"] { "f32" } else { "f64" };
+        let tensor = |last: &str| format!(r#"{{"data":{last},"dtype":"{dtype}","shape":[2]}}"#);
+        let expected = format!(
+            "{}\n{}\n",
+            format_args!(
+                r#"{{"grads":[{}],"id":"square/1","outputs":[{}]}}"#,
+                tensor(r#"[6.0,"Infinity"]"#),
+                tensor(r#"[9.0,"Infinity"]"#)
+            ),
+            r#"{"id":"rectangle/1","skip":"the operation \"rectangle\" is not known"}"#
+        );
+        assert_eq!(std::fs::read_to_string(&answers).unwrap(), expected);
+    }
+}

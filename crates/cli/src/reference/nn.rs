@@ -1,0 +1,5 @@
+//! Layers: convolutions, pools, normalizations, attention, cells.
+
+use super::call::Table;
+
+pub(super) const OPERATIONS: Table = &[];

@@ -1,0 +1,29 @@
+//! Operations along axes.
+
+use super::call::{Skip, Table, one};
+
+pub(super) const OPERATIONS: Table = &[
+    ("sum", |c| c.reduction(|x, axes| x.sum_over(axes))),
+    ("mean", |c| c.reduction(|x, axes| x.mean_over(axes))),
+    ("max", |c| c.reduction(|x, axes| x.max_over(axes))),
+    ("min", |c| c.reduction(|x, axes| x.min_over(axes))),
+    ("logsumexp", |c| c.reduction(|x, axes| x.logsumexp(axes))),
+    ("var", |c| {
+        let ddof = ddof(c.integer_or("ddof", 0)?)?;
+        c.reduction(|x, axes| x.var_over(axes, ddof))
+    }),
+    ("std", |c| {
+        let ddof = ddof(c.integer_or("ddof", 0)?)?;
+        c.reduction(|x, axes| x.std_over(axes, ddof))
+    }),
+    ("softmax", |c| one(c.input(0)?.softmax(c.integer("axis")?))),
+    ("log_softmax", |c| one(c.input(0)?.log_softmax(c.integer("axis")?))),
+    ("argmax", |c| {
+        let axis = c.integer("axis")?;
+        c.reduction(|x, _| x.argmax(axis))
+    }),
+];
+
+fn ddof(given: i64) -> Result<usize, Skip> {
+    usize::try_from(given).map_err(|_| Skip("ddof is negative".into()))
+}
