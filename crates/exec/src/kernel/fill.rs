@@ -54,18 +54,21 @@ impl Compute for Fill {
     }
 }
 
-/// Random draws: element `i` is a function of the key and `i` alone.
+/// Random draws: element `i` of those with one key is a function of that key and `i` alone.
 #[derive(Debug)]
 pub(crate) struct Draw {
     op: Random,
     dtype: DType,
     len: usize,
+    /// The number of draws with each key.
+    each: usize,
 }
 
 impl Draw {
     /// The draws of a node.
     pub(crate) fn of(graph: &Graph, node: NodeId, op: &Random) -> Draw {
-        Draw { op: op.clone(), dtype: graph.ty(node).dtype, len: numel(graph, node) }
+        let (len, keys) = (numel(graph, node), numel(graph, graph.node(node).operands[0]));
+        Draw { op: op.clone(), dtype: graph.ty(node).dtype, len, each: len.checked_div(keys).unwrap_or(0) }
     }
 }
 
@@ -89,10 +92,10 @@ impl Compute for Draw {
         mut write: SliceMut<'_>,
         _scratch: &mut Scratch,
     ) -> Result<(), String> {
-        let key = reads[0].typed::<i64>()[0];
+        let keys = reads[0].typed::<i64>();
         dispatch_float!(self.dtype, T => {
             for (out, at) in write.typed::<T>().iter_mut().zip(range) {
-                *out = <T as Element>::from_f64(self.op.draw(key, at));
+                *out = <T as Element>::from_f64(self.op.draw(keys[at / self.each], at % self.each));
             }
             Ok(())
         }, else Err(format!("draws floating-point numbers, not {}", self.dtype)))

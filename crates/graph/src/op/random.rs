@@ -11,9 +11,10 @@ use crate::dim::{Bindings, Dim};
 use crate::dispatch_float;
 use crate::dtype::{DType, Element};
 use crate::error::Violation;
+use crate::expr::Expr;
 use crate::op::Op;
 use crate::op::leaf::known;
-use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site};
+use crate::op::rules::{Batch, OpClass, OpRules, Partial, Partials, Site};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
 use crate::op::table::expect_operands;
 use crate::shape::{Shape, TensorType};
@@ -29,10 +30,11 @@ pub enum Distribution {
     Normal,
 }
 
-/// Independent draws, one per element.
+/// Independent draws, one per element: `result[k…, i…]` is draw `i…` with the key `keys[k…]`.
 ///
-/// Operands: the key, a scalar of type i64.
-/// Constraints: C1 one operand; C2 it is a scalar of type i64; C3 the result is of a float type.
+/// Operands: the key, a scalar of type i64; or a tensor of keys, each of which has draws of its own, those that it has
+/// alone.
+/// Constraints: C1 one operand; C2 it is of type i64; C3 the result is of a float type.
 /// Gradient: none; the draws do not depend on anything continuous.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Random {
@@ -42,7 +44,7 @@ pub struct Random {
     pub stream: u64,
     /// The element type.
     pub dtype: DType,
-    /// The shape.
+    /// The shape of the draws with one key.
     pub shape: Shape,
 }
 
@@ -50,8 +52,10 @@ impl Random {
     pub(crate) fn sample(choices: &mut Choices) -> Sample {
         let distribution = [Distribution::Uniform, Distribution::Normal][choices.below(2)];
         let op = Random { distribution, stream: 7, dtype: DType::F64, shape: choices.shape(3) };
-        let key = OperandSample { ty: TensorType::new(DType::I64, ()), domain: Domain::Index { below: 100 } };
-        Sample { op: op.into(), operands: vec![key] }
+        let keys = choices.shape(1);
+        let keys =
+            OperandSample { ty: TensorType::new(DType::I64, keys), domain: Domain::Index { below: 100 } };
+        Sample { op: op.into(), operands: vec![keys] }
     }
 
     /// Element `index` of the draws with `key`, as a double.
@@ -117,24 +121,33 @@ impl OpRules for Random {
 
     fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
         expect_operands(operands, 1)?;
-        if *operands[0] != TensorType::new(DType::I64, ()) {
-            return Err(Violation::new("C2", format!("the key is i64[], got {}", operands[0])));
+        if operands[0].dtype != DType::I64 {
+            return Err(Violation::new("C2", format!("a key is of type i64, got {}", operands[0])));
         }
         if !self.dtype.is_float() {
             return Err(Violation::new("C3", format!("draws floating-point numbers, not {}", self.dtype)));
         }
-        Ok(TensorType::new(self.dtype, &self.shape))
+        Ok(TensorType::new(
+            self.dtype,
+            operands[0].shape.iter().chain(self.shape.iter()).cloned().collect::<Shape>(),
+        ))
     }
 
     fn evaluate(&self, operands: &[&Tensor], result: &TensorType) -> Result<Tensor, String> {
-        let (key, sizes) = (operands[0].values::<i64>()[0], known(result)?);
+        let (keys, sizes) = (operands[0].values::<i64>(), known(result)?);
+        let each: usize = sizes[operands[0].sizes().len()..].iter().product();
         dispatch_float!(self.dtype, T => {
-            Ok(Tensor::from_fn(&sizes, |i| <T as Element>::from_f64(self.draw(key, i))))
+            Ok(Tensor::from_fn(&sizes, |i| <T as Element>::from_f64(self.draw(keys[i / each], i % each))))
         }, else Err(format!("draws floating-point numbers, not {}", self.dtype)))
     }
 
     fn pullback<'g>(&self, _at: &Site<'g>) -> Partials<'g> {
         Partials::from_iter([Partial::Stops])
+    }
+
+    /// Each element of the axis draws with its own key.
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        Some(at.operands[0].apply(self.clone()))
     }
 
     fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::dim::{Bindings, Dim};
 use crate::error::Violation;
+use crate::expr::Expr;
 use crate::op::leaf::known;
-use crate::op::movement::place::rearrange;
-use crate::op::rules::{OpClass, OpRules, Partials, Site};
+use crate::op::movement::place::{after, rearrange, shifted};
+use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, OperandSample, Sample};
 use crate::op::table::expect_operands;
 use crate::op::{Op, Reduce, ReduceKind};
@@ -105,6 +106,11 @@ impl OpRules for Broadcast {
                 false => at.cotangent.apply(Reduce { kind: ReduceKind::Sum, axes }).reshape(operand),
             }
         })
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        let shape = after(at.size.clone(), &self.shape).into();
+        Some(at.operands[0].apply(Broadcast { shape, axes: shifted(&self.axes) }))
     }
 
     fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {

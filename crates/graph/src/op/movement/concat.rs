@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::dim::{Bindings, Dim};
 use crate::dispatch;
 use crate::error::Violation;
-use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site};
+use crate::expr::Expr;
+use crate::op::rules::{Batch, OpClass, OpRules, Partial, Partials, Site};
 use crate::op::sample::{Choices, OperandSample, Sample};
 use crate::op::table::expect_one_dtype;
 use crate::op::{Op, Slice};
@@ -93,6 +94,11 @@ impl OpRules for Concat {
             Partial::Flows(at.cotangent.apply(slice))
         });
         parts.collect()
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        let parts: Vec<Expr<'g>> = (0..at.operands.len()).map(|index| at.spread(index)).collect();
+        Some(parts[0].apply_to(Concat { axis: self.axis + 1 }, &parts[1..]))
     }
 
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::dim::{Bindings, Dim};
 use crate::error::Violation;
+use crate::expr::Expr;
 use crate::op::leaf::known;
-use crate::op::movement::place::{bind_all, rearrange, sizes_of};
-use crate::op::rules::{OpClass, OpRules, Partials, Site};
+use crate::op::movement::place::{after, bind_all, rearrange, sizes_of};
+use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, OperandSample, Sample};
 use crate::op::scalar::Scalar;
 use crate::op::table::expect_operands;
@@ -126,6 +127,15 @@ impl OpRules for Pad {
                 false => at.cotangent.apply(self.window(&operand)),
             }
         })
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        Some(at.operands[0].apply(Pad {
+            low: after(Dim::Known(0), &self.low),
+            high: after(Dim::Known(0), &self.high),
+            inner: after(0, &self.inner),
+            value: self.value,
+        }))
     }
 
     fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::dim::{Bindings, Dim};
 use crate::error::Violation;
+use crate::expr::Expr;
 use crate::op::Op;
-use crate::op::movement::place::rearrange;
-use crate::op::rules::{OpClass, OpRules, Partials, Site};
+use crate::op::movement::place::{rearrange, shifted};
+use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, OperandSample, Sample};
 use crate::op::table::expect_operands;
 use crate::shape::{AxisList, Shape, TensorType};
@@ -68,6 +69,10 @@ impl OpRules for Permute {
 
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
         at.first(|| at.cotangent.apply(self.inverse()))
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        Some(at.operands[0].apply(Permute { order: shifted(&self.order) }))
     }
 
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {

@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::dim::{Bindings, Dim};
 use crate::error::Violation;
+use crate::expr::Expr;
 use crate::op::Op;
 use crate::op::leaf::known;
-use crate::op::rules::{OpClass, OpRules, Partials, Site};
+use crate::op::movement::place::after;
+use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, OperandSample, Sample};
 use crate::op::table::expect_operands;
 use crate::shape::{Shape, TensorType};
@@ -67,6 +69,10 @@ impl OpRules for Reshape {
 
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
         at.first(|| at.cotangent.reshape(at.operands[0].shape()))
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        Some(at.operands[0].apply(Reshape { shape: after(at.size.clone(), &self.shape).into() }))
     }
 
     fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::dim::{Bindings, Dim};
 use crate::error::Violation;
+use crate::expr::Expr;
 use crate::op::Op;
 use crate::op::movement::place::rearrange;
-use crate::op::rules::{OpClass, OpRules, Partials, Site};
+use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, OperandSample, Sample};
 use crate::op::table::expect_operands;
 use crate::shape::{AxisList, TensorType};
@@ -66,6 +67,11 @@ impl OpRules for Reverse {
 
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
         at.first(|| at.cotangent.apply(self.clone()))
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        let axes = self.axes.iter().map(|axis| axis + 1).collect();
+        Some(at.operands[0].apply(Reverse { axes }))
     }
 
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {

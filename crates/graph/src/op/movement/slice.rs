@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::dim::{Bindings, Dim};
 use crate::error::Violation;
-use crate::op::movement::place::{bind_all, rearrange, sizes_of};
-use crate::op::rules::{OpClass, OpRules, Partials, Site};
+use crate::expr::Expr;
+use crate::op::movement::place::{after, bind_all, rearrange, sizes_of};
+use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, OperandSample, Sample};
 use crate::op::scalar::Scalar;
 use crate::op::table::expect_operands;
@@ -145,6 +146,14 @@ impl OpRules for Slice {
                 value,
             })
         })
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        Some(at.operands[0].apply(Slice {
+            starts: after(Dim::Known(0), &self.starts),
+            ends: after(at.size.clone(), &self.ends),
+            steps: after(1, &self.steps),
+        }))
     }
 
     fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {
