@@ -36,6 +36,11 @@ impl Indexed {
             _ => Err(format!("index {index} is out of range for an axis of size {}", self.bound)),
         }
     }
+
+    /// What is wrong with the first index that is out of range, where nothing is to be read or written.
+    pub(crate) fn check(&self, indices: &[i64]) -> Result<(), String> {
+        indices.iter().try_for_each(|index| self.checked(*index).map(|_| ()))
+    }
 }
 
 /// Whole slices at indices.
@@ -72,11 +77,11 @@ impl Compute for Gather {
         mut write: SliceMut<'_>,
         _scratch: &mut Scratch,
     ) -> Result<(), String> {
-        let Indexed { bound, inner, .. } = self.axis;
-        if range.is_empty() {
-            return Ok(());
-        }
+        let Indexed { outer, bound, inner } = self.axis;
         let indices = reads[1].typed::<i64>();
+        if range.is_empty() {
+            return self.axis.check(if outer > 0 { indices } else { &[] });
+        }
         dispatch!(self.dtype, T => {
             let source = reads[0].typed::<T>();
             // Pieces are cut between slices.

@@ -13,7 +13,7 @@ use crate::kernel::movement::{Alias, Rearrange};
 use crate::kernel::pad::Pad;
 use crate::kernel::reduce::Reduce;
 use crate::kernel::reference::Reference;
-use crate::kernel::scatter::{ScatterAdd, ScatterAddAlong};
+use crate::kernel::scatter::{Scatter, ScatterAlong};
 
 impl Kernel {
     /// The kernel of a region of a bound graph. It reads the region's operands, in their order.
@@ -50,8 +50,8 @@ impl Kernel {
             Op::DotGeneral(op) => Dot::of(graph, region, op).into(),
             Op::Gather(op) => Gather::of(graph, root, op.axis).into(),
             Op::GatherAlong(op) => GatherAlong::of(graph, root, op.axis).into(),
-            Op::ScatterAdd(op) => ScatterAdd::of(graph, root, op.axis).into(),
-            Op::ScatterAddAlong(op) => ScatterAddAlong::of(graph, root, op.axis).into(),
+            Op::Scatter(op) => Scatter::of(graph, root, op).into(),
+            Op::ScatterAlong(op) => ScatterAlong::of(graph, root, op).into(),
             Op::Random(op) => Draw::of(graph, root, op).into(),
             // Leaves are made once and then read; the rest has not been worth a loop yet.
             Op::Input(_) | Op::Constant(_) | Op::Iota(_) | Op::DimSize(_) | Op::ArgMax(_) | Op::Custom(_) => {

@@ -1,23 +1,24 @@
-//! Adding at places given by indices.
+//! Writing at places given by indices.
 //!
-//! Updates of one place are added in row-major order, whoever adds them: a piece owns its part of the result, looks at
-//! every index, and takes the updates that fall into its part.
+//! Updates of one place are combined in row-major order, whoever combines them: a piece owns its part of the result,
+//! looks at every index, and takes the updates that fall into its part.
 
 use std::ops::Range;
 
-use pullback_graph::{DType, Graph, NodeId};
+use pullback_graph::op::{self, Real, ScatterKind};
+use pullback_graph::{DType, Graph, NodeId, dispatch, dispatch_float};
 
 use crate::kernel::compute::Compute;
-use crate::kernel::fold::{Fold, Sum};
 use crate::kernel::index::Indexed;
 use crate::kernel::movement::sizes;
 use crate::kernel::pieces::{GRAIN, Pieces};
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
 
-/// A base with whole slices added at indices.
+/// A base with whole slices combined into those at indices.
 #[derive(Debug)]
-pub(crate) struct ScatterAdd {
+pub(crate) struct Scatter {
+    kind: ScatterKind,
     dtype: DType,
     axis: Indexed,
     /// The number of indices.
@@ -25,9 +26,10 @@ pub(crate) struct ScatterAdd {
     in_place: Vec<usize>,
 }
 
-/// A base with one element added per index.
+/// A base with one element combined into the one at each index.
 #[derive(Debug)]
-pub(crate) struct ScatterAddAlong {
+pub(crate) struct ScatterAlong {
+    kind: ScatterKind,
     dtype: DType,
     axis: Indexed,
     /// The size of the axis in the indices.
@@ -44,23 +46,39 @@ fn in_place(graph: &Graph, node: NodeId) -> Vec<usize> {
     if operands[1..].contains(&operands[0]) { Vec::new() } else { vec![0] }
 }
 
-/// Runs `$body` with `$T` bound to the element type, for the types that can be added.
-macro_rules! dispatch_sum {
-    ($dtype:expr, $T:ident => $body:expr) => {
-        match $dtype {
-            DType::F32 => {
-                type $T = f32;
+/// Runs `$body` with `$T` bound to the element type and `$combine` to how an update is combined with what is there: a
+/// loop for each kind, which the compiler sees through.
+macro_rules! dispatch_kind {
+    ($kind:expr, $dtype:expr, |$T:ident, $combine:ident| $body:expr) => {
+        match $kind {
+            ScatterKind::Set => dispatch!($dtype, $T => {
+                let $combine = |_: $T, update: $T| update;
                 $body
-            }
-            DType::F64 => {
-                type $T = f64;
+            }),
+            ScatterKind::Add => dispatch_float!($dtype, $T => {
+                let $combine = |sum: $T, update: $T| sum + update;
                 $body
-            }
-            DType::I64 => {
+            }, else {
                 type $T = i64;
+                let $combine = i64::wrapping_add;
                 $body
-            }
-            DType::Bool => Err("truth values cannot be added".to_string()),
+            }),
+            ScatterKind::Max => dispatch_float!($dtype, $T => {
+                let $combine = |most: $T, update: $T| most.larger(update);
+                $body
+            }, else {
+                type $T = i64;
+                let $combine = <i64 as Ord>::max;
+                $body
+            }),
+            ScatterKind::Min => dispatch_float!($dtype, $T => {
+                let $combine = |least: $T, update: $T| least.smaller(update);
+                $body
+            }, else {
+                type $T = i64;
+                let $combine = <i64 as Ord>::min;
+                $body
+            }),
         }
     };
 }
@@ -73,21 +91,25 @@ fn start<T: Banked>(base: Slice<'_>, range: &Range<usize>, out: &mut [T]) {
     }
 }
 
-impl ScatterAdd {
-    /// The additions that a node makes along `axis`.
-    pub(crate) fn of(graph: &Graph, node: NodeId, axis: usize) -> ScatterAdd {
-        ScatterAdd {
+impl Scatter {
+    /// What a node writes.
+    pub(crate) fn of(graph: &Graph, node: NodeId, op: &op::Scatter) -> Scatter {
+        Scatter {
+            kind: op.kind,
             dtype: graph.ty(node).dtype,
-            axis: Indexed::of(graph, node, axis),
+            axis: Indexed::of(graph, node, op.axis),
             count: sizes(graph, graph.node(node).operands[1]).iter().product(),
             in_place: in_place(graph, node),
         }
     }
 
-    fn add<T: Banked>(&self, range: Range<usize>, reads: &[Slice<'_>], out: &mut [T]) -> Result<(), String>
-    where
-        Sum: Fold<T>,
-    {
+    fn write<T: Banked>(
+        &self,
+        range: Range<usize>,
+        reads: &[Slice<'_>],
+        out: &mut [T],
+        combine: impl Fn(T, T) -> T,
+    ) -> Result<(), String> {
         let Indexed { bound, inner, .. } = self.axis;
         let (indices, updates) = (reads[1].typed::<i64>(), reads[2].typed::<T>());
         start(reads[0], &range, out);
@@ -99,7 +121,7 @@ impl ScatterAdd {
                 if rows.contains(&row) {
                     let out = &mut out[(row - rows.start) * inner..][..inner];
                     let updates = &updates[(outer * self.count + at) * inner..][..inner];
-                    out.iter_mut().zip(updates).for_each(|(sum, update)| *sum = Sum::combine(*sum, *update));
+                    out.iter_mut().zip(updates).for_each(|(out, update)| *out = combine(*out, *update));
                 }
             }
         }
@@ -107,9 +129,14 @@ impl ScatterAdd {
     }
 }
 
-impl Compute for ScatterAdd {
+impl Compute for Scatter {
     fn name(&self) -> &'static str {
-        "scatter_add"
+        match self.kind {
+            ScatterKind::Set => "scatter_set",
+            ScatterKind::Add => "scatter_add",
+            ScatterKind::Max => "scatter_max",
+            ScatterKind::Min => "scatter_min",
+        }
     }
 
     fn pieces(&self) -> Pieces {
@@ -134,27 +161,33 @@ impl Compute for ScatterAdd {
         _scratch: &mut Scratch,
     ) -> Result<(), String> {
         if range.is_empty() {
-            return Ok(());
+            return self.axis.check(if self.axis.outer > 0 { reads[1].typed::<i64>() } else { &[] });
         }
-        dispatch_sum!(self.dtype, T => self.add(range, reads, write.typed::<T>()))
+        dispatch_kind!(self.kind, self.dtype, |T, combine| {
+            self.write(range, reads, write.typed::<T>(), combine)
+        })
     }
 }
 
-impl ScatterAddAlong {
-    /// The additions that a node makes along `axis`.
-    pub(crate) fn of(graph: &Graph, node: NodeId, axis: usize) -> ScatterAddAlong {
-        ScatterAddAlong {
+impl ScatterAlong {
+    /// What a node writes.
+    pub(crate) fn of(graph: &Graph, node: NodeId, op: &op::ScatterAlong) -> ScatterAlong {
+        ScatterAlong {
+            kind: op.kind,
             dtype: graph.ty(node).dtype,
-            axis: Indexed::of(graph, node, axis),
-            count: sizes(graph, graph.node(node).operands[1])[axis],
+            axis: Indexed::of(graph, node, op.axis),
+            count: sizes(graph, graph.node(node).operands[1])[op.axis],
             in_place: in_place(graph, node),
         }
     }
 
-    fn add<T: Banked>(&self, range: Range<usize>, reads: &[Slice<'_>], out: &mut [T]) -> Result<(), String>
-    where
-        Sum: Fold<T>,
-    {
+    fn write<T: Banked>(
+        &self,
+        range: Range<usize>,
+        reads: &[Slice<'_>],
+        out: &mut [T],
+        combine: impl Fn(T, T) -> T,
+    ) -> Result<(), String> {
         let Indexed { bound, inner, .. } = self.axis;
         start(reads[0], &range, out);
         // Pieces are cut between whole indexed axes.
@@ -163,16 +196,21 @@ impl ScatterAddAlong {
         let (indices, updates) = (reads[1].typed::<i64>(), reads[2].typed::<T>());
         for ((at, index), update) in updated.clone().zip(&indices[updated.clone()]).zip(&updates[updated]) {
             let place = (at / stride * bound + self.axis.checked(*index)?) * inner + at % inner;
-            let sum = &mut out[place - range.start];
-            *sum = Sum::combine(*sum, *update);
+            let out = &mut out[place - range.start];
+            *out = combine(*out, *update);
         }
         Ok(())
     }
 }
 
-impl Compute for ScatterAddAlong {
+impl Compute for ScatterAlong {
     fn name(&self) -> &'static str {
-        "scatter_add_along"
+        match self.kind {
+            ScatterKind::Set => "scatter_set_along",
+            ScatterKind::Add => "scatter_add_along",
+            ScatterKind::Max => "scatter_max_along",
+            ScatterKind::Min => "scatter_min_along",
+        }
     }
 
     fn pieces(&self) -> Pieces {
@@ -196,8 +234,10 @@ impl Compute for ScatterAddAlong {
         _scratch: &mut Scratch,
     ) -> Result<(), String> {
         if range.is_empty() {
-            return Ok(());
+            return self.axis.check(reads[1].typed::<i64>());
         }
-        dispatch_sum!(self.dtype, T => self.add(range, reads, write.typed::<T>()))
+        dispatch_kind!(self.kind, self.dtype, |T, combine| {
+            self.write(range, reads, write.typed::<T>(), combine)
+        })
     }
 }

@@ -48,6 +48,17 @@ pub(crate) fn from_map<T: Serialize + DeserializeOwned>(
     }
 }
 
+/// Name and attributes as they are written today, of those that earlier versions wrote.
+pub(crate) fn renamed(name: &str, mut map: Map<String, Value>) -> (&str, Map<String, Value>) {
+    let present = match name {
+        "scatter_add" => "scatter",
+        "scatter_add_along" => "scatter_along",
+        _ => return (name, map),
+    };
+    map.insert("kind".into(), "add".into());
+    (present, map)
+}
+
 /// For ops without attributes.
 pub(crate) fn expect_none(map: &Map<String, Value>) -> Result<(), AttributeError> {
     match map.keys().next() {

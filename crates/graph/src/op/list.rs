@@ -4,7 +4,7 @@ use crate::op::attributes::{self, AttributeError};
 use crate::op::{
     ArgMax, BinaryOp, Broadcast, Cast, Choices, Clamp, CompareOp, Concat, Constant, Custom, DimSize,
     DotGeneral, Gather, GatherAlong, Input, Iota, Literal, LogicOp, OpRules, Pad, Permute, Random, Reduce,
-    Registry, Reshape, Reverse, Sample, ScatterAdd, ScatterAddAlong, Select, Slice, StopGradient, UnaryOp,
+    Registry, Reshape, Reverse, Sample, Scatter, ScatterAlong, Select, Slice, StopGradient, UnaryOp,
 };
 
 /// Declares the `Op` enum, the way from each struct to it, the dispatch of rules, and the catalogue.
@@ -70,6 +70,7 @@ macro_rules! ops {
                 map: serde_json::Map<String, serde_json::Value>,
                 registry: &Registry,
             ) -> Result<Op, AttributeError> {
+                let (name, map) = attributes::renamed(name, map);
                 match name {
                     $($name => return Ok(Op::$variant(attributes::from_map(map)?)),)*
                     _ => {}
@@ -124,8 +125,8 @@ ops! {
         "dot_general" => DotGeneral(DotGeneral),
         "gather" => Gather(Gather),
         "gather_along" => GatherAlong(GatherAlong),
-        "scatter_add" => ScatterAdd(ScatterAdd),
-        "scatter_add_along" => ScatterAddAlong(ScatterAddAlong),
+        "scatter" => Scatter(Scatter),
+        "scatter_along" => ScatterAlong(ScatterAlong),
         "random" => Random(Random),
         "stop_gradient" => StopGradient(StopGradient),
     }

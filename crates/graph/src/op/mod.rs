@@ -30,7 +30,7 @@ pub use choose::{Cast, Clamp, Select};
 pub use compare::{CompareOp, LogicOp};
 pub use custom::{Custom, CustomOp, Registry};
 pub use dot::DotGeneral;
-pub use index::{Gather, GatherAlong, ScatterAdd, ScatterAddAlong};
+pub use index::{Gather, GatherAlong, Scatter, ScatterAlong, ScatterKind};
 pub use leaf::{Constant, DimSize, Input, InputKind, Iota, Literal};
 pub use list::Op;
 pub use movement::{Broadcast, Concat, Pad, Permute, Reshape, Reverse, Slice};

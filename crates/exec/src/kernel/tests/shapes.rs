@@ -2,7 +2,7 @@
 
 use pullback_graph::op::{
     BinaryOp, Broadcast, Cast, Choices, CompareOp, Concat, DotGeneral, Gather, GatherAlong, Pad, Permute,
-    Reduce, ReduceKind, Reverse, Scalar, ScatterAdd, ScatterAddAlong, Select, Slice, UnaryOp,
+    Reduce, ReduceKind, Reverse, Scalar, Scatter, ScatterAlong, ScatterKind, Select, Slice, UnaryOp,
 };
 use pullback_graph::{AxisList, DType, Dim, Op, Tensor};
 
@@ -119,6 +119,8 @@ fn movements_of_many_pieces() {
     }
 }
 
+const KINDS: [ScatterKind; 4] = [ScatterKind::Set, ScatterKind::Add, ScatterKind::Max, ScatterKind::Min];
+
 #[test]
 fn indexing_of_many_pieces_and_out_of_range() {
     for axis in 0..3 {
@@ -129,26 +131,47 @@ fn indexing_of_many_pieces_and_out_of_range() {
         passes(Gather { axis }, &[x.clone(), slices.clone()]);
         let mut taken = sizes.to_vec();
         taken.splice(axis..=axis, [9, 8]);
-        passes(ScatterAdd { axis }, &[x.clone(), slices, numbers(&taken, 14)]);
         sizes[axis] = 70;
         let aligned = indices(&sizes, bound);
         passes(GatherAlong { axis }, &[x.clone(), aligned.clone()]);
-        passes(ScatterAddAlong { axis }, &[x.clone(), aligned.clone(), numbers(&sizes, 15)]);
-        let whole = |tensor: &Tensor| tensor.cast(DType::I64);
-        passes(ScatterAddAlong { axis }, &[whole(&x), aligned, whole(&numbers(&sizes, 15))]);
+        for kind in KINDS {
+            passes(Scatter { kind, axis }, &[x.clone(), slices.clone(), numbers(&taken, 14)]);
+            passes(ScatterAlong { kind, axis }, &[x.clone(), aligned.clone(), numbers(&sizes, 15)]);
+            let whole = |tensor: &Tensor| tensor.cast(DType::I64);
+            passes(ScatterAlong { kind, axis }, &[whole(&x), aligned.clone(), whole(&numbers(&sizes, 15))]);
+        }
     }
-    // An embedding's gradient: many rows of one axis, cut among pieces.
-    passes(
-        ScatterAdd { axis: 0 },
-        &[numbers(&[3000, 40], 16), indices(&[500], 3000), numbers(&[500, 40], 17)],
-    );
+    for kind in KINDS {
+        // An embedding's gradient: many rows of one axis, cut among pieces.
+        let (base, rows) = (numbers(&[3000, 40], 16), indices(&[500], 3000));
+        passes(Scatter { kind, axis: 0 }, &[base, rows, numbers(&[500, 40], 17)]);
+        // Zeros of both signs, infinities and NaN on both sides.
+        let special = |sizes: &[usize], seed| values(DType::F32, sizes, &mut Choices::seeded(seed));
+        let (base, aligned) = (special(&[40, 30], 21), indices(&[90, 30], 40));
+        passes(ScatterAlong { kind, axis: 0 }, &[base, aligned, special(&[90, 30], 22)]);
+    }
+    let set = ScatterAlong { kind: ScatterKind::Set, axis: 0 };
+    passes(set, &[Tensor::full(&[4], true), indices(&[7], 4), indices(&[7], 2).cast(DType::Bool)]);
     for bad in [-1_i64, 4, i64::MAX] {
         let (x, index) = (numbers(&[4, 3], 18), Tensor::of([2], [0, bad]));
         passes(Gather { axis: 0 }, &[x.clone(), index.clone()]);
-        passes(ScatterAdd { axis: 0 }, &[x.clone(), index.clone(), numbers(&[2, 3], 19)]);
         let aligned = Tensor::of([1, 3], [0, 1, bad]);
         passes(GatherAlong { axis: 0 }, &[x.clone(), aligned.clone()]);
-        passes(ScatterAddAlong { axis: 0 }, &[x, aligned, numbers(&[1, 3], 20)]);
+        for kind in KINDS {
+            passes(Scatter { kind, axis: 0 }, &[x.clone(), index.clone(), numbers(&[2, 3], 19)]);
+            passes(ScatterAlong { kind, axis: 0 }, &[x.clone(), aligned.clone(), numbers(&[1, 3], 20)]);
+        }
+    }
+    // A base without elements is no excuse, and neither are slices without.
+    for bound in [1, 2] {
+        passes(Gather { axis: 0 }, &[numbers(&[bound, 0], 1), Tensor::vector([0_i64, 1])]);
+    }
+    for kind in KINDS {
+        let index = Tensor::vector([0_i64, 1]);
+        passes(Scatter { kind, axis: 0 }, &[numbers(&[0], 1), index.clone(), numbers(&[2], 1)]);
+        passes(ScatterAlong { kind, axis: 0 }, &[numbers(&[0], 1), index.clone(), numbers(&[2], 1)]);
+        passes(Scatter { kind, axis: 0 }, &[numbers(&[1, 0], 1), index.clone(), numbers(&[2, 0], 1)]);
+        passes(Scatter { kind, axis: 0 }, &[numbers(&[2, 0], 1), index, numbers(&[2, 0], 1)]);
     }
 }
 
