@@ -11,7 +11,7 @@ use std::time::Duration;
 use pullback::exec::{Options, Plan, Session, compile};
 use pullback::graph::{Bindings, Graph, pass};
 use pullback::nn::{
-    Activation, Adam, Dense, Module, Optimizer, RmsProp, Sequential, Sgd, Step, TrainingStep, mse,
+    Activation, Adam, Dense, Module, Optimizer, Reduction, RmsProp, Sequential, Sgd, Step, TrainingStep, mse,
 };
 use pullback::{DType::F32, Error, Tensor, sym};
 
@@ -21,7 +21,7 @@ fn step(optimizer: impl Optimizer + 'static) -> Result<TrainingStep, Error> {
     Ok(TrainingStep::build(|cx| {
         let x = cx.input("x", F32, [sym("batch"), 3.into()]);
         let t = cx.input("t", F32, [sym("batch"), 2.into()]);
-        Step::minimize(mse(network.forward(cx, x), t), optimizer)
+        Step::minimize(mse(network.forward(cx, x), t, Reduction::Mean), optimizer)
     })?)
 }
 

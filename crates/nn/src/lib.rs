@@ -32,8 +32,10 @@ pub use layer::Activation::{
 };
 pub use layer::{Activation, Dense, Dropout, Flatten, Sequential};
 pub use loss::{
-    BinaryCrossentropy, CategoricalCrossentropy, Huber, Loss, MeanAbsoluteError, MeanSquaredError,
-    SparseCategoricalCrossentropy, binary_cross_entropy, cross_entropy, huber, mae, mse,
+    BinaryCrossEntropyOptions, BinaryCrossentropy, CategoricalCrossentropy, CrossEntropyOptions, Huber,
+    LogCosh, Loss, MeanAbsoluteError, MeanSquaredError, Reduction, SparseCategoricalCrossentropy,
+    binary_cross_entropy, binary_cross_entropy_of_probabilities, cross_entropy, cross_entropy_soft, huber,
+    mae, mse, nll, smooth_l1,
 };
 pub use metric::{Accuracy, BinaryAccuracy, Metric, accuracy, binary_accuracy};
 pub use module::{Layer, Module};

@@ -58,7 +58,7 @@ impl Metric for Accuracy {
     fn check(&self, prediction: &TensorType, target: &TensorType) -> Result<(), NnError> {
         match prediction.rank() == target.rank() && prediction.rank() > 0 {
             true => expect_same_shape("accuracy", prediction, target),
-            false => expect_labels("accuracy", prediction, target),
+            false => expect_labels("accuracy", prediction, target, -1).map(drop),
         }
     }
 

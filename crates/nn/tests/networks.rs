@@ -12,9 +12,9 @@ use pullback_graph::{Builder, Expr, OpRules, Tensor, TensorType, interpret, sym,
 use pullback_nn::{
     Accuracy, Activation, Adam, AdamW, BinaryAccuracy, BinaryCrossentropy, Context, Dense, Dropout,
     EvaluationGraph, Flatten, Gelu, INPUT, Initial, Initializer, LogSoftmax, MeanSquaredError, Metric, Mode,
-    Module, NnError, Optimizer, PREDICTION, RANDOM_KEY, Regularizer, Relu, Sequential, Sgd, Sigmoid, Softmax,
-    SparseCategoricalCrossentropy, Step, Summary, TARGET, Tanh, TrainingStep, accuracy, binary_accuracy,
-    cross_entropy, mse,
+    Module, NnError, Optimizer, PREDICTION, RANDOM_KEY, Reduction, Regularizer, Relu, Sequential, Sgd,
+    Sigmoid, Softmax, SparseCategoricalCrossentropy, Step, Summary, TARGET, Tanh, TrainingStep, accuracy,
+    binary_accuracy, cross_entropy, mse,
 };
 use serde::Deserialize;
 
@@ -121,7 +121,7 @@ fn gradients_of_layers_agree_with_differences() {
         let x = b.input("x", F64, [2, 3]);
         let t = b.input("t", F64, [2, 4]);
         let y = Dense::new(4).activation(activation).forward(&cx, x);
-        let loss = mse(y, t);
+        let loss = mse(y, t, Reduction::Mean);
         let id = |name: &str| b.finish([("loss", loss)]).unwrap().input(name).unwrap();
         let wrt = ["dense/kernel", "dense/bias", "x"];
         let gradients = grad(loss, wrt.map(|name| b.expr(id(name)))).unwrap();
@@ -563,7 +563,7 @@ fn steps_by_hand_take_several_inputs() {
         let labels = cx.input("labels", I64, [sym("n")]);
         let encode = |x| cx.shared("encoder", || Dense::new(4).activation(Tanh).forward(cx, x));
         let logits = Dense::new(3).forward(cx, encode(left).concat(&[encode(right)], -1));
-        Step::minimize(cross_entropy(logits, labels), Sgd::new(0.5).momentum(0.9))
+        Step::minimize(cross_entropy(logits, labels, Reduction::Mean), Sgd::new(0.5).momentum(0.9))
             .report("accuracy", accuracy(logits, labels))
     })
     .unwrap();

@@ -1,11 +1,13 @@
-//! Cross-entropies between classes, of which one is right.
+//! Cross-entropies between classes, as losses to train with.
 
 use std::panic::Location;
 
-use pullback_graph::{DType, Dim, Expr, Shape, TensorType};
+use pullback_graph::{DType, Expr, TensorType};
 
 use crate::error::{NnError, within};
-use crate::loss::traits::{Loss, expect, expect_float, expect_same_shape};
+use crate::loss::cross_entropy::{CrossEntropyOptions, expect_classes, expect_labels};
+use crate::loss::reduction::Reduction;
+use crate::loss::traits::{Loss, expect, expect_same_shape};
 
 /// Where probabilities are cut off before their logarithm, so that a confident mistake costs about 16 and not infinity.
 pub(super) const SMALLEST: f64 = 1e-7;
@@ -15,22 +17,7 @@ pub(super) const SMALLEST: f64 = 1e-7;
 /// Prediction: `[…, classes]`. Target: labels `[…]` of type i64, each in `0..classes`; one that is not is an error of the
 /// run that names the label, the number of classes and the node. Result of `elements`: `[…]`.
 ///
-/// From logits, the gradient is `softmax(logits) - one_hot(label)`, finite for all finite logits.
-///
-/// ```
-/// use pullback_graph::{Builder, DType::{F32, I64}, Tensor, interpret, sym};
-/// use pullback_nn::cross_entropy;
-/// let b = Builder::new();
-/// let logits = b.input("logits", F32, [sym("batch"), 3.into()]);
-/// let labels = b.input("labels", I64, [sym("batch")]);
-/// let graph = b.finish([("loss", cross_entropy(logits, labels))])?;
-/// let sure = Tensor::of([1, 3], [0.0_f32, 500.0, 0.0]);
-/// let loss = |label: i64| interpret(&graph, [("logits", &sure), ("labels", &Tensor::of([1], [label]))]);
-/// assert_eq!(loss(1)?.output("loss")?.item(), Some(0.0));
-/// assert_eq!(loss(0)?.output("loss")?.item(), Some(500.0));
-/// assert!(loss(3).unwrap_err().to_string().contains("index 3 is out of range for an axis of size 3"));
-/// # Ok::<(), pullback_graph::GraphError>(())
-/// ```
+/// From logits, this is [`cross_entropy`](crate::cross_entropy).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SparseCategoricalCrossentropy {
     logits: bool,
@@ -53,7 +40,7 @@ impl SparseCategoricalCrossentropy {
     }
 
     /// Leaves out the examples with this label, which may lie outside of the classes (padding, say). The mean is over the
-    /// others, and 0 if there are none.
+    /// others, and 0 if there are none (where [`cross_entropy`](crate::cross_entropy) has NaN): training reports it.
     #[must_use]
     pub fn ignoring(self, label: i64) -> Self {
         SparseCategoricalCrossentropy { ignored: Some(label), ..self }
@@ -66,10 +53,15 @@ impl SparseCategoricalCrossentropy {
         SparseCategoricalCrossentropy { label_smoothing, ..self }
     }
 
-    /// Which labels count, if some may not.
+    /// The loss of a batch in the present box.
     #[track_caller]
-    fn counted<'g>(self, labels: Expr<'g>) -> Option<Expr<'g>> {
-        self.ignored.map(|ignored| labels.ne(ignored as f64))
+    fn apply<'g>(self, prediction: Expr<'g>, target: Expr<'g>, reduction: Reduction) -> Expr<'g> {
+        let mut options = CrossEntropyOptions::from(reduction).label_smoothing(self.label_smoothing);
+        if let Some(label) = self.ignored {
+            options = options.ignoring(label);
+        }
+        let last = prediction.rank() - 1;
+        options.of_labels(log_probabilities(prediction, self.logits), target, last, 0.0)
     }
 }
 
@@ -80,31 +72,19 @@ impl Loss for SparseCategoricalCrossentropy {
 
     fn check(&self, prediction: &TensorType, target: &TensorType) -> Result<(), NnError> {
         within(self.name(), "the label smoothing", self.label_smoothing, 0.0, 1.0)?;
-        expect_labels(self.name(), prediction, target)
+        expect_labels(self.name(), prediction, target, -1).map(drop)
     }
 
     fn elements<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
         expect(self, prediction, target);
-        let counted = self.counted(target);
-        let labels = counted.map_or(target, |counted| counted.select(target, target.zeros_like()));
-        let log_probabilities = log_probabilities(prediction, self.logits);
-        let mut losses = -log_probabilities.gather_along(labels.expand_dims(-1), -1).squeeze(-1);
-        if self.label_smoothing > 0.0 {
-            losses = losses * (1.0 - self.label_smoothing)
-                - log_probabilities.mean_over(-1) * self.label_smoothing;
-        }
-        counted.map_or(losses, |counted| counted.select(losses, 0.0))
+        self.apply(prediction, target, Reduction::None)
     }
 
-    fn loss<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
+    fn reduced<'g>(&self, prediction: Expr<'g>, target: Expr<'g>, reduction: Reduction) -> Expr<'g> {
         expect(self, prediction, target);
-        prediction.builder().derived(self.name(), Location::caller(), || {
-            let losses = self.elements(prediction, target);
-            match self.counted(target) {
-                None => losses.mean(),
-                Some(counted) => losses.sum() / counted.cast(losses.dtype()).sum().maximum(1.0),
-            }
-        })
+        prediction
+            .builder()
+            .derived(self.name(), Location::caller(), || self.apply(prediction, target, reduction))
     }
 }
 
@@ -146,7 +126,7 @@ impl Loss for CategoricalCrossentropy {
 
     fn check(&self, prediction: &TensorType, target: &TensorType) -> Result<(), NnError> {
         within(self.name(), "the label smoothing", self.label_smoothing, 0.0, 1.0)?;
-        expect_classes(self.name(), prediction)?;
+        expect_classes(self.name(), prediction, -1)?;
         if target.dtype == DType::I64 && target.rank() + 1 == prediction.rank() {
             let message = format!("one probability per class: got {prediction} and labels {target}");
             return Err(NnError::input(self.name(), message)
@@ -158,57 +138,13 @@ impl Loss for CategoricalCrossentropy {
     fn elements<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
         expect(self, prediction, target);
         let log_probabilities = log_probabilities(prediction, self.logits);
-        let mut target = target.cast(prediction.dtype());
-        if self.label_smoothing > 0.0 {
-            let classes = target.size_like(target.shape()[target.rank() - 1].clone());
-            target = target * (1.0 - self.label_smoothing) + target.full_like(self.label_smoothing) / classes;
-        }
-        -(target * log_probabilities).sum_over(-1)
+        let options = CrossEntropyOptions::from(Reduction::None).label_smoothing(self.label_smoothing);
+        options.of_distributions(log_probabilities, target, prediction.rank() - 1)
     }
-}
-
-/// The [cross-entropy](SparseCategoricalCrossentropy) of logits `[…, classes]` and labels `[…]`, averaged: a scalar.
-///
-/// # Panics
-/// When the shapes do not fit, or the types are not floating point and i64.
-#[must_use]
-#[track_caller]
-pub fn cross_entropy<'g>(logits: Expr<'g>, labels: Expr<'g>) -> Expr<'g> {
-    SparseCategoricalCrossentropy::from_logits().loss(logits, labels)
 }
 
 /// `log p` of every class.
 #[track_caller]
 fn log_probabilities(prediction: Expr<'_>, logits: bool) -> Expr<'_> {
     if logits { prediction.log_softmax(-1) } else { prediction.maximum(SMALLEST).log() }
-}
-
-/// A last axis of at least one class.
-fn expect_classes(by: &str, prediction: &TensorType) -> Result<(), NnError> {
-    expect_float(by, prediction)?;
-    match prediction.shape.last() {
-        None | Some(Dim::Known(0)) => {
-            Err(NnError::input(by, format!("takes predictions […, classes], got {prediction}")))
-        }
-        Some(_) => Ok(()),
-    }
-}
-
-/// One label per row of predictions.
-pub(crate) fn expect_labels(by: &str, prediction: &TensorType, target: &TensorType) -> Result<(), NnError> {
-    expect_classes(by, prediction)?;
-    let rows: Shape = prediction.shape[..prediction.rank() - 1].iter().cloned().collect();
-    if target.shape != rows {
-        let message = format!("one label per row of predictions: got {prediction} and {target}");
-        let error = NnError::input(by, message);
-        return Err(match target.shape == prediction.shape {
-            true => error.help("targets with one probability per class go to the categorical cross-entropy"),
-            false => error.help("labels have the shape of the predictions without the last axis"),
-        });
-    }
-    match target.dtype {
-        DType::I64 => Ok(()),
-        _ => Err(NnError::input(by, format!("labels are whole numbers of type i64, got {target}"))
-            .help("convert with `cast(DType::I64)`")),
-    }
 }

@@ -3,14 +3,21 @@
 //! Cross-entropies take logits (scores before softmax or sigmoid), which is the form that neither overflows nor loses
 //! digits; the forms over probabilities are for networks that end in one.
 
+mod reduction;
 mod traits;
 mod regression;
+mod cross_entropy;
 mod categorical;
 mod binary;
 
-pub use binary::{BinaryCrossentropy, binary_cross_entropy};
-pub(crate) use categorical::expect_labels;
-pub use categorical::{CategoricalCrossentropy, SparseCategoricalCrossentropy, cross_entropy};
-pub use regression::{Huber, MeanAbsoluteError, MeanSquaredError, huber, mae, mse};
+pub use binary::{
+    BinaryCrossEntropyOptions, BinaryCrossentropy, binary_cross_entropy,
+    binary_cross_entropy_of_probabilities,
+};
+pub use categorical::{CategoricalCrossentropy, SparseCategoricalCrossentropy};
+pub(crate) use cross_entropy::expect_labels;
+pub use cross_entropy::{CrossEntropyOptions, cross_entropy, cross_entropy_soft, nll};
+pub use reduction::Reduction;
+pub use regression::{Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, huber, mae, mse, smooth_l1};
 pub use traits::Loss;
 pub(crate) use traits::expect_same_shape;

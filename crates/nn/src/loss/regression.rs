@@ -1,8 +1,12 @@
-//! Losses over differences: squared, absolute, and Huber's between the two.
+//! Losses over differences: squared, absolute, and those that lie between the two.
+
+use std::f64::consts::LN_2;
+use std::panic::Location;
 
 use pullback_graph::{Expr, TensorType};
 
-use crate::error::{NnError, within};
+use crate::error::{NnError, accept, within};
+use crate::loss::reduction::Reduction;
 use crate::loss::traits::{Loss, expect, expect_same_shape};
 
 /// `(prediction - target)²`. Targets of any element type; they are converted to the predictions'.
@@ -40,6 +44,12 @@ impl Default for Huber {
         Huber::new(1.0)
     }
 }
+
+/// `log cosh(prediction - target)`: `½d²` near equality, `|d| - log 2` far from it, and smooth between.
+///
+/// Prediction and target: one shape. Result of `elements`: that shape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogCosh;
 
 #[track_caller]
 fn difference<'g>(prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
@@ -88,40 +98,88 @@ impl Loss for Huber {
 
     fn elements<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
         expect(self, prediction, target);
-        let difference = difference(prediction, target);
-        // With c = clamp(d, ±delta) both pieces are c·(d - c/2), and the derivative c'·(d - c) + c is c on either side
-        // of a kink, whatever c' is chosen to be there.
-        let limited = difference.clamp(-self.delta, self.delta);
-        limited * (difference - limited * 0.5)
+        let (limited, rest) = huber_factors(difference(prediction, target), self.delta);
+        limited * rest
     }
 }
 
-/// The [mean squared error](MeanSquaredError) of a batch, a scalar.
+impl Loss for LogCosh {
+    fn name(&self) -> &'static str {
+        "log_cosh"
+    }
+
+    fn check(&self, prediction: &TensorType, target: &TensorType) -> Result<(), NnError> {
+        expect_same_shape(self.name(), prediction, target)
+    }
+
+    fn elements<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
+        expect(self, prediction, target);
+        let difference = difference(prediction, target);
+        let size = difference.abs();
+        // Far from 0 cosh would overflow, and near it log 2 would take the digits of what is left.
+        let near = size.lt(1.0);
+        let sinh = near.select(difference, 0.0).sinh();
+        near.select((sinh * sinh).log1p() * 0.5, size + (size * -2.0).softplus() - LN_2)
+    }
+}
+
+/// Factors of Huber's loss: the difference `d` limited to `±delta`, `c`, and `d - c/2`.
+///
+/// With `c` both pieces are `c·(d - c/2)`, and the derivative `c'·(d - c) + c` is `c` on either side of a kink, whatever `c'`
+/// is chosen to be there.
+#[track_caller]
+fn huber_factors(difference: Expr<'_>, delta: f64) -> (Expr<'_>, Expr<'_>) {
+    let limited = difference.clamp(-delta, delta);
+    (limited, difference - limited * 0.5)
+}
+
+/// The [squared error](MeanSquaredError) of a batch.
 ///
 /// # Panics
 /// When the shapes differ or the predictions are not of floating point.
 #[must_use]
 #[track_caller]
-pub fn mse<'g>(prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
-    MeanSquaredError.loss(prediction, target)
+pub fn mse<'g>(prediction: Expr<'g>, target: Expr<'g>, reduction: Reduction) -> Expr<'g> {
+    MeanSquaredError.reduced(prediction, target, reduction)
 }
 
-/// The [mean absolute error](MeanAbsoluteError) of a batch, a scalar.
+/// The [absolute error](MeanAbsoluteError) of a batch, also called L1.
 ///
 /// # Panics
 /// As [`mse`].
 #[must_use]
 #[track_caller]
-pub fn mae<'g>(prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
-    MeanAbsoluteError.loss(prediction, target)
+pub fn mae<'g>(prediction: Expr<'g>, target: Expr<'g>, reduction: Reduction) -> Expr<'g> {
+    MeanAbsoluteError.reduced(prediction, target, reduction)
 }
 
-/// [Huber's loss](Huber) of a batch, a scalar.
+/// [Huber's loss](Huber) of a batch.
 ///
 /// # Panics
 /// As [`mse`], and when `delta` is negative or not finite.
 #[must_use]
 #[track_caller]
-pub fn huber<'g>(prediction: Expr<'g>, target: Expr<'g>, delta: f64) -> Expr<'g> {
-    Huber::new(delta).loss(prediction, target)
+pub fn huber<'g>(prediction: Expr<'g>, target: Expr<'g>, delta: f64, reduction: Reduction) -> Expr<'g> {
+    Huber::new(delta).reduced(prediction, target, reduction)
+}
+
+/// [Huber's loss](Huber) divided by `beta`: `½d²/beta` for differences up to `beta`, `|d| - ½beta` beyond, so that the slope
+/// far from equality is 1 (Girshick, "Fast R-CNN", 2015). For `beta` 0 it is the [absolute error](mae).
+///
+/// # Panics
+/// As [`mse`], and when `beta` is negative or not finite.
+#[must_use]
+#[track_caller]
+pub fn smooth_l1<'g>(prediction: Expr<'g>, target: Expr<'g>, beta: f64, reduction: Reduction) -> Expr<'g> {
+    const NAME: &str = "smooth_l1";
+    accept(within(NAME, "beta", beta, 0.0, f64::INFINITY));
+    accept(expect_same_shape(NAME, &prediction.ty(), &target.ty()));
+    prediction.builder().derived(NAME, Location::caller(), || {
+        let difference = difference(prediction, target);
+        if beta == 0.0 {
+            return reduction.apply(difference.abs());
+        }
+        let (limited, rest) = huber_factors(difference, beta);
+        reduction.apply(limited / beta * rest)
+    })
 }

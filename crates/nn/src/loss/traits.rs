@@ -6,6 +6,7 @@ use std::panic::Location;
 use pullback_graph::{Expr, TensorType};
 
 use crate::error::{NnError, accept};
+use crate::loss::reduction::Reduction;
 
 /// A measure of how far predictions are from targets, to be made small.
 pub trait Loss: fmt::Debug + Send + Sync {
@@ -25,17 +26,25 @@ pub trait Loss: fmt::Debug + Send + Sync {
     #[track_caller]
     fn elements<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g>;
 
-    /// The loss of a batch: a scalar, the mean of [`elements`](Loss::elements), in a box that has the loss's name. NaN for
-    /// an empty batch.
+    /// The loss of a batch: [`elements`](Loss::elements) put together by `reduction`, in a box that has the loss's name.
+    ///
+    /// # Panics
+    /// When [`check`](Loss::check) fails.
+    #[track_caller]
+    fn reduced<'g>(&self, prediction: Expr<'g>, target: Expr<'g>, reduction: Reduction) -> Expr<'g> {
+        accept(self.check(&prediction.ty(), &target.ty()));
+        prediction
+            .builder()
+            .derived(self.name(), Location::caller(), || reduction.apply(self.elements(prediction, target)))
+    }
+
+    /// The loss that training makes small: a scalar, the [mean](Reduction::Mean). NaN for an empty batch.
     ///
     /// # Panics
     /// When [`check`](Loss::check) fails.
     #[track_caller]
     fn loss<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
-        accept(self.check(&prediction.ty(), &target.ty()));
-        prediction
-            .builder()
-            .derived(self.name(), Location::caller(), || self.elements(prediction, target).mean())
+        self.reduced(prediction, target, Reduction::Mean)
     }
 }
 
@@ -50,6 +59,10 @@ impl<L: Loss + ?Sized> Loss for Box<L> {
 
     fn elements<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
         (**self).elements(prediction, target)
+    }
+
+    fn reduced<'g>(&self, prediction: Expr<'g>, target: Expr<'g>, reduction: Reduction) -> Expr<'g> {
+        (**self).reduced(prediction, target, reduction)
     }
 
     fn loss<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
@@ -69,6 +82,12 @@ pub(crate) fn expect_float(by: &str, prediction: &TensorType) -> Result<(), NnEr
         true => Ok(()),
         false => Err(NnError::input(by, format!("takes floating-point predictions, got {prediction}"))),
     }
+}
+
+/// Operands of one shape, of which the first is of floating point.
+pub(super) fn expect_one_shape<'g>(by: &str, operands: &[Expr<'g>]) -> Result<(), NnError> {
+    let types: Vec<TensorType> = operands.iter().map(|operand| operand.ty()).collect();
+    types[1..].iter().try_for_each(|other| expect_same_shape(by, &types[0], other))
 }
 
 /// One target per element. Shapes that would broadcast are refused: `[n]` against `[n, 1]` makes `n²` differences.

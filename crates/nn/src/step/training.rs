@@ -62,14 +62,14 @@ impl fmt::Debug for Step<'_> {
 ///
 /// ```
 /// use pullback_graph::{DType::{F32, I64}, Tensor, interpret, sym};
-/// use pullback_nn::{Adam, Dense, Module, Optimizer, Relu, Sequential, Step, TrainingStep, accuracy, cross_entropy};
+/// use pullback_nn::{Adam, Dense, Module, Optimizer, Reduction, Relu, Sequential, Step, TrainingStep, accuracy, cross_entropy};
 ///
 /// let mlp = Sequential::new([Dense::new(8).activation(Relu).into(), Dense::new(3).into()]);
 /// let step = TrainingStep::build(|cx| {
 ///     let x = cx.input("x", F32, [sym("batch"), 4.into()]);
 ///     let t = cx.input("t", I64, [sym("batch")]);
 ///     let logits = mlp.forward(cx, x);
-///     Step::minimize(cross_entropy(logits, t), Adam::new(1e-3).clip_norm(1.0)).report("accuracy", accuracy(logits, t))
+///     Step::minimize(cross_entropy(logits, t, Reduction::Mean), Adam::new(1e-3).clip_norm(1.0)).report("accuracy", accuracy(logits, t))
 /// })?;
 ///
 /// let mut feeds = step.initial_state(42);
