@@ -32,10 +32,12 @@ pub use layer::Activation::{
 };
 pub use layer::{Activation, Dense, Dropout, Flatten, Sequential};
 pub use loss::{
-    BinaryCrossEntropyOptions, BinaryCrossentropy, CategoricalCrossentropy, CrossEntropyOptions, Huber,
-    LogCosh, Loss, MeanAbsoluteError, MeanSquaredError, Reduction, SparseCategoricalCrossentropy,
-    binary_cross_entropy, binary_cross_entropy_of_probabilities, cross_entropy, cross_entropy_soft, huber,
-    mae, mse, nll, smooth_l1,
+    BinaryCrossEntropyOptions, BinaryCrossentropy, CategoricalCrossentropy, CosineSimilarity,
+    CrossEntropyOptions, CtcOptions, Hinge, Huber, KlDivergence, LogCosh, Loss, MeanAbsoluteError,
+    MeanSquaredError, Poisson, Reduction, SparseCategoricalCrossentropy, SquaredHinge, TripletMarginOptions,
+    binary_cross_entropy, binary_cross_entropy_of_probabilities, cosine_embedding, cross_entropy,
+    cross_entropy_soft, ctc, gaussian_nll, hinge_embedding, huber, kl_div, kl_div_of_logs, mae,
+    margin_ranking, mse, nll, poisson_nll, smooth_l1, soft_margin, triplet_margin,
 };
 pub use metric::{Accuracy, BinaryAccuracy, Metric, accuracy, binary_accuracy};
 pub use module::{Layer, Module};

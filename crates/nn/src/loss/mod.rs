@@ -6,9 +6,14 @@
 mod reduction;
 mod traits;
 mod regression;
+mod likelihood;
+mod margin;
+mod embedding;
 mod cross_entropy;
 mod categorical;
 mod binary;
+mod divergence;
+mod ctc;
 
 pub use binary::{
     BinaryCrossEntropyOptions, BinaryCrossentropy, binary_cross_entropy,
@@ -17,6 +22,11 @@ pub use binary::{
 pub use categorical::{CategoricalCrossentropy, SparseCategoricalCrossentropy};
 pub(crate) use cross_entropy::expect_labels;
 pub use cross_entropy::{CrossEntropyOptions, cross_entropy, cross_entropy_soft, nll};
+pub use ctc::{CtcOptions, ctc};
+pub use divergence::{KlDivergence, kl_div, kl_div_of_logs};
+pub use embedding::{CosineSimilarity, TripletMarginOptions, cosine_embedding, triplet_margin};
+pub use likelihood::{Poisson, gaussian_nll, poisson_nll};
+pub use margin::{Hinge, SquaredHinge, hinge_embedding, margin_ranking, soft_margin};
 pub use reduction::Reduction;
 pub use regression::{Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, huber, mae, mse, smooth_l1};
 pub use traits::Loss;
