@@ -146,3 +146,73 @@ fn every_node_of_a_derived_op_carries_the_callers_line() {
         assert_ne!(graph.scope_path(graph.provenance(id).scope), "", "{id} stands in a box");
     }
 }
+
+#[test]
+fn activations_with_parameters_follow_their_formulas() {
+    let x = [-3.0, -0.5, 0.0, 0.5, 3.0];
+    let formula = |f: fn(f64) -> f64| x.map(f);
+    close(&of(&x, |x| x.celu(0.5)), &formula(|x| if x > 0.0 { x } else { 0.5 * (2.0 * x).exp_m1() }));
+    close(&of(&x, |x| x.softplus_beta(2.5)), &formula(|x| (2.5 * x).exp().ln_1p() / 2.5));
+    close(&of(&x, |x| x.tanhshrink()), &formula(|x| x - x.tanh()));
+    close(&of(&x, |x| x.soft_shrink(0.5)), &[-2.5, 0.0, 0.0, 0.0, 2.5]);
+    close(&of(&x, |x| x.hard_shrink(0.5)), &[-3.0, 0.0, 0.0, 0.0, 3.0]);
+    close(&of(&x, |x| x.threshold(0.0, 7.0)), &[7.0, 7.0, 7.0, 0.5, 3.0]);
+    close(&of(&x, |x| x.hard_tanh_between(-0.1, 0.9)), &[-0.1, -0.1, 0.0, 0.5, 0.9]);
+    close(&of(&x, |x| x.clamp_min(0.3)), &[0.3, 0.3, 0.3, 0.5, 3.0]);
+    close(&of(&x, |x| x.clamp_max(0.3)), &[-3.0, -0.5, 0.0, 0.3, 0.3]);
+    close(&of(&x, |x| x.softsign()), &formula(|x| x / (1.0 + x.abs())));
+    close(&of(&[f64::INFINITY, f64::NAN], |x| x.softsign()), &[1.0, f64::NAN]);
+    for shrunk in [of(&[f64::NAN], |x| x.soft_shrink(1.0)), of(&[f64::NAN], |x| x.hard_shrink(1.0))] {
+        close(&shrunk, &[f64::NAN]);
+    }
+    let logistic = |x: f64| 1.0 / (1.0 + (-x).exp());
+    close(&of(&[1.0, 2.0, 3.0, -4.0], |x| x.glu(-1)), &[logistic(3.0), 2.0 * logistic(-4.0)]);
+    close(
+        &of(&[-1e-10, -0.5, -0.7, -2.0, -50.0], |x| x.log1mexp()),
+        &[
+            -23.025850929990458,
+            -0.9327521295671886,
+            -0.6863410028083852,
+            -0.14541345786885906,
+            -1.9287498479942364e-22,
+        ],
+    );
+}
+
+#[test]
+fn slopes_per_channel_lie_along_axis_1() {
+    let b = Builder::new();
+    let (x, w) = (b.input("x", F64, [1, 2, 2]), b.input("w", F64, [2]));
+    let outputs = [("y", x.prelu(w)), ("lerp", x.lerp(10.0, 0.5)), ("filled", x.masked_fill(x.lt(0.0), 9.0))];
+    let graph = b.finish(outputs).unwrap();
+    let (x, w) = (Tensor::of([1, 2, 2], [-1.0, 2.0, -3.0, 4.0]), Tensor::vector([0.5, 0.1]));
+    let values = interpret(&graph, [("x", &x), ("w", &w)]).unwrap();
+    close(&values.output("y").unwrap().to_f64_vec(), &[-0.5, 2.0, -0.3, 4.0]);
+    close(&values.output("lerp").unwrap().to_f64_vec(), &[4.5, 6.0, 3.5, 7.0]);
+    close(&values.output("filled").unwrap().to_f64_vec(), &[9.0, 2.0, 9.0, 4.0]);
+}
+
+#[test]
+#[should_panic(expected = "neither one element nor one per channel")]
+fn slopes_that_fit_no_channels_are_refused() {
+    let b = Builder::new();
+    let _ = b.input("x", F64, [2, 3]).prelu(b.input("w", F64, [2]));
+}
+
+#[test]
+#[should_panic(expected = "an axis of size 3 has no halves (C3)")]
+fn an_odd_axis_has_no_halves() {
+    let b = Builder::new();
+    let _ = b.input("x", F64, [2, 3]).glu(1);
+}
+
+#[test]
+fn whole_numbers_are_limited_too() {
+    let b = Builder::new();
+    let x = b.constant(Tensor::vector([-5_i64, 0, 5]));
+    let graph = b.finish([("y", x.clamp(-1.0, 2.0)), ("low", x.clamp_min(1.0))]).unwrap();
+    let none: [(&str, &Tensor); 0] = [];
+    let values = interpret(&graph, none).unwrap();
+    assert_eq!(*values.output("y").unwrap(), Tensor::vector([-1_i64, 0, 2]));
+    assert_eq!(*values.output("low").unwrap(), Tensor::vector([1_i64, 1, 5]));
+}

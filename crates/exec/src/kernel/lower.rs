@@ -54,9 +54,13 @@ impl Kernel {
             Op::ScatterAlong(op) => ScatterAlong::of(graph, root, op).into(),
             Op::Random(op) => Draw::of(graph, root, op).into(),
             // Leaves are made once and then read; the rest has not been worth a loop yet.
-            Op::Input(_) | Op::Constant(_) | Op::Iota(_) | Op::DimSize(_) | Op::ArgMax(_) | Op::Custom(_) => {
-                Reference::of(graph, root).into()
-            }
+            Op::Input(_)
+            | Op::Constant(_)
+            | Op::Iota(_)
+            | Op::DimSize(_)
+            | Op::ArgMax(_)
+            | Op::Polygamma(_)
+            | Op::Custom(_) => Reference::of(graph, root).into(),
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 use std::panic::Location;
 
+use crate::dim::Dim;
+use crate::error::Violation;
 use crate::expr::Expr;
+use crate::shape::Shape;
 
 impl<'g> Expr<'g> {
     /// `x` where it is positive, `slope · x` elsewhere; the derivative at 0 is `slope`.
@@ -32,6 +35,68 @@ impl<'g> Expr<'g> {
         })
     }
 
+    /// `max(x, 0) + min(alpha · (e^(x/alpha) - 1), 0)`, smooth for every `alpha` but 0 (Barron, "Continuously
+    /// differentiable exponential linear units", 2017).
+    ///
+    /// # Panics
+    /// When the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn celu(self, alpha: f64) -> Expr<'g> {
+        self.builder().derived("celu", Location::caller(), || {
+            let positive = self.gt(0.0);
+            let negative = positive.select(self.zeros_like(), self);
+            positive.select(self, (negative / alpha).expm1() * alpha)
+        })
+    }
+
+    /// `x` where it is positive, `w · x` elsewhere, with a slope per channel that is learned: `w` is `[channels]`, along
+    /// axis 1 of this tensor, or one number. The derivative at 0 is `w` (He et al., "Delving deep into rectifiers", 2015).
+    ///
+    /// # Panics
+    /// When the elements are not floats, `w` has more than one axis, or its size is neither 1 nor that of axis 1.
+    #[must_use]
+    #[track_caller]
+    pub fn prelu(self, w: Expr<'g>) -> Expr<'g> {
+        self.builder().derived("prelu", Location::caller(), || {
+            let (shape, own) = (w.shape(), self.shape());
+            let one = shape.iter().all(|dim| dim.is_one());
+            if shape.rank() > 1 || !(one || own.rank() > 1 && own[1] == shape[0]) {
+                let message = format!("the slope {} has neither one element nor one per channel", w.ty());
+                self.refuse("prelu", Violation::new("C2", message).help("channels are axis 1"), &[w]);
+            }
+            let w = match one {
+                true => w.reshape(Shape::scalar()),
+                // Aligned at the end, so the axes behind the channels have to be there.
+                false => w.reshape(
+                    shape.iter().cloned().chain((2..own.rank()).map(|_| Dim::Known(1))).collect::<Shape>(),
+                ),
+            };
+            let positive = self.gt(0.0);
+            // An infinite x of the branch not taken would make the slope in w 0 · ∞.
+            let negative = positive.select(self.zeros_like(), self);
+            positive.select(self, negative * w)
+        })
+    }
+
+    /// `u · sigmoid(v)`, where `u` and `v` are the halves of this tensor along `axis` (Dauphin et al., "Language modeling
+    /// with gated convolutional networks", 2017).
+    ///
+    /// # Panics
+    /// When the elements are not floats, there is no such axis, or its size is not known to be even.
+    #[must_use]
+    #[track_caller]
+    pub fn glu(self, axis: i64) -> Expr<'g> {
+        self.builder().derived("glu", Location::caller(), || {
+            let size = self.shape()[self.axis("glu", axis)].clone();
+            let Some(half) = size.known().filter(|size| size.is_multiple_of(2)).map(|size| size / 2) else {
+                let message = format!("an axis of size {size} has no halves");
+                self.refuse("glu", Violation::new("C3", message), &[])
+            };
+            self.slice(axis, 0..half) * self.slice(axis, half..2 * half).sigmoid()
+        })
+    }
+
     /// `x · Φ(x)` with the normal distribution's Φ, by the complementary error function, which keeps its digits in the
     /// negative tail (Hendrycks and Gimpel, "Gaussian error linear units", 2016).
     ///
@@ -51,7 +116,9 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn gelu_tanh(self) -> Expr<'g> {
         self.builder().derived("gelu_tanh", Location::caller(), || {
-            let inner = (self + self * self * self * 0.044715) * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
+            // Beyond ±40 the sigmoid is 0 or 1 to every digit; a cube that overflows would make its slope 0 · ∞.
+            let x = self.clamp(-40.0, 40.0);
+            let inner = (x + x * x * x * 0.044715) * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
             // (1 + tanh u) / 2 is sigmoid(2u), which keeps its digits where 1 + tanh u cancels.
             self * (inner * 2.0).sigmoid()
         })
@@ -97,7 +164,14 @@ impl<'g> Expr<'g> {
     #[must_use]
     #[track_caller]
     pub fn softsign(self) -> Expr<'g> {
-        self.builder().derived("softsign", Location::caller(), || self / (self.abs() + 1.0))
+        self.builder().derived("softsign", Location::caller(), || {
+            let size = self.abs();
+            let large = size.gt(1.0);
+            let moderate = large.select(self.zeros_like(), self);
+            // For large x the slope of the quotient is the difference of two nearly equal numbers.
+            let tail = self.sign() * (1.0 - (size + 1.0).recip());
+            large.select(tail, moderate / (moderate.abs() + 1.0))
+        })
     }
 
     /// `x` limited to -1 … 1; the derivative at both ends is 0.
@@ -108,6 +182,16 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn hard_tanh(self) -> Expr<'g> {
         self.builder().derived("hard_tanh", Location::caller(), || self.clamp(-1.0, 1.0))
+    }
+
+    /// `x` limited to `low` … `high`, with derivative 0 at both ends.
+    ///
+    /// # Panics
+    /// When the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn hard_tanh_between(self, low: f64, high: f64) -> Expr<'g> {
+        self.builder().derived("hard_tanh", Location::caller(), || self.clamp(low, high))
     }
 
     /// `x` limited to 0 … 6; the derivative at both ends is 0.
@@ -139,6 +223,16 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn hard_swish(self) -> Expr<'g> {
         self.builder().derived("hard_swish", Location::caller(), || self * self.hard_sigmoid())
+    }
+
+    /// `log(1 + e^(beta · x)) / beta`, without overflow: `relu` with a corner of radius about `1 / beta`.
+    ///
+    /// # Panics
+    /// When the elements are not floats.
+    #[must_use]
+    #[track_caller]
+    pub fn softplus_beta(self, beta: f64) -> Expr<'g> {
+        self.builder().derived("softplus_beta", Location::caller(), || (self * beta).softplus() / beta)
     }
 
     /// `log(sigmoid(x))`, without overflow.

@@ -3,6 +3,8 @@
 //! They have no rules of their own: every order of their derivatives follows from the primitives. Each opens a box in the
 //! dumps, and its nodes carry the caller's line.
 
+mod arithmetic;
 mod activation;
+mod shrink;
 mod softmax;
 mod stats;

@@ -8,7 +8,7 @@ use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::{TypeError, Violation, render};
 use crate::id::NodeId;
-use crate::op::{Cast, Clamp, DimSize, Iota, Literal, Op, Scalar, Select, StopGradient};
+use crate::op::{Cast, Clamp, DimSize, Iota, Literal, Op, Polygamma, Scalar, Select, StopGradient};
 use crate::provenance::Source;
 use crate::shape::{Shape, TensorType};
 
@@ -234,14 +234,39 @@ impl<'g> Expr<'g> {
         self.abs().eq(f64::INFINITY)
     }
 
-    /// The elements limited to `low..=high`; the gradient is 0 at and beyond the bounds.
+    /// The elements limited to `low..=high`; the gradient is 0 at and beyond the bounds. An infinite bound is none.
+    ///
+    /// # Panics
+    /// When the elements are truth values, or whole numbers and a bound is not.
+    #[must_use]
+    #[track_caller]
+    pub fn clamp(self, low: f64, high: f64) -> Expr<'g> {
+        if self.dtype() != DType::I64 {
+            return self.apply(Clamp::new(low, high));
+        }
+        let above = if low == f64::NEG_INFINITY { self } else { self.maximum(low) };
+        if high == f64::INFINITY { above } else { above.minimum(high) }
+    }
+
+    /// The polygamma function of order `order`: the derivative of order `order + 1` of [`lgamma`](Expr::lgamma). At the
+    /// poles `0, -1, -2, …` it is +∞ for odd orders, else NaN, but for ∓∞ at ±0.
+    ///
+    /// # Panics
+    /// When the elements are not floats, or the order is above 100.
+    #[must_use]
+    #[track_caller]
+    pub fn polygamma(self, order: u32) -> Expr<'g> {
+        self.apply(Polygamma { order })
+    }
+
+    /// The derivative of [`lgamma`](Expr::lgamma): [`polygamma`](Expr::polygamma) of order 0.
     ///
     /// # Panics
     /// When the elements are not floats.
     #[must_use]
     #[track_caller]
-    pub fn clamp(self, low: f64, high: f64) -> Expr<'g> {
-        self.apply(Clamp::new(low, high))
+    pub fn digamma(self) -> Expr<'g> {
+        self.polygamma(0)
     }
 
     /// The elements converted to `dtype`; gradients are converted back, and stop at i64 and bool.

@@ -185,6 +185,65 @@ binary_ops! {
     /// The angle of the point `(b, a)` in radians, between -π and π; its derivative at the origin is 0.
     Atan2 = atan2, commutes false, domains NONZERO, NONZERO, value |a, b| a.atan2(b),
         left |a, b, _| By(by_square_norm(b, a, b)), right |a, b, _| By(-by_square_norm(a, a, b));
+    /// `a - b·floor(a/b)` with the exact quotient: the remainder with the sign of `b`, as Python's `%`; by zero an error for
+    /// whole numbers.
+    Remainder = remainder, commutes false, domains Domain::Lattice { step: 1.5, offset: 0.7 }, Domain::Between { low: 1.45, high: 1.55, kinks: &[] },
+        value |a, b| a.floored_rem(b), int |a, b| floored_int_rem(a, b),
+        left |_, _, _| One, right |a, b, _| By(-floored_quotient(a, b));
+    /// `√(a² + b²)`, without overflow of the squares; its derivative at the origin is 0.
+    Hypot = hypot, commutes true, domains NONZERO, NONZERO, value |a, b| a.hypot(b),
+        left |a, _, y| over_length(a, y), right |_, b, y| over_length(b, y);
+    /// `log(e^a + e^b)`, without overflow; equal operands share the gradient evenly, infinite ones too.
+    Logaddexp = logaddexp, commutes true, domains ANY, ANY, value |a, b| a.ln_add_exp(b),
+        left |a, b, _| By(above(a, b).sigmoid()), right |a, b, _| By(above(b, a).sigmoid());
+    /// `a · log(b)`; 0 where `a` is 0, and so are its derivatives where `b` is 0 as well.
+    Xlogy = xlogy, commutes false, domains ANY, POSITIVE, value |a, b| a.times_log_of(b, b.ln()),
+        left |a, b, _| {
+            let flat = a.eq(0.0).and(b.le(0.0));
+            GateBy { open: flat.not(), slope: flat.select(b.ones_like(), b).log() }
+        },
+        right |a, b, _| {
+            let flat = a.eq(0.0).and(b.eq(0.0));
+            GateBy { open: flat.not(), slope: a / flat.select(b.ones_like(), b) }
+        };
+    /// `a · log(1 + b)`, accurate for small `b`; 0 where `a` is 0, and so are its derivatives where `b` is -1 as well.
+    Xlog1py = xlog1py, commutes false, domains ANY, POSITIVE, value |a, b| a.times_log_of(b, b.ln_1p()),
+        left |a, b, _| {
+            let flat = a.eq(0.0).and(b.le(-1.0));
+            GateBy { open: flat.not(), slope: flat.select(b.zeros_like(), b).log1p() }
+        },
+        right |a, b, _| {
+            let flat = a.eq(0.0).and(b.eq(-1.0));
+            GateBy { open: flat.not(), slope: a / (flat.select(b.zeros_like(), b) + 1.0) }
+        };
+}
+
+/// The remainder of whole numbers with the sign of the divisor.
+fn floored_int_rem(a: i64, b: i64) -> Option<i64> {
+    (b != 0).then(|| {
+        let rem = a.wrapping_rem(b);
+        if rem != 0 && (rem < 0) != (b < 0) { rem + b } else { rem }
+    })
+}
+
+/// `floor(a / b)` with the exact quotient.
+fn floored_quotient<'g>(a: Expr<'g>, b: Expr<'g>) -> Expr<'g> {
+    // As for `rem`, and one less where the remainder has the other sign than the divisor.
+    let rem = a.rem(b);
+    let crossed = rem.sign().ne(b.sign()).and(rem.ne(0.0));
+    ((a - rem) / b).round() - crossed.cast(a.dtype())
+}
+
+/// `x / y` for a length `y`, and 0 where it is 0.
+fn over_length<'g>(x: Expr<'g>, y: Expr<'g>) -> Slope<'g> {
+    let open = y.ne(0.0);
+    GateBy { open, slope: x / open.select(y, y.ones_like()) }
+}
+
+/// `a - b`, and 0 for equal infinities.
+fn above<'g>(a: Expr<'g>, b: Expr<'g>) -> Expr<'g> {
+    let alike = a.eq(b).and(a.is_infinite());
+    alike.select(a.zeros_like(), a - b)
 }
 
 /// The part of the gradient that `a` gets of `max(a, b)`: all, nothing, or half in a tie.

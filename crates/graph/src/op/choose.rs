@@ -80,7 +80,7 @@ impl OpRules for Select {
 /// `result[i] = min(max(x[i], low), high)`; NaN stays NaN.
 ///
 /// Constraints: C1 one operand; C2 of a float type.
-/// Gradient: `ȳ` strictly between the bounds, 0 elsewhere.
+/// Gradient: `ȳ` strictly between the bounds, 0 elsewhere. An infinite bound is none: `ȳ` passes at an element as infinite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Clamp {
     /// The lower bound; converted to the operand's type.
@@ -139,7 +139,15 @@ impl OpRules for Clamp {
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
         at.first(|| {
             let x = at.operands[0];
-            let inside = x.gt(self.low.to_f64()).and(x.lt(self.high.to_f64()));
+            let (low, high) = (self.low.to_f64(), self.high.to_f64());
+            // An infinite bound limits nothing, an element as infinite included.
+            let above = (low > f64::NEG_INFINITY).then(|| x.gt(low));
+            let below = (high < f64::INFINITY).then(|| x.lt(high));
+            let inside = match (above, below) {
+                (Some(above), Some(below)) => above.and(below),
+                (Some(one), None) | (None, Some(one)) => one,
+                (None, None) => return at.cotangent,
+            };
             inside.select(at.cotangent, at.cotangent.zeros_like())
         })
     }

@@ -3,8 +3,8 @@
 use crate::op::attributes::{self, AttributeError};
 use crate::op::{
     ArgMax, BinaryOp, Broadcast, Cast, Choices, Clamp, CompareOp, Concat, Constant, Custom, DimSize,
-    DotGeneral, Gather, GatherAlong, Input, Iota, Literal, LogicOp, OpRules, Pad, Permute, Random, Reduce,
-    Registry, Reshape, Reverse, Sample, Scatter, ScatterAlong, Select, Slice, StopGradient, UnaryOp,
+    DotGeneral, Gather, GatherAlong, Input, Iota, Literal, LogicOp, OpRules, Pad, Permute, Polygamma, Random,
+    Reduce, Registry, Reshape, Reverse, Sample, Scatter, ScatterAlong, Select, Slice, StopGradient, UnaryOp,
 };
 
 /// Declares the `Op` enum, the way from each struct to it, the dispatch of rules, and the catalogue.
@@ -113,6 +113,7 @@ ops! {
         "select" => Select(Select),
         "clamp" => Clamp(Clamp),
         "cast" => Cast(Cast),
+        "polygamma" => Polygamma(Polygamma),
         "reduce" => Reduce(Reduce),
         "argmax" => ArgMax(ArgMax),
         "broadcast" => Broadcast(Broadcast),

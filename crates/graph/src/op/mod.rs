@@ -4,11 +4,13 @@
 //! [unary](UnaryOp) and [binary](BinaryOp) tables, or one file here. The compiler lists what a new variant must touch.
 
 mod table;
+mod special;
 mod real;
 mod unary;
 mod binary;
 mod compare;
 mod choose;
+mod polygamma;
 mod scalar;
 mod leaf;
 mod reduce;
@@ -34,6 +36,7 @@ pub use index::{Gather, GatherAlong, Scatter, ScatterAlong, ScatterKind};
 pub use leaf::{Constant, DimSize, Input, InputKind, Iota, Literal};
 pub use list::Op;
 pub use movement::{Broadcast, Concat, Pad, Permute, Reshape, Reverse, Slice};
+pub use polygamma::Polygamma;
 pub use random::{Distribution, Random};
 pub use real::Real;
 pub use reduce::{ArgMax, Reduce, ReduceKind};

@@ -3,6 +3,7 @@
 //! They are inlined always, as the tables' loops are: a loop is compiled anew for each instruction set that calls it.
 
 use crate::dtype::Element;
+use crate::op::special;
 
 /// A floating-point element: arithmetic, and the functions that the tables are written in.
 #[allow(missing_docs, reason = "the methods are the functions of their names")]
@@ -22,6 +23,9 @@ pub trait Real:
     fn exp_m1(self) -> Self;
     fn ln(self) -> Self;
     fn ln_1p(self) -> Self;
+    fn exp2(self) -> Self;
+    fn log2(self) -> Self;
+    fn log10(self) -> Self;
     fn sqrt(self) -> Self;
     fn sin(self) -> Self;
     fn cos(self) -> Self;
@@ -43,6 +47,9 @@ pub trait Real:
     fn round_ties_even(self) -> Self;
     fn powf(self, exponent: Self) -> Self;
     fn atan2(self, other: Self) -> Self;
+    fn hypot(self, other: Self) -> Self;
+    fn lgamma(self) -> Self;
+    fn erfinv(self) -> Self;
     fn is_nan(self) -> bool;
 
     /// 1 for positive, -1 for negative numbers, 0 for zeros, NaN for NaN.
@@ -79,6 +86,34 @@ pub trait Real:
         if self.is_nan() || self > other { self } else { other }
     }
 
+    /// The remainder with the sign of the divisor, also where it is 0.
+    #[inline(always)]
+    fn floored_rem(self, divisor: Self) -> Self {
+        let zero = Self::from_f64(0.0);
+        let rem = self % divisor;
+        if rem == zero {
+            if divisor < zero { -rem.abs() } else { rem.abs() }
+        } else if (rem < zero) != (divisor < zero) {
+            rem + divisor
+        } else {
+            rem
+        }
+    }
+
+    /// `log(e^a + e^b)` without overflow.
+    #[inline(always)]
+    fn ln_add_exp(self, other: Self) -> Self {
+        // Equal infinities have no difference.
+        let distance = if self == other { Self::from_f64(0.0) } else { (self - other).abs() };
+        self.larger(other) + (-distance).exp().ln_1p()
+    }
+
+    /// `a · f(b)`, given `f(b)`; 0 where `a` is 0, unless `b` is NaN.
+    #[inline(always)]
+    fn times_log_of(self, b: Self, log: Self) -> Self {
+        if self == Self::from_f64(0.0) && !b.is_nan() { Self::from_f64(0.0) } else { self * log }
+    }
+
     /// The smaller of two numbers; NaN if either is.
     #[inline(always)]
     fn smaller(self, other: Self) -> Self {
@@ -91,7 +126,7 @@ macro_rules! real {
         impl Real for $ty {
             const INFINITY: Self = $ty::INFINITY;
             const NAN: Self = $ty::NAN;
-            real!(@std $ty: abs exp exp_m1 ln ln_1p sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
+            real!(@std $ty: abs exp exp_m1 ln ln_1p exp2 log2 log10 sqrt sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
                 floor ceil trunc round_ties_even);
 
             fn erf(self) -> Self {
@@ -108,6 +143,19 @@ macro_rules! real {
 
             fn atan2(self, other: Self) -> Self {
                 $ty::atan2(self, other)
+            }
+
+            fn hypot(self, other: Self) -> Self {
+                $ty::hypot(self, other)
+            }
+
+            // In double precision for both: single precision would lose digits near the roots.
+            fn lgamma(self) -> Self {
+                libm::lgamma(self.to_f64()) as Self
+            }
+
+            fn erfinv(self) -> Self {
+                special::erfinv(self.to_f64()) as Self
             }
 
             #[inline(always)]

@@ -5,6 +5,7 @@
 //! Constraints: C1 one operand; C2 its element type is a float (or i64 where the row says `int`).
 
 use std::borrow::Cow;
+use std::f64::consts::FRAC_2_SQRT_PI;
 
 use crate::dim::{Bindings, Dim};
 use crate::dispatch_float;
@@ -12,7 +13,7 @@ use crate::dtype::DType;
 use crate::error::Violation;
 use crate::expr::Expr;
 use crate::op::Op;
-use crate::op::Slope::{By, Flat, Gate, GateBy, MinusOne, Over};
+use crate::op::Slope::{By, Flat, Gate, GateBy, MinusOne, Over, OverBoth};
 use crate::op::real::Real;
 use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site, Slope};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
@@ -150,6 +151,12 @@ unary_ops! {
     Log = log, domain 0.1 .. 5.0 [], value |x| x.ln(), slope |x, _| Over(x);
     /// `log(1 + x)`, accurate near 0.
     Log1p = log1p, domain -0.9 .. 5.0 [], value |x| x.ln_1p(), slope |x, _| Over(x + 1.0);
+    /// `2^x`.
+    Exp2 = exp2, domain -3.0 .. 3.0 [], value |x| x.exp2(), slope |_, y| By(y * std::f64::consts::LN_2);
+    /// The logarithm to base 2.
+    Log2 = log2, domain 0.1 .. 5.0 [], value |x| x.log2(), slope |x, _| Over(x * std::f64::consts::LN_2);
+    /// The logarithm to base 10.
+    Log10 = log10, domain 0.1 .. 5.0 [], value |x| x.log10(), slope |x, _| Over(x * std::f64::consts::LN_10);
     /// The square root; its derivative at 0 is infinite.
     Sqrt = sqrt, domain 0.1 .. 5.0 [], value |x| x.sqrt(), slope |_, y| Over(y + y);
     /// `1 / sqrt(x)`.
@@ -165,7 +172,7 @@ unary_ops! {
     /// The angle in radians, between 0 and π, whose cosine is `x`.
     Acos = acos, domain -0.9 .. 0.9 [], value |x| x.acos(), slope |x, _| Over(-((1.0 - x) * (x + 1.0)).sqrt());
     /// The angle in radians, between -π/2 and π/2, whose tangent is `x`.
-    Atan = atan, domain -3.0 .. 3.0 [], value |x| x.atan(), slope |x, _| Over(x * x + 1.0);
+    Atan = atan, domain -3.0 .. 3.0 [], value |x| x.atan(), slope |x, _| over_square_plus_one(x);
     /// The hyperbolic sine.
     Sinh = sinh, domain -3.0 .. 3.0 [], value |x| x.sinh(), slope |x, _| By(x.cosh());
     /// The hyperbolic cosine.
@@ -184,10 +191,15 @@ unary_ops! {
     Softplus = softplus, domain -3.0 .. 3.0 [], value |x| x.softplus(), slope |x, _| By(x.sigmoid());
     /// The error function `2/√π ∫₀ˣ e^(-t²) dt`.
     Erf = erf, domain -2.0 .. 2.0 [], value |x| x.erf(),
-        slope |x, _| By((-(x * x)).exp() * std::f64::consts::FRAC_2_SQRT_PI);
+        slope |x, _| By((-(x * x)).exp() * FRAC_2_SQRT_PI);
     /// `1 - erf(x)`, accurate for large `x`.
     Erfc = erfc, domain -2.0 .. 2.0 [], value |x| x.erfc(),
-        slope |x, _| By((-(x * x)).exp() * -std::f64::consts::FRAC_2_SQRT_PI);
+        slope |x, _| By((-(x * x)).exp() * -FRAC_2_SQRT_PI);
+    /// The inverse of [`erf`](Expr::erf): ±∞ at ±1, NaN outside.
+    Erfinv = erfinv, domain -0.9 .. 0.9 [], value |x| x.erfinv(),
+        slope |_, y| By((y * y).exp() * FRAC_2_SQRT_PI.recip());
+    /// `log |Γ(x)|`, the logarithm of the gamma function: +∞ at `0, -1, -2, …`.
+    Lgamma = lgamma, domain 0.3 .. 5.0 [], value |x| x.lgamma(), slope |x, _| By(x.digamma());
     /// The largest whole number not above `x`. Piecewise constant.
     Floor = floor, domain -2.9 .. 2.9 [-2.0, -1.0, 0.0, 1.0, 2.0], value |x| x.floor(), slope |_, _| Flat;
     /// The smallest whole number not below `x`. Piecewise constant.
@@ -203,6 +215,14 @@ fn length_with_one(x: Expr<'_>) -> Expr<'_> {
     let large = x.abs().gt(1e10);
     let moderate = large.select(x.zeros_like(), x);
     large.select(x.abs(), (moderate * moderate + 1.0).sqrt())
+}
+
+/// `1 / (x² + 1)`, which is `1/x · 1/x` to every digit long before `x²` overflows.
+fn over_square_plus_one(x: Expr<'_>) -> Slope<'_> {
+    let large = x.abs().gt(1e10);
+    let moderate = large.select(x.zeros_like(), x);
+    // One of the two is 1 where `x` is moderate: the quotient rounds once there.
+    OverBoth(large.select(x, moderate * moderate + 1.0), large.select(x, x.ones_like()))
 }
 
 impl UnaryOp {
