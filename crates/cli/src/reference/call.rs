@@ -114,6 +114,12 @@ impl<'g> Call<'g> {
         Ok(self.integer_if_any(name)?.unwrap_or(default))
     }
 
+    /// A size, `default` if it is absent.
+    pub(super) fn size_or(&self, name: &str, default: usize) -> Result<usize, Skip> {
+        let size = |number| usize::try_from(number).map_err(|_| Skip(format!("{name} is negative")));
+        self.integer_if_any(name)?.map_or(Ok(default), size)
+    }
+
     /// A truth value, false if it is absent.
     pub(super) fn flag(&self, name: &str) -> Result<bool, Skip> {
         let read = |value: &Value| value.as_bool().ok_or_else(|| wrong(name, value, "truth value"));

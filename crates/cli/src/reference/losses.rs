@@ -69,7 +69,7 @@ pub(super) const OPERATIONS: Table = &[
         let [logits, labels] = c.inputs()?;
         let numbers = |name| Ok::<_, Skip>(logits.builder().constant(Tensor::vector(c.integers(name)?)));
         let (steps, lengths) = (numbers("input_lengths")?, numbers("target_lengths")?);
-        let blank = usize::try_from(c.integer_or("blank", 0)?)?;
+        let blank = c.size_or("blank", 0)?;
         // The cases give no reduction: theirs is the sum.
         let reduction = if c.attribute("reduction").is_some() { reduction(c)? } else { Reduction::Sum };
         let options = CtcOptions::from(reduction).blank(blank);

@@ -1,6 +1,6 @@
 //! Operations along axes.
 
-use super::call::{Skip, Table, one};
+use super::call::{Table, one};
 
 pub(super) const OPERATIONS: Table = &[
     ("sum", |c| c.reduction(|x, axes| x.sum_over(axes))),
@@ -9,11 +9,11 @@ pub(super) const OPERATIONS: Table = &[
     ("min", |c| c.reduction(|x, axes| x.min_over(axes))),
     ("logsumexp", |c| c.reduction(|x, axes| x.logsumexp(axes))),
     ("var", |c| {
-        let ddof = ddof(c.integer_or("ddof", 0)?)?;
+        let ddof = c.size_or("ddof", 0)?;
         c.reduction(|x, axes| x.var_over(axes, ddof))
     }),
     ("std", |c| {
-        let ddof = ddof(c.integer_or("ddof", 0)?)?;
+        let ddof = c.size_or("ddof", 0)?;
         c.reduction(|x, axes| x.std_over(axes, ddof))
     }),
     ("softmax", |c| one(c.input(0)?.softmax(c.integer("axis")?))),
@@ -23,7 +23,3 @@ pub(super) const OPERATIONS: Table = &[
         c.reduction(|x, _| x.argmax(axis))
     }),
 ];
-
-fn ddof(given: i64) -> Result<usize, Skip> {
-    usize::try_from(given).map_err(|_| Skip("ddof is negative".into()))
-}

@@ -1,8 +1,13 @@
 //! Operations that move elements.
 
-use super::call::{Table, one};
+use super::call::{Skip, Table, one};
 
 pub(super) const OPERATIONS: Table = &[
+    ("reshape", |c| {
+        let x = c.input(0)?;
+        let sizes = x.shape().known().unwrap_or_default();
+        one(x.reshape(reshaped(sizes.iter().product(), &c.integers("shape")?)?))
+    }),
     ("transpose", |c| one(c.input(0)?.permute(c.integers("perm")?.as_slice()))),
     ("broadcast_to", |c| one(c.input(0)?.broadcast_to(c.sizes("shape")?))),
     ("squeeze", |c| one(c.input(0)?.squeeze(c.axes()?))),
@@ -24,8 +29,30 @@ pub(super) const OPERATIONS: Table = &[
         let [x, indices, updates] = c.inputs()?;
         one(x.scatter_add_along(indices, updates, c.integer("axis")?))
     }),
+    ("scatter", |c| {
+        let [x, indices, updates] = c.inputs()?;
+        one(x.scatter_set_along(indices, updates, c.integer("axis")?))
+    }),
+    ("scatter_max", |c| {
+        let [x, indices, updates] = c.inputs()?;
+        one(x.scatter_max_along(indices, updates, c.integer("axis")?))
+    }),
+    ("scatter_min", |c| {
+        let [x, indices, updates] = c.inputs()?;
+        one(x.scatter_min_along(indices, updates, c.integer("axis")?))
+    }),
     ("index_add", |c| {
         let [x, indices, updates] = c.inputs()?;
         one(x.scatter_add(indices, updates, c.integer("axis")?))
     }),
 ];
+
+/// The sizes asked for, in which one may be -1: what remains of `count` elements.
+fn reshaped(count: usize, asked: &[i64]) -> Result<Vec<usize>, Skip> {
+    let given: usize = asked.iter().filter_map(|size| usize::try_from(*size).ok()).product();
+    let open = asked.iter().filter(|size| **size < 0).count();
+    if open > 1 || open == 1 && (given == 0 || count % given != 0) {
+        return Err(Skip(format!("{count} elements cannot have the shape {asked:?}")));
+    }
+    Ok(asked.iter().map(|size| usize::try_from(*size).unwrap_or(count / given.max(1))).collect())
+}
