@@ -172,7 +172,7 @@ fn what_is_not_understood_is_skipped_with_the_reason() {
     assert_eq!(skip(&case("exp", "{}")), "answered");
     assert_eq!(skip(&case("no_such", "{}")), r#"the operation "no_such" is not known"#);
     assert_eq!(skip(&case("exp", r#"{"base": 2}"#)), r#"the attribute "base" is not known"#);
-    assert_eq!(skip(&case("elu", "{}")), r#"the attribute "alpha" is missing"#);
+    assert_eq!(skip(&case("pow_scalar", "{}")), r#"the attribute "exponent" is missing"#);
     assert_eq!(
         skip(&case("gelu", r#"{"approximate": "sigmoid"}"#)),
         r#"the attribute "approximate" is "sigmoid", which is not known"#

@@ -11,7 +11,16 @@ pub(super) const OPERATIONS: Table = &[
     ("maximum", |c| c.binary(|a, b| a.maximum(b))),
     ("minimum", |c| c.binary(|a, b| a.minimum(b))),
     ("fmod", |c| c.binary(|a, b| a % b)),
+    ("remainder", |c| c.binary(|a, b| a.remainder(b))),
     ("atan2", |c| c.binary(|a, b| a.atan2(b))),
+    ("hypot", |c| c.binary(|a, b| a.hypot(b))),
+    ("logaddexp", |c| c.binary(|a, b| a.logaddexp(b))),
+    ("xlogy", |c| c.binary(|a, b| a.xlogy(b))),
+    ("xlog1py", |c| c.binary(|a, b| a.xlog1py(b))),
+    ("lerp", |c| {
+        let [a, b, weight] = c.inputs()?;
+        one(a.lerp(b, weight))
+    }),
     ("eq", |c| c.binary(|a, b| a.eq(b))),
     ("ne", |c| c.binary(|a, b| a.ne(b))),
     ("lt", |c| c.binary(|a, b| a.lt(b))),

@@ -17,6 +17,10 @@ pub(super) const OPERATIONS: Table = &[
         let (first, others) = c.list()?;
         one(first.concat(others, c.integer_or("axis", 0)?))
     }),
+    ("masked_fill", |c| {
+        let [x, mask] = c.inputs()?;
+        one(x.masked_fill(mask, c.number("value")?))
+    }),
     ("take", |c| {
         let [x, indices] = c.inputs()?;
         one(x.gather(indices, c.integer("axis")?))
@@ -51,7 +55,7 @@ pub(super) const OPERATIONS: Table = &[
 fn reshaped(count: usize, asked: &[i64]) -> Result<Vec<usize>, Skip> {
     let given: usize = asked.iter().filter_map(|size| usize::try_from(*size).ok()).product();
     let open = asked.iter().filter(|size| **size < 0).count();
-    if open > 1 || open == 1 && (given == 0 || count % given != 0) {
+    if open > 1 || open == 1 && (given == 0 || !count.is_multiple_of(given)) {
         return Err(Skip(format!("{count} elements cannot have the shape {asked:?}")));
     }
     Ok(asked.iter().map(|size| usize::try_from(*size).unwrap_or(count / given.max(1))).collect())

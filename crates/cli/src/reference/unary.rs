@@ -14,6 +14,9 @@ pub(super) const OPERATIONS: Table = &[
     ("expm1", |c| c.unary(|x| x.expm1())),
     ("log", |c| c.unary(|x| x.log())),
     ("log1p", |c| c.unary(|x| x.log1p())),
+    ("exp2", |c| c.unary(|x| x.exp2())),
+    ("log2", |c| c.unary(|x| x.log2())),
+    ("log10", |c| c.unary(|x| x.log10())),
     ("sin", |c| c.unary(|x| x.sin())),
     ("cos", |c| c.unary(|x| x.cos())),
     ("tan", |c| c.unary(|x| x.tan())),
@@ -28,6 +31,9 @@ pub(super) const OPERATIONS: Table = &[
     ("atanh", |c| c.unary(|x| x.atanh())),
     ("erf", |c| c.unary(|x| x.erf())),
     ("erfc", |c| c.unary(|x| x.erfc())),
+    ("erfinv", |c| c.unary(|x| x.erfinv())),
+    ("lgamma", |c| c.unary(|x| x.lgamma())),
+    ("digamma", |c| c.unary(|x| x.digamma())),
     ("floor", |c| c.unary(|x| x.floor())),
     ("ceil", |c| c.unary(|x| x.ceil())),
     ("round", |c| c.unary(|x| x.round())),
@@ -42,15 +48,33 @@ pub(super) const OPERATIONS: Table = &[
     ("softsign", |c| c.unary(|x| x.softsign())),
     ("hard_sigmoid", |c| c.unary(|x| x.hard_sigmoid())),
     ("hard_swish", |c| c.unary(|x| x.hard_swish())),
+    ("tanhshrink", |c| c.unary(|x| x.tanhshrink())),
     ("is_nan", |c| c.unary(|x| x.is_nan())),
     ("is_inf", |c| c.unary(|x| x.is_infinite())),
-    ("leaky_relu", |c| one(c.input(0)?.leaky_relu(c.number("alpha")?))),
-    ("elu", |c| one(c.input(0)?.elu(c.number("alpha")?))),
+    ("leaky_relu", |c| one(c.input(0)?.leaky_relu(c.number_or("alpha", 0.01)?))),
+    ("elu", |c| one(c.input(0)?.elu(c.number_or("alpha", 1.0)?))),
     ("gelu", |c| match c.word_or("approximate", "none")? {
         "none" => c.unary(|x| x.gelu()),
         "tanh" => c.unary(|x| x.gelu_tanh()),
         other => unknown_word("approximate", other),
     }),
-    ("hard_tanh", |c| one(c.input(0)?.clamp(c.number_or("min", -1.0)?, c.number_or("max", 1.0)?))),
+    ("celu", |c| one(c.input(0)?.celu(c.number_or("alpha", 1.0)?))),
+    ("softplus", |c| one(c.input(0)?.softplus_beta(c.number_or("beta", 1.0)?))),
+    ("soft_shrink", |c| one(c.input(0)?.soft_shrink(c.number("lambda")?))),
+    ("hard_shrink", |c| one(c.input(0)?.hard_shrink(c.number("lambda")?))),
+    ("hard_tanh", |c| {
+        one(c.input(0)?.hard_tanh_between(c.number_or("min", -1.0)?, c.number_or("max", 1.0)?))
+    }),
+    ("clip", |c| {
+        let [x] = c.inputs()?;
+        one(match (c.number_if_any("min")?, c.number_if_any("max")?) {
+            (Some(low), Some(high)) => x.clamp(low, high),
+            (Some(low), None) => x.clamp_min(low),
+            (None, Some(high)) => x.clamp_max(high),
+            (None, None) => x,
+        })
+    }),
+    ("prelu", |c| c.binary(|x, slopes| x.prelu(slopes))),
+    ("glu", |c| one(c.input(0)?.glu(c.integer_or("axis", -1)?))),
     ("pow_scalar", |c| one(c.input(0)?.pow(c.number("exponent")?))),
 ];
