@@ -52,7 +52,7 @@ pub use generate::{Generated, GraphSpec, generate};
 pub use graph::{Graph, Node, Operands, Output};
 pub use id::{NameId, NodeId, ScopeId, SourceId};
 pub use interpret::{Values, interpret};
-pub use op::{Op, OpClass, OpRules};
+pub use op::{Op, OpClass, OpRules, Order};
 pub use provenance::{CotangentLink, Origin, Provenance, Role, Scope, Source};
 pub use shape::{AxisList, Shape, Sizes, TensorType};
 pub use stats::{NodeStats, RunStats};

@@ -60,7 +60,11 @@ impl Kernel {
             | Op::DimSize(_)
             | Op::ArgMax(_)
             | Op::Polygamma(_)
-            | Op::Custom(_) => Reference::of(graph, root).into(),
+            | Op::Custom(_)
+            | Op::ArgMin(_)
+            | Op::ArgSort(_)
+            | Op::LinearScan(_)
+            | Op::Cumulative(_) => Reference::of(graph, root).into(),
         }
     }
 }

@@ -42,8 +42,12 @@ pub(crate) struct Reduce {
 const COLUMNS: usize = 1024;
 
 impl Reduce {
-    /// The reduction that a node is; `None` where there is nothing to choose from, which is for the reference to refuse.
+    /// The reduction that a node is; `None` for those without a loop, and where there is nothing to choose from, which is
+    /// for the reference to refuse.
     pub(crate) fn of(graph: &Graph, node: NodeId, op: &Op) -> Option<Reduce> {
+        if op.kind == ReduceKind::Prod || graph.ty(node).dtype == DType::Bool {
+            return None;
+        }
         let sizes = sizes(graph, graph.node(node).operands[0]);
         let kernel = Reduce::new(op.kind, graph.ty(node).dtype, &sizes, |axis| op.axes.contains(axis));
         (kernel.count > 0 || op.kind == ReduceKind::Sum).then_some(kernel)
@@ -175,6 +179,7 @@ impl Compute for Reduce {
                 let (source, out) = (reads[0].typed::<$ty>(), write.typed::<$ty>());
                 match self.kind {
                     ReduceKind::Sum => self.fold::<$ty, Sum>(range, source, out, scratch),
+                    ReduceKind::Prod => return Err("products have no loop".into()),
                     ReduceKind::Max => self.fold::<$ty, Max>(range, source, out, scratch),
                     ReduceKind::Min => self.fold::<$ty, Min>(range, source, out, scratch),
                 }

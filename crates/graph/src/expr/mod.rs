@@ -7,6 +7,7 @@ mod handle;
 mod operators;
 mod shapes;
 mod reductions;
+mod running;
 mod contractions;
 mod indexing;
 

@@ -1,9 +1,10 @@
 //! Methods that combine elements along axes.
 
 use crate::dim::Dim;
+use crate::dtype::DType;
 use crate::error::Violation;
 use crate::expr::Expr;
-use crate::op::{ArgMax, Reduce, ReduceKind};
+use crate::op::{ArgMax, ArgMin, Op, OpRules, Reduce, ReduceKind};
 
 /// A choice of axes: `0`, `-1`, `[0, 2]` or [`Axes::All`]. Negative ones count from the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,10 +71,13 @@ impl<'g> Expr<'g> {
     fn reduce(self, kind: ReduceKind, axes: Axes) -> Expr<'g> {
         let mut axes = self.axes_in_order("reduce", axes);
         axes.sort_unstable();
-        if axes.is_empty() {
-            return self;
+        let is_empty = axes.is_empty();
+        let op = Op::from(Reduce { kind, axes: axes.into_iter().collect() });
+        match op.infer(&[&self.ty()]) {
+            // Over no axes every element is combined with nothing.
+            Ok(_) if is_empty => self,
+            _ => self.apply(op),
         }
-        self.apply(Reduce { kind, axes: axes.into_iter().collect() })
     }
 
     /// Puts axes that a reduction has removed back with size 1, so that the result broadcasts against `like`.
@@ -103,6 +107,56 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn sum_over(self, axes: impl Into<Axes>) -> Expr<'g> {
         self.reduce(ReduceKind::Sum, axes.into())
+    }
+
+    /// The product of all elements; 1 if there are none. Its gradient is right at zeros.
+    ///
+    /// # Panics
+    /// When the elements are truth values.
+    #[must_use]
+    #[track_caller]
+    pub fn prod(self) -> Expr<'g> {
+        self.prod_over(Axes::All)
+    }
+
+    /// Products along `axes`, which disappear.
+    ///
+    /// # Panics
+    /// When there is no such axis, or the elements are truth values.
+    #[must_use]
+    #[track_caller]
+    pub fn prod_over(self, axes: impl Into<Axes>) -> Expr<'g> {
+        self.reduce(ReduceKind::Prod, axes.into())
+    }
+
+    /// Whether any truth value holds along `axes`, which disappear; false if there are none.
+    ///
+    /// # Panics
+    /// When there is no such axis, or the elements are not truth values.
+    #[must_use]
+    #[track_caller]
+    pub fn any_over(self, axes: impl Into<Axes>) -> Expr<'g> {
+        self.expect_truth("any");
+        self.reduce(ReduceKind::Max, axes.into())
+    }
+
+    /// Whether all truth values hold along `axes`, which disappear; true if there are none.
+    ///
+    /// # Panics
+    /// When there is no such axis, or the elements are not truth values.
+    #[must_use]
+    #[track_caller]
+    pub fn all_over(self, axes: impl Into<Axes>) -> Expr<'g> {
+        self.expect_truth("all");
+        self.reduce(ReduceKind::Min, axes.into())
+    }
+
+    #[track_caller]
+    fn expect_truth(self, op: &str) {
+        if self.dtype() != DType::Bool {
+            let message = format!("takes truth values, got {}", self.ty());
+            self.refuse(op, Violation::new("C3", message).help("compare first, as with `ne`"), &[]);
+        }
     }
 
     /// The mean of all elements; NaN if there are none.
@@ -174,5 +228,16 @@ impl<'g> Expr<'g> {
     pub fn argmax(self, axis: i64) -> Expr<'g> {
         let axis = self.axis("argmax", axis);
         self.apply(ArgMax { axis })
+    }
+
+    /// The positions of the smallest elements along `axis` (the first of equal ones), of type i64.
+    ///
+    /// # Panics
+    /// When there is no such axis, or it is known to have no elements.
+    #[must_use]
+    #[track_caller]
+    pub fn argmin(self, axis: i64) -> Expr<'g> {
+        let axis = self.axis("argmin", axis);
+        self.apply(ArgMin { axis })
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::op::attributes::{self, AttributeError};
 use crate::op::{
-    ArgMax, BinaryOp, Broadcast, Cast, Choices, Clamp, CompareOp, Concat, Constant, Custom, DimSize,
-    DotGeneral, Gather, GatherAlong, Input, Iota, Literal, LogicOp, OpRules, Pad, Permute, Polygamma, Random,
-    Reduce, Registry, Reshape, Reverse, Sample, Scatter, ScatterAlong, Select, Slice, StopGradient, UnaryOp,
+    ArgMax, ArgMin, ArgSort, BinaryOp, Broadcast, Cast, Choices, Clamp, CompareOp, Concat, Constant,
+    Cumulative, Custom, DimSize, DotGeneral, Gather, GatherAlong, Input, Iota, LinearScan, Literal, LogicOp,
+    OpRules, Pad, Permute, Polygamma, Random, Reduce, Registry, Reshape, Reverse, Sample, Scatter,
+    ScatterAlong, Select, Slice, StopGradient, UnaryOp,
 };
 
 /// Declares the `Op` enum, the way from each struct to it, the dispatch of rules, and the catalogue.
@@ -116,6 +117,10 @@ ops! {
         "polygamma" => Polygamma(Polygamma),
         "reduce" => Reduce(Reduce),
         "argmax" => ArgMax(ArgMax),
+        "argmin" => ArgMin(ArgMin),
+        "argsort" => ArgSort(ArgSort),
+        "linear_scan" => LinearScan(LinearScan),
+        "cumulative" => Cumulative(Cumulative),
         "broadcast" => Broadcast(Broadcast),
         "reshape" => Reshape(Reshape),
         "permute" => Permute(Permute),

@@ -42,14 +42,18 @@ fn elementwise_of_literals(at: &Candidate<'_>) -> Option<Replacement> {
     Replacement::new(Literal { value: Scalar::of_uniform(&element)?, shape: at.ty.shape.clone() }, &[])
 }
 
-/// The sum of zeros, the maximum or minimum of equal numbers → a literal. Other sums round.
+/// The sum of zeros, the product of ones, the maximum or minimum of equal numbers → a literal. Other sums and products
+/// round.
 fn reduce_of_literal(at: &Candidate<'_>) -> Option<Replacement> {
     let Op::Reduce(reduce) = at.op else { return None };
     let literal = at.literal(0)?;
     let is_kept = match reduce.kind {
         ReduceKind::Sum => at.is_uniform(0, 0.0),
+        ReduceKind::Prod => at.is_uniform(0, 1.0),
         // Of no elements there is no extreme, and the run says so.
-        _ => reduce.axes.iter().all(|axis| literal.shape[axis].known().is_some_and(|size| size > 0)),
+        ReduceKind::Max | ReduceKind::Min => {
+            reduce.axes.iter().all(|axis| literal.shape[axis].known().is_some_and(|size| size > 0))
+        }
     };
     match is_kept {
         true => Replacement::new(Literal { value: literal.value, shape: at.ty.shape.clone() }, &[]),
