@@ -5,6 +5,8 @@
 
 mod arithmetic;
 mod activation;
+mod norms;
 mod shrink;
 mod softmax;
+mod sorted;
 mod stats;

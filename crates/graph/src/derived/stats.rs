@@ -10,23 +10,33 @@ impl<'g> Expr<'g> {
     /// estimate for 1.
     ///
     /// # Panics
-    /// When there is no such axis, the elements are not floats, or there are known to be too few of them.
+    /// When there is no such axis, the elements are not floats, or there are known to be too few of them. Too few that are
+    /// counted only when sizes are bound are an error then.
     #[must_use]
     #[track_caller]
     pub fn var_over(self, axes: impl Into<Axes>, ddof: usize) -> Expr<'g> {
         let axes = axes.into();
         self.builder().derived("var", Location::caller(), || {
-            let shape = self.shape();
-            let positions = self.axes_in_order("var", axes.clone());
-            let count = positions.iter().fold(Dim::Known(1), |count, axis| count * shape[*axis].clone());
-            if let Some(known) = count.known().filter(|known| *known <= ddof) {
+            let freedom = self.degrees_of_freedom(axes.clone(), ddof);
+            let centered = self - self.mean_over(axes.clone()).keep_dims(self, axes.clone());
+            centered.square().sum_over(axes) / freedom
+        })
+    }
+
+    /// `n - ddof` for the number of elements along `axes`, which must be positive.
+    fn degrees_of_freedom(self, axes: Axes, ddof: usize) -> Expr<'g> {
+        let shape = self.shape();
+        let positions = self.axes_in_order("var", axes);
+        let count = positions.iter().fold(Dim::Known(1), |count, axis| count * shape[*axis].clone());
+        match count.known() {
+            Some(known) if known <= ddof => {
                 let message = format!("the variance of {known} elements with ddof {ddof} is not defined");
                 self.refuse("var", crate::error::Violation::new("C3", message), &[]);
             }
-            let centered = self - self.mean_over(axes.clone()).keep_dims(self, axes.clone());
-            let sum = centered.square().sum_over(axes);
-            sum / sum.size_like(count - Dim::Known(ddof))
-        })
+            Some(known) => self.size_like(Dim::Known(known - ddof)),
+            // A size cannot be negative: written in this way, too few elements are found out when sizes are bound.
+            None => self.size_like(count - Dim::Known(ddof.saturating_add(1))) + 1.0,
+        }
     }
 
     /// The root of [`var_over`](Expr::var_over). Where the variance is 0, so is the gradient.
@@ -37,7 +47,15 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn std_over(self, axes: impl Into<Axes>, ddof: usize) -> Expr<'g> {
         let axes = axes.into();
-        self.builder().derived("std", Location::caller(), || self.var_over(axes, ddof).flat_sqrt())
+        self.builder().derived("std", Location::caller(), || {
+            let freedom = self.degrees_of_freedom(axes.clone(), ddof);
+            // A spread does not depend on where it is measured from: from an element itself, equal ones have none at all,
+            // where their mean would be rounded.
+            let origin = self.stop_gradient().max_over(axes.clone()).keep_dims(self, axes.clone());
+            let from_origin = self - origin;
+            let centered = from_origin - from_origin.mean_over(axes.clone()).keep_dims(self, axes.clone());
+            centered.norm_over(axes) / freedom.sqrt()
+        })
     }
 
     /// The Euclidean norm `√Σ x²` along `axes`, which disappear. The gradient of a zero vector is 0.
