@@ -249,7 +249,7 @@ fn norms_of_every_order() {
     close(&run(&f64s([2.0, -4.0]), |x| x.p_norm_over(-1.0, 0)), &[4.0 / 3.0]);
     for p in [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, INF] {
         close(&run(&f64s([0.0, 0.0]), |x| x.p_norm_over(p, 0)), &[0.0]);
-        assert!(run(&f64s([NAN, 1.0]), |x| x.p_norm_over(p, 0)).item().unwrap().is_nan() || p == 0.0);
+        close(&run(&f64s([NAN, 1.0]), |x| x.p_norm_over(p, 0)), &[NAN]);
     }
     for scale in [1e-200, 1e200] {
         let scaled = f64s([scale, -scale, 0.0]);

@@ -1,5 +1,7 @@
 //! Operations that move elements.
 
+use pullback_graph::Order;
+
 use super::call::{Skip, Table, one};
 
 pub(super) const OPERATIONS: Table = &[
@@ -49,6 +51,20 @@ pub(super) const OPERATIONS: Table = &[
         let [x, indices, updates] = c.inputs()?;
         one(x.scatter_add(indices, updates, c.integer("axis")?))
     }),
+    ("sort", |c| {
+        let (axis, order) = (c.integer("axis")?, order(c.flag("descending")?));
+        let [x] = c.inputs()?;
+        Ok(vec![x.sort(axis, order), x.argsort(axis, order)])
+    }),
+    ("topk", |c| {
+        let (k, axis) = (c.integer("k")?, c.integer("axis")?);
+        let k = usize::try_from(k).map_err(|_| Skip("k is negative".into()))?;
+        // The largest unless it is said otherwise.
+        let descending = c.attribute("largest").is_none() || c.flag("largest")?;
+        let [x] = c.inputs()?;
+        let (values, positions) = x.top_k(k, axis, order(descending));
+        Ok(vec![values, positions])
+    }),
 ];
 
 /// The sizes asked for, in which one may be -1: what remains of `count` elements.
@@ -59,4 +75,8 @@ fn reshaped(count: usize, asked: &[i64]) -> Result<Vec<usize>, Skip> {
         return Err(Skip(format!("{count} elements cannot have the shape {asked:?}")));
     }
     Ok(asked.iter().map(|size| usize::try_from(*size).unwrap_or(count / given.max(1))).collect())
+}
+
+fn order(descending: bool) -> Order {
+    if descending { Order::Descending } else { Order::Ascending }
 }

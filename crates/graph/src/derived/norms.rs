@@ -36,7 +36,7 @@ impl<'g> Expr<'g> {
                 self.refuse("p_norm", Violation::new("C3", message), &[]);
             }
             match p {
-                0.0 => self.ne(0.0).cast(self.dtype()).sum_over(axes),
+                0.0 => self.sign().abs().sum_over(axes),
                 1.0 => self.abs().sum_over(axes),
                 2.0 => self.norm_over(axes),
                 f64::INFINITY => self.abs().max_over(axes),

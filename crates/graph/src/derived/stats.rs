@@ -3,6 +3,7 @@
 use std::panic::Location;
 
 use crate::dim::Dim;
+use crate::error::Violation;
 use crate::expr::{Axes, Expr};
 
 impl<'g> Expr<'g> {
@@ -25,13 +26,17 @@ impl<'g> Expr<'g> {
 
     /// `n - ddof` for the number of elements along `axes`, which must be positive.
     fn degrees_of_freedom(self, axes: Axes, ddof: usize) -> Expr<'g> {
+        if !self.dtype().is_float() {
+            let message = format!("takes floating-point elements, got {}", self.ty());
+            self.refuse("var", Violation::new("C3", message).help("convert with `cast`"), &[]);
+        }
         let shape = self.shape();
         let positions = self.axes_in_order("var", axes);
         let count = positions.iter().fold(Dim::Known(1), |count, axis| count * shape[*axis].clone());
         match count.known() {
             Some(known) if known <= ddof => {
                 let message = format!("the variance of {known} elements with ddof {ddof} is not defined");
-                self.refuse("var", crate::error::Violation::new("C3", message), &[]);
+                self.refuse("var", Violation::new("C3", message), &[]);
             }
             Some(known) => self.size_like(Dim::Known(known - ddof)),
             // A size cannot be negative: written in this way, too few elements are found out when sizes are bound.
