@@ -2,8 +2,6 @@
 
 use pullback_graph::Expr;
 
-use crate::error::{NnError, accept};
-
 /// What becomes of the losses of single elements or examples.
 ///
 /// ```
@@ -30,7 +28,7 @@ pub enum Reduction {
     Mean,
     /// Their sum.
     Sum,
-    /// Their sum, divided by the size of the first axis.
+    /// Their sum, divided by the size of the first axis; a scalar has none.
     BatchMean,
 }
 
@@ -46,14 +44,7 @@ impl Reduction {
             Reduction::None => losses,
             Reduction::Mean => losses.mean(),
             Reduction::Sum => losses.sum(),
-            Reduction::BatchMean => {
-                if losses.rank() == 0 {
-                    let message = format!("a batch has a first axis, got losses of type {}", losses.ty());
-                    accept(Err(NnError::input("batch_mean", message)))
-                }
-                let sum = losses.sum();
-                sum / sum.size_like(losses.shape()[0].clone())
-            }
+            Reduction::BatchMean => losses.mean_over(0).sum(),
         }
     }
 
