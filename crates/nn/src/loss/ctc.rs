@@ -176,20 +176,13 @@ fn losses<'g>(
         let next = moved(paths, 1, f64::NEG_INFINITY);
         let skip = skips.select(moved(paths, 2, f64::NEG_INFINITY), f64::NEG_INFINITY);
         let running = column(steps).gt(step as f64);
-        paths = running.select(log_sum(&[stay, next, skip]) + emitted, paths);
+        paths = running.select(stay.logaddexp(next).logaddexp(skip) + emitted, paths);
     }
 
     // A path ends at the last label that counts, or at the blank after it.
     let last = lengths + lengths;
     let ends = place.eq(last).or(place.eq(last - 1.0));
     -ends.select(paths, nowhere).logsumexp(1)
-}
-
-/// `log Σ e^x` over tensors of one type.
-#[track_caller]
-fn log_sum<'g>(terms: &[Expr<'g>]) -> Expr<'g> {
-    let terms: Vec<_> = terms.iter().map(|term| term.expand_dims(0)).collect();
-    terms[0].concat(&terms[1..], 0).logsumexp(0)
 }
 
 /// A matrix whose rows are moved by so many places to the right, filled up with a number.

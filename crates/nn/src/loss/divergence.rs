@@ -49,9 +49,7 @@ pub fn kl_div<'g>(log_q: Expr<'g>, p: Expr<'g>, reduction: Reduction) -> Expr<'g
     accept(expect_one_shape(NAME, &[log_q, p]));
     log_q.builder().derived(NAME, Location::caller(), || {
         let p = p.cast(log_q.dtype());
-        let zero = p.eq(0.0);
-        let negentropy = p * zero.select(p.ones_like(), p).log();
-        reduction.apply(negentropy - weighted(p, log_q))
+        reduction.apply(p.xlogy(p) - weighted(p, log_q))
     })
 }
 

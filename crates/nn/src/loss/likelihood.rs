@@ -48,7 +48,7 @@ impl Loss for Poisson {
         let target = target.cast(prediction.dtype());
         match self.logarithms {
             true => prediction.exp() - weighted(target, prediction),
-            false => prediction - target * (prediction + LEAST_RATE).log(),
+            false => prediction - target.xlogy(prediction + LEAST_RATE),
         }
     }
 }
