@@ -3,7 +3,8 @@
 //! - [`Module`] and its [`Context`]: how layers append nodes and make or find parameters by path. [`Dense`],
 //!   [`Dropout`], [`Flatten`], [`Activation`] and [`Sequential`] are modules; so is whatever implements the trait.
 //! - [`Initializer`]: first values, seeded by path; [`Regularizer`]: penalties; [`Summary`]: what a network is made of.
-//! - [`Loss`] and [`Metric`]: numbers over predictions and targets.
+//! - [`Loss`] and [`Metric`]: numbers over predictions and targets; functions such as [`cross_entropy`] and [`ctc`], with a
+//!   [`Reduction`], for graphs written by hand.
 //! - [`Optimizer`]: parameters and state to their next values; [`Schedule`]: learning rates by step.
 //! - [`TrainingStep`] and [`EvaluationGraph`]: all of it as one graph, with parameters and state as named inputs
 //!   ([`INPUT`], [`LOSS`], [`LEARNING_RATE`] and so on are the other names).
@@ -32,12 +33,13 @@ pub use layer::Activation::{
 };
 pub use layer::{Activation, Dense, Dropout, Flatten, Sequential};
 pub use loss::{
-    BinaryCrossEntropyOptions, BinaryCrossentropy, CategoricalCrossentropy, CosineSimilarity,
-    CrossEntropyOptions, CtcOptions, Hinge, Huber, KlDivergence, LogCosh, Loss, MeanAbsoluteError,
-    MeanSquaredError, Poisson, Reduction, SparseCategoricalCrossentropy, SquaredHinge, TripletMarginOptions,
-    binary_cross_entropy, binary_cross_entropy_of_probabilities, cosine_embedding, cross_entropy,
-    cross_entropy_soft, ctc, gaussian_nll, hinge_embedding, huber, kl_div, kl_div_of_logs, mae,
-    margin_ranking, mse, nll, poisson_nll, smooth_l1, soft_margin, triplet_margin,
+    BinaryCrossEntropyOptions, BinaryCrossentropy, BinaryFocalCrossentropy, CategoricalCrossentropy,
+    CosineSimilarity, CrossEntropyOptions, CtcOptions, Hinge, Huber, KlDivergence, LogCosh, Loss,
+    MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError, Poisson,
+    Reduction, SparseCategoricalCrossentropy, SquaredHinge, TripletMarginOptions, binary_cross_entropy,
+    binary_cross_entropy_of_probabilities, cosine_embedding, cross_entropy, cross_entropy_soft, ctc,
+    gaussian_nll, hinge_embedding, huber, kl_div, kl_div_of_logs, mae, margin_ranking, mse, nll, poisson_nll,
+    smooth_l1, soft_margin, triplet_margin,
 };
 pub use metric::{Accuracy, BinaryAccuracy, Metric, accuracy, binary_accuracy};
 pub use module::{Layer, Module};

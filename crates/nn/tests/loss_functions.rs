@@ -5,63 +5,28 @@
 mod common;
 
 use common::assert_close;
-use pullback_autodiff::check::{CheckReport, InputSpec, check_gradients, f64_in};
+use common::losses::{close, labels, right, run};
+use pullback_autodiff::check::{InputSpec, check_gradients, f64_in};
 use pullback_autodiff::grad;
 use pullback_graph::DType::{F32, F64, I64};
 use pullback_graph::{Bindings, Builder, Expr, Tensor, interpret, sym};
 use pullback_nn::Reduction::{BatchMean, Mean, None as Each, Sum};
 use pullback_nn::{
-    BinaryCrossEntropyOptions, CosineSimilarity, CrossEntropyOptions, CtcOptions, Hinge, KlDivergence,
-    LogCosh, Loss, Poisson, SquaredHinge, TripletMarginOptions, binary_cross_entropy,
-    binary_cross_entropy_of_probabilities, cosine_embedding, cross_entropy, cross_entropy_soft, ctc,
-    gaussian_nll, hinge_embedding, huber, kl_div, kl_div_of_logs, mae, margin_ranking, mse, nll, poisson_nll,
-    smooth_l1, soft_margin, triplet_margin,
+    BinaryCrossEntropyOptions, BinaryFocalCrossentropy, CosineSimilarity, CrossEntropyOptions, CtcOptions,
+    Hinge, KlDivergence, LogCosh, Loss, MeanAbsolutePercentageError, MeanSquaredLogarithmicError, Poisson,
+    SquaredHinge, TripletMarginOptions, binary_cross_entropy, binary_cross_entropy_of_probabilities,
+    cosine_embedding, cross_entropy, cross_entropy_soft, ctc, gaussian_nll, hinge_embedding, huber, kl_div,
+    kl_div_of_logs, mae, margin_ranking, mse, nll, poisson_nll, smooth_l1, soft_margin, triplet_margin,
 };
 
 const INF: f64 = f64::INFINITY;
-
-/// The value of a loss of fixed operands, and the gradients of its sum in the first `N` of them.
-fn run<const N: usize>(
-    operands: &[Tensor],
-    build: impl for<'g> FnOnce(&[Expr<'g>]) -> Expr<'g>,
-) -> (Vec<f64>, [Vec<f64>; N]) {
-    let b = Builder::new();
-    let names: Vec<String> = (0..operands.len()).map(|i| format!("x{i}")).collect();
-    let x: Vec<Expr<'_>> =
-        names.iter().zip(operands).map(|(name, value)| b.input(name, value.dtype(), value.shape())).collect();
-    let loss = build(&x);
-    let slopes = grad(loss.sum(), std::array::from_fn::<_, N, _>(|i| x[i])).unwrap();
-    let graph = b.finish(["d0", "d1", "d2"].into_iter().zip(slopes).chain([("loss", loss)])).unwrap();
-    let values = interpret(&graph, names.iter().map(|name| &**name).zip(operands)).unwrap();
-    let read = |name: &str| values.output(name).unwrap().to_f64_vec();
-    (read("loss"), std::array::from_fn(|i| read(["d0", "d1", "d2"][i])))
-}
 
 fn vector(values: &[f64]) -> Tensor {
     Tensor::vector(values)
 }
 
-#[track_caller]
-fn close(got: &[f64], want: &[f64]) {
-    assert_eq!(got.len(), want.len());
-    for (got, want) in got.iter().zip(want) {
-        assert!(got == want || (got - want).abs() <= 1e-13 * (1.0 + want.abs()), "{got} is not {want}");
-    }
-}
-
-fn labels(sizes: &[usize], values: &[i64]) -> InputSpec {
-    f64_in([0]).value(Tensor::new(sizes, values.to_vec()).unwrap())
-}
-
 fn signs(values: &[f64]) -> InputSpec {
     f64_in([0]).value(vector(values))
-}
-
-/// That a gradient is right, in both orders and in forward mode, and that it was possible to see it.
-#[track_caller]
-fn right(report: &CheckReport) {
-    report.assert();
-    assert!(report.compared > 0 && report.skipped.len() * 4 < report.compared, "{report}");
 }
 
 #[test]
@@ -73,6 +38,9 @@ fn gradients_of_losses_over_differences_are_right() {
     right(&check_gradients(|[x, t]| smooth_l1(x, t, 0.7, BatchMean), pair()));
     right(&check_gradients(|[x, t]| smooth_l1(x, t, 0.0, Mean), pair()));
     right(&check_gradients(|[x, t]| LogCosh.reduced(x, t, Each), pair()));
+    let positive = || f64_in([3, 2]).between(0.1, 3.0);
+    right(&check_gradients(|[x, t]| MeanSquaredLogarithmicError.loss(x, t), [positive(), positive()]));
+    right(&check_gradients(|[x, t]| MeanAbsolutePercentageError.loss(x, t), [f64_in([3, 2]), positive()]));
 }
 
 #[test]
@@ -106,6 +74,8 @@ fn gradients_of_cross_entropies_are_right() {
         [f64_in([3, 2]), yes(), f64_in([3, 1]).between(0.5, 2.0), f64_in([2]).between(0.5, 2.0)],
     ));
     right(&check_gradients(|[p, t]| binary_cross_entropy_of_probabilities(p, t, Each), [yes(), yes()]));
+    let focal = BinaryFocalCrossentropy::from_logits().gamma(1.5).alpha(0.25);
+    right(&check_gradients(|[x, t]| focal.loss(x, t), [f64_in([3, 2]), yes()]));
 }
 
 #[test]
@@ -234,6 +204,19 @@ fn kinks_have_the_derivative_of_the_flat_side() {
 }
 
 #[test]
+fn what_is_easily_right_counts_less() {
+    let (p, logit) = (0.9_f64, 9.0_f64.ln());
+    let operands = [vector(&[logit, logit, 900.0, -900.0]), vector(&[1.0, 0.0, 0.0, 0.0])];
+    let focal = BinaryFocalCrossentropy::from_logits().alpha(0.25);
+    let (value, [slope]) = run(&operands, |x| focal.reduced(x[0], x[1], Each));
+    close(&value, &[0.25 * 0.01 * -p.ln(), 0.75 * 0.81 * -0.1_f64.ln(), 0.75 * 900.0, 0.0]);
+    close(&slope[2..], &[0.75, 0.0]);
+    let (plain, _) = run::<1>(&operands, |x| focal.gamma(0.0).alpha(0.5).reduced(x[0], x[1], Sum));
+    let (half, _) = run::<1>(&operands, |x| binary_cross_entropy(x[0], x[1], Sum) * 0.5);
+    close(&plain, &half);
+}
+
+#[test]
 fn extreme_arguments_keep_their_digits() {
     let zero = vector(&[0.0; 4]);
     let (value, [slope]) =
@@ -252,106 +235,6 @@ fn extreme_arguments_keep_their_digits() {
     assert!(slope.iter().all(|slope| slope.is_finite()));
     let (_, slopes) = run::<3>(&zeros, |x| triplet_margin(x[0], x[1], x[2], Sum));
     assert!(slopes.concat().iter().all(|slope| slope.is_finite()));
-}
-
-/// What the classes of a path spell: repetitions joined, blanks left out.
-fn spelled(path: &[usize], blank: usize) -> Vec<i64> {
-    let mut runs = path.to_vec();
-    runs.dedup();
-    runs.into_iter().filter(|class| *class != blank).map(|class| class as i64).collect()
-}
-
-/// The loss of one example by listing all paths.
-fn ctc_by_paths(logits: &[f64], classes: usize, steps: usize, labels: &[i64], blank: usize) -> f64 {
-    let log_p: Vec<Vec<f64>> = (0..steps)
-        .map(|step| {
-            let row = &logits[step * classes..(step + 1) * classes];
-            let total = row.iter().map(|x| x.exp()).sum::<f64>().ln();
-            row.iter().map(|x| x - total).collect()
-        })
-        .collect();
-    let path = |code: usize| -> Vec<usize> {
-        (0..steps).map(|step| code / classes.pow(step as u32) % classes).collect()
-    };
-    let paths = (0..classes.pow(steps as u32)).map(path).filter(|path| spelled(path, blank) == labels);
-    let probability = |path: Vec<usize>| -> f64 {
-        path.iter().zip(&log_p).map(|(class, row)| row[*class]).sum::<f64>().exp()
-    };
-    -paths.map(probability).sum::<f64>().ln()
-}
-
-#[test]
-fn ctc_sums_over_all_paths() {
-    // Repeated labels, fewer steps, fewer labels than there is room for, none at all, and more than can be spelled.
-    let cases: [(&[i64], i64); 8] = [
-        (&[1, 2], 4),
-        (&[1, 1], 4),
-        (&[2, 2, 1], 4),
-        (&[1], 2),
-        (&[], 3),
-        (&[], 0),
-        (&[2, 2], 2),
-        (&[1, 2, 1], 2),
-    ];
-    for blank in [0, 2] {
-        // With the last class as blank, labels 1 and 2 become 0 and 1.
-        let moved = i64::from(blank == 2);
-        let (steps, classes, room) = (4, 3, 3);
-        let examples = cases.len();
-        let logits = Tensor::random([steps, examples, classes], 5).cast(F64);
-        let all = logits.to_f64_vec();
-        let one = |example: usize| -> Vec<f64> {
-            let at = |i: usize| all[(i / classes * examples + example) * classes + i % classes];
-            (0..steps * classes).map(at).collect()
-        };
-        let padded: Vec<i64> = cases
-            .iter()
-            .flat_map(|(labels, _)| {
-                labels.iter().map(|label| label - moved).chain(std::iter::repeat_n(-7, room - labels.len()))
-            })
-            .collect();
-        let operands = [
-            logits.clone(),
-            Tensor::new(&[examples, room], padded).unwrap(),
-            Tensor::vector(cases.map(|(_, steps)| steps).to_vec()),
-            Tensor::vector(cases.map(|(labels, _)| labels.len() as i64).to_vec()),
-        ];
-        let expected: Vec<f64> = cases
-            .iter()
-            .enumerate()
-            .map(|(example, (labels, steps))| {
-                let labels: Vec<i64> = labels.iter().map(|label| label - moved).collect();
-                ctc_by_paths(&one(example), classes, *steps as usize, &labels, blank)
-            })
-            .collect();
-        let options = CtcOptions::from(Each).blank(blank);
-        let (value, [slope]) = run(&operands, |x| ctc(x[0], x[1], x[2], x[3], options));
-        assert_eq!(value[6..], [INF, INF]);
-        close(&value, &expected);
-        // What cannot be spelled has no gradient, nor has what lies beyond an example's steps.
-        let of = |step: usize, example: usize| &slope[(step * examples + example) * classes..][..classes];
-        assert!((0..steps).all(|step| of(step, 6) == [0.0; 3] && of(step, 7) == [0.0; 3]));
-        assert!(of(2, 3) == [0.0; 3] && of(3, 3) == [0.0; 3] && of(0, 5) == [0.0; 3]);
-        assert!(slope.iter().all(|slope| slope.is_finite()) && of(1, 3) != [0.0; 3]);
-
-        let finite: Vec<f64> = expected.iter().map(|loss| if *loss == INF { 0.0 } else { *loss }).collect();
-        let (value, _) =
-            run::<1>(&operands, |x| ctc(x[0], x[1], x[2], x[3], options.zero_infinity().reduction(Sum)));
-        close(&value, &[finite.iter().sum()]);
-        let per_label =
-            finite.iter().zip(&cases).map(|(loss, (labels, _))| loss / labels.len().max(1) as f64);
-        let mean = per_label.sum::<f64>() / examples as f64;
-        let (value, _) =
-            run::<1>(&operands, |x| ctc(x[0], x[1], x[2], x[3], options.zero_infinity().reduction(Mean)));
-        close(&value, &[mean]);
-    }
-}
-
-#[test]
-fn gradients_of_ctc_are_right() {
-    let given = || [labels(&[2, 2], &[1, 1, 2, 0]), labels(&[2], &[4, 3]), labels(&[2], &[2, 1])];
-    let [t, steps, lengths] = given();
-    right(&check_gradients(|[x, t, n, l]| ctc(x, t, n, l, Sum), [f64_in([4, 2, 3]), t, steps, lengths]));
 }
 
 #[test]

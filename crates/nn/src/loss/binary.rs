@@ -73,6 +73,60 @@ impl Loss for BinaryCrossentropy {
     }
 }
 
+/// The cross-entropy of yes and no in which what is easily right counts less: `t · (1 - p)^γ · -log p` for yes, and the same
+/// with `1 - t` and `1 - p` for no (Lin et al., "Focal loss for dense object detection", 2017).
+///
+/// Prediction: logits. Target: from 0 to 1, of any element type; one shape. Result of `elements`: that shape.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BinaryFocalCrossentropy {
+    gamma: f64,
+    alpha: Option<f64>,
+}
+
+impl BinaryFocalCrossentropy {
+    /// Over scores of which [sigmoid](Expr::sigmoid) would make probabilities, with `gamma` 2.
+    #[must_use]
+    pub fn from_logits() -> Self {
+        BinaryFocalCrossentropy { gamma: 2.0, alpha: None }
+    }
+
+    /// How much less counts what is easy: at least 0, which is the [cross-entropy](BinaryCrossentropy).
+    #[must_use]
+    pub fn gamma(self, gamma: f64) -> Self {
+        BinaryFocalCrossentropy { gamma, ..self }
+    }
+
+    /// Weighs yes with `alpha`, from 0 to 1, and no with `1 - alpha`.
+    #[must_use]
+    pub fn alpha(self, alpha: f64) -> Self {
+        BinaryFocalCrossentropy { alpha: Some(alpha), ..self }
+    }
+}
+
+impl Loss for BinaryFocalCrossentropy {
+    fn name(&self) -> &'static str {
+        "binary_focal_crossentropy"
+    }
+
+    fn check(&self, prediction: &TensorType, target: &TensorType) -> Result<(), NnError> {
+        within(self.name(), "gamma", self.gamma, 0.0, f64::INFINITY)?;
+        within(self.name(), "alpha", self.alpha.unwrap_or(0.5), 0.0, 1.0)?;
+        expect_same_shape(self.name(), prediction, target)
+    }
+
+    fn elements<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
+        expect(self, prediction, target);
+        // The costs are -log(1 - p) and -log p, so each tells the power of the other: smooth for every gamma.
+        let (no, yes) = costs_of_logits(prediction);
+        let focused = |cost: Expr<'g>, other: Expr<'g>| weighted((other * -self.gamma).exp(), cost);
+        let (mut no_focused, mut yes_focused) = (focused(no, yes), focused(yes, no));
+        if let Some(alpha) = self.alpha {
+            (no_focused, yes_focused) = (no_focused * (1.0 - alpha), yes_focused * alpha);
+        }
+        mixed(target.cast(prediction.dtype()), no_focused, yes_focused)
+    }
+}
+
 /// How a binary cross-entropy is weighted and put together; made from a [`Reduction`] alone, too.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BinaryCrossEntropyOptions<'g> {

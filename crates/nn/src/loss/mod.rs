@@ -1,5 +1,9 @@
 //! Losses: how far predictions are from targets, as one number.
 //!
+//! A [`Loss`] is what a model is compiled with. A function such as [`cross_entropy`] is for graphs written by hand: its last
+//! argument is a [`Reduction`], or options that are made from one. Both are the same nodes, and all derivatives follow from
+//! these: nothing here has a rule of its own.
+//!
 //! Cross-entropies take logits (scores before softmax or sigmoid), which is the form that neither overflows nor loses
 //! digits; the forms over probabilities are for networks that end in one.
 
@@ -16,7 +20,7 @@ mod divergence;
 mod ctc;
 
 pub use binary::{
-    BinaryCrossEntropyOptions, BinaryCrossentropy, binary_cross_entropy,
+    BinaryCrossEntropyOptions, BinaryCrossentropy, BinaryFocalCrossentropy, binary_cross_entropy,
     binary_cross_entropy_of_probabilities,
 };
 pub use categorical::{CategoricalCrossentropy, SparseCategoricalCrossentropy};
@@ -28,6 +32,9 @@ pub use embedding::{CosineSimilarity, TripletMarginOptions, cosine_embedding, tr
 pub use likelihood::{Poisson, gaussian_nll, poisson_nll};
 pub use margin::{Hinge, SquaredHinge, hinge_embedding, margin_ranking, soft_margin};
 pub use reduction::Reduction;
-pub use regression::{Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, huber, mae, mse, smooth_l1};
+pub use regression::{
+    Huber, LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError,
+    MeanSquaredLogarithmicError, huber, mae, mse, smooth_l1,
+};
 pub use traits::Loss;
 pub(crate) use traits::expect_same_shape;

@@ -51,6 +51,19 @@ impl Default for Huber {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LogCosh;
 
+/// `(log(1 + prediction) - log(1 + target))²`: squared ratios rather than differences, for what grows in proportion. Both are
+/// at least 0; below, they count as 0, where the derivative is 0.
+///
+/// Prediction and target: one shape. Result of `elements`: that shape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MeanSquaredLogarithmicError;
+
+/// `100 · |prediction - target| / |target|`, with sizes of targets below 1e-7 taken to be 1e-7; the derivative at equality is 0.
+///
+/// Prediction and target: one shape. Result of `elements`: that shape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MeanAbsolutePercentageError;
+
 #[track_caller]
 fn difference<'g>(prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
     prediction - target.cast(prediction.dtype())
@@ -120,6 +133,38 @@ impl Loss for LogCosh {
         let near = size.lt(1.0);
         let sinh = near.select(difference, 0.0).sinh();
         near.select((sinh * sinh).log1p() * 0.5, size + (size * -2.0).softplus() - LN_2)
+    }
+}
+
+impl Loss for MeanSquaredLogarithmicError {
+    fn name(&self) -> &'static str {
+        "mean_squared_logarithmic_error"
+    }
+
+    fn check(&self, prediction: &TensorType, target: &TensorType) -> Result<(), NnError> {
+        expect_same_shape(self.name(), prediction, target)
+    }
+
+    fn elements<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
+        expect(self, prediction, target);
+        let logarithm = |x: Expr<'g>| x.relu().log1p();
+        (logarithm(prediction) - logarithm(target.cast(prediction.dtype()))).square()
+    }
+}
+
+impl Loss for MeanAbsolutePercentageError {
+    fn name(&self) -> &'static str {
+        "mean_absolute_percentage_error"
+    }
+
+    fn check(&self, prediction: &TensorType, target: &TensorType) -> Result<(), NnError> {
+        expect_same_shape(self.name(), prediction, target)
+    }
+
+    fn elements<'g>(&self, prediction: Expr<'g>, target: Expr<'g>) -> Expr<'g> {
+        expect(self, prediction, target);
+        let target = target.cast(prediction.dtype());
+        (prediction - target).abs() / target.abs().maximum(1e-7) * 100.0
     }
 }
 

@@ -2,6 +2,8 @@
 #![allow(unreachable_pub, clippy::unwrap_used, reason = "a module of tests")]
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod losses;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
