@@ -14,6 +14,7 @@ use crate::kernel::pad::Pad;
 use crate::kernel::reduce::Reduce;
 use crate::kernel::reference::Reference;
 use crate::kernel::scatter::{Scatter, ScatterAlong};
+use crate::kernel::window::{Fold, Unfold};
 
 impl Kernel {
     /// The kernel of a region of a bound graph. It reads the region's operands, in their order.
@@ -52,6 +53,8 @@ impl Kernel {
             Op::GatherAlong(op) => GatherAlong::of(graph, root, op.axis).into(),
             Op::Scatter(op) => Scatter::of(graph, root, op).into(),
             Op::ScatterAlong(op) => ScatterAlong::of(graph, root, op).into(),
+            Op::Unfold(op) => Unfold::of(graph, root, &op.windows).into(),
+            Op::Fold(op) => Fold::of(graph, root, &op.windows).into(),
             Op::Random(op) => Draw::of(graph, root, op).into(),
             // Leaves are made once and then read; the rest has not been worth a loop yet.
             Op::Input(_)

@@ -26,6 +26,7 @@ mod pad;
 mod concat;
 mod index;
 mod scatter;
+mod window;
 mod fill;
 mod reduce;
 mod fold;

@@ -10,6 +10,7 @@ mod reductions;
 mod running;
 mod contractions;
 mod indexing;
+mod windows;
 
 pub(crate) use handle::fail;
 pub use handle::{Expr, IntoOperand};

@@ -3,9 +3,9 @@
 use crate::op::attributes::{self, AttributeError};
 use crate::op::{
     ArgMax, ArgMin, ArgSort, BinaryOp, Broadcast, Cast, Choices, Clamp, CompareOp, Concat, Constant,
-    Cumulative, Custom, DimSize, DotGeneral, Gather, GatherAlong, Input, Iota, LinearScan, Literal, LogicOp,
-    OpRules, Pad, Permute, Polygamma, Random, Reduce, Registry, Reshape, Reverse, Sample, Scatter,
-    ScatterAlong, Select, Slice, StopGradient, UnaryOp,
+    Cumulative, Custom, DimSize, DotGeneral, Fold, Gather, GatherAlong, Input, Iota, LinearScan, Literal,
+    LogicOp, OpRules, Pad, Permute, Polygamma, Random, Reduce, Registry, Reshape, Reverse, Sample, Scatter,
+    ScatterAlong, Select, Slice, StopGradient, UnaryOp, Unfold,
 };
 
 /// Declares the `Op` enum, the way from each struct to it, the dispatch of rules, and the catalogue.
@@ -133,6 +133,8 @@ ops! {
         "gather_along" => GatherAlong(GatherAlong),
         "scatter" => Scatter(Scatter),
         "scatter_along" => ScatterAlong(ScatterAlong),
+        "unfold" => Unfold(Unfold),
+        "fold" => Fold(Fold),
         "random" => Random(Random),
         "stop_gradient" => StopGradient(StopGradient),
     }
