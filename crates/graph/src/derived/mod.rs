@@ -10,3 +10,8 @@ mod shrink;
 mod softmax;
 mod sorted;
 mod stats;
+mod sliding;
+mod conv;
+
+pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
+pub use sliding::{PerAxis, Sides};
