@@ -12,6 +12,13 @@ mod sorted;
 mod stats;
 mod sliding;
 mod conv;
+mod pool;
+mod adaptive_pool;
+mod resize;
+mod columns;
+mod pixel_shuffle;
+mod response_norm;
 
 pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
+pub use pool::PoolOptions;
 pub use sliding::{PerAxis, Sides};
