@@ -5,7 +5,7 @@ mod error;
 pub use error::Error;
 pub use pullback_autodiff::{grad, hessian, hvp, jacobian, jvp, vjp};
 pub use pullback_exec::Session;
-pub use pullback_graph::{Builder, DType, Dim, Expr, Graph, Shape, Tensor, interpret, sym};
+pub use pullback_graph::{Builder, DType, Dim, Expr, Graph, KinkPolicy, Shape, Tensor, interpret, sym};
 
 /// Typed tensor-op graphs: ops and their rules, builder, interpreter, passes, text and files.
 pub use pullback_graph as graph;

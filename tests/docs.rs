@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use pullback::graph::{Output, pass};
+use pullback::graph::{Kink, Output, pass};
 
 #[path = "../examples/first_gradient.rs"]
 mod first_gradient;
@@ -45,4 +45,9 @@ fn printed_graphs_in_readme_and_docs_are_fresh() {
     fresh("docs/gradients.md", "before", &print(&forward));
     fresh("docs/gradients.md", "after", &print(&graph));
     fresh("docs/gradients.md", "optimized", &print(&pass::optimize(&graph)));
+}
+
+#[test]
+fn the_table_of_kinks_in_docs_is_fresh() {
+    fresh("docs/gradients.md", "kinks", &Kink::table());
 }

@@ -27,6 +27,7 @@ impl Graph {
             scopes: old.scopes.clone(),
             names: old.names.clone(),
             sources: old.sources.clone(),
+            kinks: old.kinks,
         };
         for id in self.ids() {
             let node = self.node(id);

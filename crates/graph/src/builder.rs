@@ -12,6 +12,7 @@ use crate::error::{GraphError, TypeError};
 use crate::expr::Expr;
 use crate::graph::{Body, Graph, Operands, Output};
 use crate::id::{NodeId, ScopeId, SourceId};
+use crate::kinks::KinkPolicy;
 use crate::op::{Constant, Input, InputKind, Literal, Op, Scalar};
 use crate::provenance::{CotangentLink, Origin, Provenance, Role, Source};
 use crate::shape::{Shape, TensorType};
@@ -68,6 +69,30 @@ impl Builder {
     #[must_use]
     pub fn new() -> Self {
         Builder::default()
+    }
+
+    /// The same builder, whose gradients at kinks are chosen by `policy`.
+    ///
+    /// ```
+    /// use pullback_graph::{Builder, KinkPolicy};
+    /// let b = Builder::new().with_kinks(KinkPolicy::Torch);
+    /// assert_eq!(b.kinks(), KinkPolicy::Torch);
+    /// ```
+    #[must_use]
+    pub fn with_kinks(self, policy: KinkPolicy) -> Self {
+        self.set_kinks(policy);
+        self
+    }
+
+    /// Chooses gradients at kinks by `policy` from here on, in a builder that someone else made.
+    pub fn set_kinks(&self, policy: KinkPolicy) {
+        Arc::make_mut(&mut self.state.borrow_mut().body).kinks = policy;
+    }
+
+    /// How gradients at kinks are chosen.
+    #[must_use]
+    pub fn kinks(&self) -> KinkPolicy {
+        self.state.borrow().body.kinks
     }
 
     /// A builder that goes on where `graph` ends: its nodes keep their ids.

@@ -16,6 +16,7 @@ use crate::atomic_file;
 use crate::error::FormatError;
 use crate::graph::{Graph, Output};
 use crate::id::{NodeId, ScopeId, SourceId};
+use crate::kinks::KinkPolicy;
 use crate::op::Registry;
 use crate::provenance::{CotangentLink, Origin, Provenance, Role, Source};
 use crate::shape::TensorType;
@@ -38,6 +39,8 @@ pub struct GraphFile {
     format: Cow<'static, str>,
     version: u32,
     producer: String,
+    #[serde(default, skip_serializing_if = "KinkPolicy::is_default")]
+    kinks: KinkPolicy,
     #[serde(default)]
     scopes: Vec<ScopeEntry>,
     #[serde(default)]
@@ -159,6 +162,7 @@ impl GraphFile {
             format: Self::FORMAT.into(),
             version: Self::VERSION,
             producer: concat!("pullback ", env!("CARGO_PKG_VERSION")).to_string(),
+            kinks: graph.kinks(),
             scopes: scopes.collect(),
             sources: sources.collect(),
             nodes: graph.ids().map(|id| NodeEntry::of(graph, id)).collect(),
@@ -196,6 +200,7 @@ impl GraphFile {
     /// one, or something refers to what does not exist.
     pub fn graph(&self, registry: &Registry) -> Result<Graph, FormatError> {
         let mut assembly = Assembly::new(registry);
+        assembly.body.kinks = self.kinks;
         for (at, entry) in self.scopes.iter().enumerate() {
             let parent = entry.parent as usize;
             let made = (parent <= at).then(|| assembly.scope(ScopeId::new(parent), entry.name.clone()));
@@ -239,8 +244,11 @@ impl GraphFile {
             ("cotangents", lines(&self.cotangents)),
             ("stats", lines(&self.stats)),
         ];
-        let fields =
-            head.into_iter().chain(lists.into_iter().filter(|(key, list)| *key == "nodes" || list != "[]"));
+        let kinks = (!self.kinks.is_default()).then(|| ("kinks", json(&self.kinks)));
+        let fields = head
+            .into_iter()
+            .chain(kinks)
+            .chain(lists.into_iter().filter(|(key, list)| *key == "nodes" || list != "[]"));
         for (at, (key, value)) in fields.enumerate() {
             out.push_str(if at > 0 { ",\n" } else { "" });
             out.push_str(&format!("  {}: {value}", json(key)));

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use crate::error::{OperandNote, TypeError, VerifyError, Violation};
 use crate::id::{NameId, NodeId, ScopeId, SourceId};
+use crate::kinks::KinkPolicy;
 use crate::op::{Op, OpRules};
 use crate::provenance::{CotangentLink, Provenance, Role, Scope, Source};
 use crate::shape::TensorType;
@@ -57,6 +58,7 @@ pub(crate) struct Body {
     pub(crate) scopes: Vec<Scope>,
     pub(crate) names: Interner<Arc<str>>,
     pub(crate) sources: Interner<Source>,
+    pub(crate) kinks: KinkPolicy,
 }
 
 /// Values in order of first appearance; looked up by value, never iterated by hash.
@@ -98,6 +100,7 @@ impl Default for Body {
             scopes: vec![Scope { parent: None, name: "".into() }],
             names: Interner::default(),
             sources: Interner::default(),
+            kinks: KinkPolicy::default(),
         }
     }
 }
@@ -322,6 +325,12 @@ impl Graph {
         &self.body.cotangents
     }
 
+    /// What gradients of this graph are at kinks, if it is differentiated further.
+    #[must_use]
+    pub fn kinks(&self) -> KinkPolicy {
+        self.body.kinks
+    }
+
     /// The scopes; scope 0 is the root.
     #[must_use]
     pub fn scopes(&self) -> &[Scope] {
@@ -388,7 +397,7 @@ impl Users {
 }
 
 impl PartialEq for Graph {
-    /// The same nodes, outputs, and every scope path, label, line and origin the same.
+    /// The same nodes, outputs and kink policy, and every scope path, label, line and origin the same.
     fn eq(&self, other: &Self) -> bool {
         // The text form holds all of it and nothing else.
         self.nodes() == other.nodes()

@@ -4,6 +4,7 @@
 //! - [`Op`] and [`OpRules`]: what an op is; [`op`] holds one file per family.
 //! - [`Graph`]: nodes, inputs, outputs, and where each node comes from ([`Provenance`]).
 //! - [`Builder`] and [`Expr`]: how graphs are written.
+//! - [`KinkPolicy`]: which gradients they choose where functions have no derivative.
 //! - [`interpret`]: what graphs mean; [`verify`]: what always holds; [`Graph::bind`]: sizes put in.
 //! - [`pass`]: simpler graphs of the same bits; [`petgraph_view`]: graphs for petgraph's algorithms; [`generate()`]:
 //!   random programs for property tests.
@@ -19,6 +20,7 @@ mod shape;
 mod tensor;
 mod error;
 mod provenance;
+mod kinks;
 pub mod op;
 mod graph;
 mod builder;
@@ -53,6 +55,7 @@ pub use generate::{Generated, GraphSpec, generate};
 pub use graph::{Graph, Node, Operands, Output};
 pub use id::{NameId, NodeId, ScopeId, SourceId};
 pub use interpret::{Values, interpret};
+pub use kinks::{Kink, KinkPolicy, KinkRow, Subgradient};
 pub use op::{Op, OpClass, OpRules, Order};
 pub use provenance::{CotangentLink, Origin, Provenance, Role, Scope, Source};
 pub use shape::{AxisList, Shape, Sizes, TensorType};

@@ -105,7 +105,7 @@ fn decides(node: Expr<'_>) -> bool {
     if !node.dtype().is_float() {
         return true;
     }
-    let builder = Builder::new();
+    let builder = Builder::new().with_kinks(node.builder().kinks());
     let operands = node.operands();
     let types = operands.iter().enumerate().map(|(at, operand)| (at.to_string(), operand.ty()));
     let inputs: Vec<Expr<'_>> = types.map(|(name, ty)| builder.input(&name, ty.dtype, ty.shape)).collect();

@@ -65,7 +65,7 @@ pub(crate) fn alone(subject: &Subject, values: &Values, id: NodeId) -> Option<Ca
     if !node.ty.dtype.is_float() || node.op.class() == OpClass::Leaf {
         return None;
     }
-    let builder = Builder::new();
+    let builder = Builder::new().with_kinks(graph.kinks());
     let (mut operands, mut feeds, mut wrt) = (Vec::new(), Vec::new(), Vec::new());
     for (at, operand) in node.operands.iter().enumerate() {
         let value = values.node(*operand);

@@ -182,7 +182,7 @@ impl Shrinker<'_> {
         }
         let count = self.case.feeds.first().map_or(0, |(_, value)| value.len());
         for element in 0..count {
-            let builder = Builder::new();
+            let builder = Builder::new().with_kinks(self.case.graph.kinks());
             let one = |(name, value): &(String, Tensor)| (name.clone(), element_of(value, element));
             let feeds: Vec<(String, Tensor)> = self.case.feeds.iter().map(one).collect();
             let input = |(name, value): &(String, Tensor)| {

@@ -21,7 +21,7 @@ pub(crate) fn transcribe(
     mut write: impl for<'g> FnMut(&'g Builder, NodeId, &[Expr<'g>]) -> Result<Expr<'g>, Box<TypeError>>,
 ) -> Result<Transcript, GraphError> {
     let needed = ancestors(graph, roots);
-    let builder = Builder::new();
+    let builder = Builder::new().with_kinks(graph.kinks());
     let mut place: Vec<Option<NodeId>> = vec![None; graph.len()];
     let mut origin = Vec::new();
     for id in graph.ids().filter(|id| needed[id.index()]) {

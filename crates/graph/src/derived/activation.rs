@@ -6,6 +6,7 @@ use std::panic::Location;
 use crate::dim::Dim;
 use crate::error::Violation;
 use crate::expr::Expr;
+use crate::kinks::Kink;
 use crate::shape::Shape;
 
 impl<'g> Expr<'g> {
@@ -181,7 +182,7 @@ impl<'g> Expr<'g> {
     #[must_use]
     #[track_caller]
     pub fn hard_tanh(self) -> Expr<'g> {
-        self.builder().derived("hard_tanh", Location::caller(), || self.clamp(-1.0, 1.0))
+        self.builder().derived("hard_tanh", Location::caller(), || self.limited(-1.0, 1.0))
     }
 
     /// `x` limited to `low` … `high`, with derivative 0 at both ends.
@@ -191,7 +192,7 @@ impl<'g> Expr<'g> {
     #[must_use]
     #[track_caller]
     pub fn hard_tanh_between(self, low: f64, high: f64) -> Expr<'g> {
-        self.builder().derived("hard_tanh", Location::caller(), || self.clamp(low, high))
+        self.builder().derived("hard_tanh", Location::caller(), || self.limited(low, high))
     }
 
     /// `x` limited to 0 … 6; the derivative at both ends is 0.
@@ -201,7 +202,7 @@ impl<'g> Expr<'g> {
     #[must_use]
     #[track_caller]
     pub fn relu6(self) -> Expr<'g> {
-        self.builder().derived("relu6", Location::caller(), || self.clamp(0.0, 6.0))
+        self.builder().derived("relu6", Location::caller(), || self.limited(0.0, 6.0))
     }
 
     /// `x/6 + 1/2` limited to 0 … 1; the derivative at both ends, -3 and 3, is 0.
@@ -211,7 +212,7 @@ impl<'g> Expr<'g> {
     #[must_use]
     #[track_caller]
     pub fn hard_sigmoid(self) -> Expr<'g> {
-        self.builder().derived("hard_sigmoid", Location::caller(), || (self / 6.0 + 0.5).clamp(0.0, 1.0))
+        self.builder().derived("hard_sigmoid", Location::caller(), || (self / 6.0 + 0.5).limited(0.0, 1.0))
     }
 
     /// `x · hard_sigmoid(x)` (Howard et al., "Searching for MobileNetV3", 2019); the derivative is 0 at -3 and 1 at 3, the
@@ -243,5 +244,20 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn log_sigmoid(self) -> Expr<'g> {
         self.builder().derived("log_sigmoid", Location::caller(), || -(-self).softplus())
+    }
+
+    /// `x` limited to `low` … `high`, with what [`Kink::Joint`] says at both ends.
+    #[track_caller]
+    fn limited(self, low: f64, high: f64) -> Expr<'g> {
+        let kinks = self.builder().kinks();
+        let limited = self.clamp(low, high);
+        if kinks.at(Kink::Joint) == kinks.at(Kink::Bound) {
+            return limited;
+        }
+        let inside = match kinks.slope(Kink::Joint) {
+            1.0 => self.ge(low).and(self.le(high)),
+            _ => self.gt(low).and(self.lt(high)),
+        };
+        inside.select(self, limited.stop_gradient())
     }
 }

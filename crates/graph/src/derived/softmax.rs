@@ -3,10 +3,11 @@
 use std::panic::Location;
 
 use crate::expr::{Axes, Expr};
+use crate::kinks::{Kink, Subgradient};
 
 impl<'g> Expr<'g> {
-    /// `log Σ e^x` along `axes`, which disappear, without overflow. For no element above -∞ it is -∞, with gradient 0; for an
-    /// element of +∞ it is +∞, with a gradient of NaN there and 0 elsewhere.
+    /// `log Σ e^x` along `axes`, which disappear, without overflow. For no element above -∞ it is -∞, with gradient 0
+    /// ([`Kink::Logsumexp`](crate::Kink::Logsumexp)); elements of +∞ make it +∞, and share the gradient evenly.
     ///
     /// # Panics
     /// When there is no such axis, or the elements are not floats.
@@ -15,10 +16,24 @@ impl<'g> Expr<'g> {
     pub fn logsumexp(self, axes: impl Into<Axes>) -> Expr<'g> {
         let axes = axes.into();
         self.builder().derived("logsumexp", Location::caller(), || {
-            let largest = self.largest(axes.clone());
-            let sum = (self - largest.keep_dims(self, axes.clone())).exp().sum_over(axes);
-            let empty = sum.eq(0.0);
-            empty.select(sum.full_like(f64::NEG_INFINITY), empty.select(sum.ones_like(), sum).log() + largest)
+            // The elements of +∞ in the end decide alone; until then they are ordinary ones, so that nothing becomes NaN.
+            let infinite = self.eq(f64::INFINITY);
+            let ordinary = infinite.select(self.zeros_like(), self);
+            let largest = ordinary.largest(axes.clone());
+            let sum = (ordinary - largest.keep_dims(self, axes.clone())).exp().sum_over(axes.clone());
+            let logarithm = match self.builder().kinks().at(Kink::Logsumexp) {
+                Subgradient::Formula => sum.log() + largest,
+                _ => {
+                    let empty = sum.eq(0.0);
+                    let log = empty.select(sum.ones_like(), sum).log() + largest;
+                    empty.select(sum.full_like(f64::NEG_INFINITY), log)
+                }
+            };
+            // The mean of the infinite elements: +∞, with a slope of one k-th for each of k.
+            let count = infinite.cast(self.dtype()).sum_over(axes.clone());
+            let any = count.gt(0.0).and(sum.is_nan().not());
+            let mean = infinite.select(self, 0.0).sum_over(axes) / any.select(count, count.ones_like());
+            any.select(mean, logarithm)
         })
     }
 

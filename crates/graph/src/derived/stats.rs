@@ -3,8 +3,10 @@
 use std::panic::Location;
 
 use crate::dim::Dim;
+use crate::dtype::DType;
 use crate::error::Violation;
 use crate::expr::{Axes, Expr};
+use crate::kinks::{Kink, Subgradient};
 
 impl<'g> Expr<'g> {
     /// `Σ (x - mean)² / (n - ddof)` along `axes`, which disappear: the population's variance for `ddof` 0, the unbiased
@@ -44,7 +46,8 @@ impl<'g> Expr<'g> {
         }
     }
 
-    /// The root of [`var_over`](Expr::var_over). Where the variance is 0, so is the gradient.
+    /// The root of [`var_over`](Expr::var_over). Where the variance is 0, so is the gradient
+    /// ([`Kink::Norm`](crate::Kink::Norm)).
     ///
     /// # Panics
     /// As [`var_over`](Expr::var_over).
@@ -63,7 +66,8 @@ impl<'g> Expr<'g> {
         })
     }
 
-    /// The Euclidean norm `√Σ x²` along `axes`, which disappear. The gradient of a zero vector is 0.
+    /// The Euclidean norm `√Σ x²` along `axes`, which disappear, without overflow or underflow of the squares. The gradient
+    /// of a zero vector is 0 ([`Kink::Norm`](crate::Kink::Norm)).
     ///
     /// # Panics
     /// When there is no such axis, or the elements are not floats.
@@ -71,7 +75,11 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn norm_over(self, axes: impl Into<Axes>) -> Expr<'g> {
         let axes = axes.into();
-        self.builder().derived("norm", Location::caller(), || self.square().sum_over(axes).flat_sqrt())
+        self.builder().derived("norm", Location::caller(), || {
+            let scale = self.square_scale(axes.clone());
+            let scaled = self / scale.keep_dims(self, axes.clone());
+            scaled.square().sum_over(axes).flat_sqrt() * scale
+        })
     }
 
     /// The Euclidean norm of all elements.
@@ -84,8 +92,33 @@ impl<'g> Expr<'g> {
         self.norm_over(Axes::All)
     }
 
-    /// The square root of numbers that are sums of squares: where one is 0 the gradient is 0, the least of the subgradients.
-    fn flat_sqrt(self) -> Expr<'g> {
+    /// Numbers, one per lane along `axes`, by which elements may be divided so that their squares stay in the range of
+    /// numbers: the largest magnitude of the lane where that is extreme, else 1. No gradient passes: results that divide and
+    /// multiply by it do not depend on it.
+    #[track_caller]
+    pub(crate) fn square_scale(self, axes: Axes) -> Expr<'g> {
+        // Far enough from the square roots of the largest and of the smallest number to add up many squares.
+        let (tiny, huge) = if self.dtype() == DType::F32 { (1e-15, 1e15) } else { (1e-140, 1e140) };
+        let size = self.stop_gradient().abs();
+        let positions = self.axes_in_order("norm", axes.clone());
+        let shape = self.shape();
+        // An empty lane has no largest magnitude; a symbolic one may turn out to be empty, and is given a 0.
+        let size = match positions.iter().find(|axis| shape[**axis].known().is_none_or(|size| size == 0)) {
+            None => size,
+            Some(axis) => size.pad((0..shape.rank()).map(|at| (0, usize::from(at == *axis))), 0.0),
+        };
+        let largest = size.max_over(axes);
+        let extreme =
+            largest.lt(tiny).and(largest.gt(0.0)).or(largest.gt(huge).and(largest.lt(f64::INFINITY)));
+        extreme.select(largest, largest.ones_like())
+    }
+
+    /// The square root of numbers that are sums of squares: where one is 0 the gradient is 0, the least of the subgradients,
+    /// unless [`Kink::Norm`] says otherwise.
+    pub(crate) fn flat_sqrt(self) -> Expr<'g> {
+        if self.builder().kinks().at(Kink::Norm) == Subgradient::Formula {
+            return self.sqrt();
+        }
         let zero = self.eq(0.0);
         zero.select(self.zeros_like(), zero.select(self.ones_like(), self).sqrt())
     }

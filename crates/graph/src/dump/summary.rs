@@ -9,6 +9,7 @@ use crate::dump::table::Table;
 use crate::dump::units;
 use crate::graph::Graph;
 use crate::id::NodeId;
+use crate::kinks::KinkPolicy;
 use crate::op::{InputKind, Op, OpRules};
 use crate::shape::TensorType;
 
@@ -23,6 +24,8 @@ pub struct Summary {
     pub depth: usize,
     /// The floating-point operations of one run; custom ops count none.
     pub flops: Dim,
+    /// What gradients are at kinks.
+    pub kinks: KinkPolicy,
     /// What training changes.
     pub parameters: Storage,
     /// What is carried from run to run without being trained.
@@ -168,6 +171,7 @@ impl Graph {
             gradient_nodes: root.gradient_nodes,
             depth: depths.into_iter().max().unwrap_or_default(),
             flops: root.flops,
+            kinks: self.kinks(),
             parameters,
             state,
             constants,
@@ -226,6 +230,9 @@ impl fmt::Display for Summary {
             grouped(self.depth)
         )?;
         writeln!(f, "operations  {} a run", count(&self.flops))?;
+        if !self.kinks.is_default() {
+            writeln!(f, "kinks       as {}", self.kinks)?;
+        }
         for (name, kept) in
             [("parameters", &self.parameters), ("state", &self.state), ("constants", &self.constants)]
         {

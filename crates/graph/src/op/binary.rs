@@ -10,6 +10,7 @@ use crate::dispatch_float;
 use crate::dtype::DType;
 use crate::error::Violation;
 use crate::expr::{Expr, IntoOperand};
+use crate::kinks::{Kink, Subgradient};
 use crate::op::Op;
 use crate::op::Slope::{By, GateBy, MinusOne, One, Over};
 use crate::op::real::Real;
@@ -158,15 +159,22 @@ binary_ops! {
     /// `a / b`; whole numbers round towards zero, and dividing one by zero is an error.
     Div = div, commutes false, domains ANY, NONZERO, value |a, b| a / b, int |a, b| (b != 0).then(|| a.wrapping_div(b)),
         left |_, b, _| Over(b), right |_, b, y| By(-(y / b));
-    /// `a^b`. The derivative in `a` is 0 where `b` is 0, at 0 too; in `b` it is 0 where `a` is 0 and `b ≥ 0`.
+    /// `a^b`. The derivative in `a` is 0 where `b` is 0, at 0 too ([`Kink::PowerOfZero`](crate::Kink::PowerOfZero)); in `b`
+    /// it is 0 where `a` is 0 and `b ≥ 0`, and -∞ for `b < 0` ([`Kink::ZeroToPower`](crate::Kink::ZeroToPower)).
     Pow = pow, commutes false, domains POSITIVE, ANY, value |a, b| a.powf(b),
         left |a, b, _| {
+            if is_unguarded(a.builder().kinks().at(Kink::PowerOfZero), b) {
+                return By(b * a.pow(b - 1.0));
+            }
             // Where a^-1 overflows, 0 · a^-1 is not a number; in the branch not taken, neither is its slope.
             let flat = b.eq(0.0).and(a.recip().is_infinite());
             let slope = b * a.pow(flat.select(b.ones_like(), b) - 1.0);
             GateBy { open: flat.not(), slope }
         },
         right |a, b, y| {
+            if a.builder().kinks().at(Kink::ZeroToPower) == Subgradient::Formula {
+                return By(y * a.eq(0.0).select(a.ones_like(), a).log());
+            }
             let flat = a.eq(0.0).and(b.ge(0.0));
             GateBy { open: flat.not(), slope: y * flat.select(a.ones_like(), a).log() }
         };
@@ -248,7 +256,27 @@ fn above<'g>(a: Expr<'g>, b: Expr<'g>) -> Expr<'g> {
 
 /// The part of the gradient that `a` gets of `max(a, b)`: all, nothing, or half in a tie.
 fn share<'g>(a: Expr<'g>, b: Expr<'g>) -> Slope<'g> {
-    GateBy { open: a.ge(b), slope: a.eq(b).select(a.full_like(0.5), a.ones_like()) }
+    let tie = a.builder().kinks().slope(Kink::Pair);
+    GateBy { open: a.ge(b), slope: a.eq(b).select(a.full_like(tie), a.ones_like()) }
+}
+
+/// Whether the rule of `a^b` is its formula even where `a` and `b` are 0.
+fn is_unguarded(answer: Subgradient, exponent: Expr<'_>) -> bool {
+    match answer {
+        Subgradient::ByExponent => !is_whole(exponent),
+        Subgradient::Formula => true,
+        Subgradient::Slope(_) | Subgradient::Even | Subgradient::First => false,
+    }
+}
+
+/// Whether an exponent can be seen to be whole: a number of the program, or converted from whole numbers.
+fn is_whole(exponent: Expr<'_>) -> bool {
+    match exponent.op() {
+        Op::Literal(literal) => literal.value.to_f64().fract() == 0.0,
+        Op::Cast(_) => !exponent.operands()[0].dtype().is_float(),
+        Op::Broadcast(_) => is_whole(exponent.operands()[0]),
+        _ => false,
+    }
 }
 
 /// `x / (a² + b²)`, and 0 at the origin.

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::dim::{Bindings, Dim};
 use crate::dtype::DType;
 use crate::error::Violation;
-use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site};
+use crate::expr::Expr;
+use crate::kinks::Kink;
+use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site, Slope};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
 use crate::op::scalar::Scalar;
 use crate::op::table::{expect_one_dtype, expect_one_shape, expect_operands};
@@ -80,7 +82,8 @@ impl OpRules for Select {
 /// `result[i] = min(max(x[i], low), high)`; NaN stays NaN.
 ///
 /// Constraints: C1 one operand; C2 of a float type.
-/// Gradient: `ȳ` strictly between the bounds, 0 elsewhere. An infinite bound is none: `ȳ` passes at an element as infinite.
+/// Gradient: `ȳ` strictly between the bounds, at them by [`Kink::Bound`](crate::Kink::Bound), 0 elsewhere. An infinite
+/// bound is none: `ȳ` passes at an element as infinite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Clamp {
     /// The lower bound; converted to the operand's type.
@@ -137,19 +140,27 @@ impl OpRules for Clamp {
     }
 
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
-        at.first(|| {
-            let x = at.operands[0];
-            let (low, high) = (self.low.to_f64(), self.high.to_f64());
-            // An infinite bound limits nothing, an element as infinite included.
-            let above = (low > f64::NEG_INFINITY).then(|| x.gt(low));
-            let below = (high < f64::INFINITY).then(|| x.lt(high));
-            let inside = match (above, below) {
-                (Some(above), Some(below)) => above.and(below),
-                (Some(one), None) | (None, Some(one)) => one,
-                (None, None) => return at.cotangent,
-            };
-            inside.select(at.cotangent, at.cotangent.zeros_like())
-        })
+        if !at.wants(0) {
+            return Partials::from_iter([Partial::Stops]);
+        }
+        let (x, low, high) = (at.operands[0], self.low.to_f64(), self.high.to_f64());
+        // An infinite bound limits nothing, an element as infinite included.
+        let limits = |above: Option<Expr<'g>>, below: Option<Expr<'g>>| match (above, below) {
+            (Some(above), Some(below)) => above.and(below),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => unreachable!("without bounds nothing is compared"),
+        };
+        let (has_low, has_high) = (low > f64::NEG_INFINITY, high < f64::INFINITY);
+        let slope = match has_low || has_high {
+            false => Slope::One,
+            true => Slope::step(
+                x,
+                Kink::Bound,
+                || limits(has_low.then(|| x.gt(low)), has_high.then(|| x.lt(high))),
+                || limits(has_low.then(|| x.ge(low)), has_high.then(|| x.le(high))),
+            ),
+        };
+        Partials::from_iter([slope.apply(at.cotangent)])
     }
 
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {

@@ -10,6 +10,7 @@ use crate::dispatch_float;
 use crate::dtype::{DType, Element};
 use crate::error::Violation;
 use crate::expr::Expr;
+use crate::kinks::{Kink, Subgradient};
 use crate::op::cumulative::{Cumulative, CumulativeKind, Product};
 use crate::op::leaf::known;
 use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
@@ -40,8 +41,9 @@ pub enum ReduceKind {
 /// Constraints: C1 one operand; C2 the axes are sorted and exist; C3 its elements are numbers, or truth values for `max`
 /// and `min`; C4 for `max` and `min` of numbers no axis is known to be empty.
 /// Gradient: `sum`: `ȳ` broadcast along the axes. `max`, `min`: `ȳ / #ties`, broadcast, where `x = y` or `x` is NaN, and 0
-/// elsewhere. `prod`: `ȳ` times the product of all other elements, as the one of those before and the one of those after:
-/// it divides by nothing, so that zeros are right.
+/// elsewhere; [`Kink::ExtremesAlongAxis`](crate::Kink::ExtremesAlongAxis) may choose the first of the ties instead. `prod`:
+/// `ȳ` times the product of all other elements, as the one of those before and the one of those after: it divides by
+/// nothing, so that zeros are right.
 /// The reference adds and multiplies in f64 for f32, in order; kernels may add in another fixed order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reduce {
@@ -63,6 +65,21 @@ impl Reduce {
             ReduceKind::Max | ReduceKind::Min => Domain::Distinct,
         };
         Sample { op: Reduce { kind, axes }.into(), operands: vec![OperandSample { ty, domain }] }
+    }
+
+    /// Where the first extreme of each lane is, if that is what gets the gradient.
+    fn first_of_ties<'g>(&self, operand: Expr<'g>) -> Option<Expr<'g>> {
+        let [axis] = self.axes.iter().collect::<Vec<usize>>()[..] else { return None };
+        let kink = if operand.rank() > 1 { Kink::ExtremesAlongAxis } else { Kink::Extremes };
+        if operand.builder().kinks().at(kink) != Subgradient::First {
+            return None;
+        }
+        let axis = axis as i64;
+        let first = match self.kind {
+            ReduceKind::Min => operand.argmin(axis),
+            _ => operand.argmax(axis),
+        };
+        Some(operand.iota_like(axis).eq(self.spread(first, operand)))
     }
 
     /// Puts the reduced axes of `reduced` back and repeats it along them.
@@ -177,6 +194,9 @@ impl OpRules for Reduce {
             ReduceKind::Prod => self.spread(at.cotangent, at.operands[0]) * self.others(at.operands[0]),
             ReduceKind::Max | ReduceKind::Min => {
                 let operand = at.operands[0];
+                if let Some(first) = self.first_of_ties(operand) {
+                    return first.select(self.spread(at.cotangent, operand), operand.zeros_like());
+                }
                 // Where there is a NaN the result is NaN, and equal to nothing.
                 let chosen = operand.eq(self.spread(at.result, operand)).or(operand.is_nan());
                 let ties = chosen

@@ -9,6 +9,7 @@ use crate::builder::Builder;
 use crate::dim::{Bindings, Dim};
 use crate::error::Violation;
 use crate::expr::Expr;
+use crate::kinks::Kink;
 use crate::op::{CompareOp, Op};
 use crate::shape::TensorType;
 use crate::tensor::Tensor;
@@ -231,6 +232,23 @@ pub enum Slope<'g> {
 }
 
 impl<'g> Slope<'g> {
+    /// 1 where `inside` holds, what stands at `kink` where only `touching` does, 0 elsewhere.
+    pub(crate) fn step(
+        like: Expr<'g>,
+        kink: Kink,
+        inside: impl FnOnce() -> Expr<'g>,
+        touching: impl FnOnce() -> Expr<'g>,
+    ) -> Self {
+        match like.builder().kinks().slope(kink) {
+            0.0 => Slope::Gate(inside()),
+            1.0 => Slope::Gate(touching()),
+            slope => Slope::GateBy {
+                open: touching(),
+                slope: inside().select(like.ones_like(), like.full_like(slope)),
+            },
+        }
+    }
+
     /// The cotangent of the operand, given the result's.
     pub(crate) fn apply(self, cotangent: Expr<'g>) -> Partial<'g> {
         match self {

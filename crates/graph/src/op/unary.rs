@@ -12,8 +12,9 @@ use crate::dispatch_float;
 use crate::dtype::DType;
 use crate::error::Violation;
 use crate::expr::Expr;
+use crate::kinks::Kink;
 use crate::op::Op;
-use crate::op::Slope::{By, Flat, Gate, GateBy, MinusOne, Over, OverBoth};
+use crate::op::Slope::{By, Flat, GateBy, MinusOne, Over, OverBoth};
 use crate::op::real::Real;
 use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site, Slope};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
@@ -136,13 +137,13 @@ macro_rules! unary_ops {
 unary_ops! {
     /// `-x`.
     Neg = neg, domain -3.0 .. 3.0 [], value |x| -x, int |x| x.wrapping_neg(), slope |_, _| MinusOne;
-    /// `|x|`; its derivative at 0 is 0.
-    Abs = abs, domain -3.0 .. 3.0 [0.0], value |x| x.abs(), int |x| x.wrapping_abs(), slope |x, _| GateBy { open: x.ne(0.0), slope: x.sign() };
+    /// `|x|`; its derivative at 0 is 0 ([`Kink::Abs`](crate::Kink::Abs)).
+    Abs = abs, domain -3.0 .. 3.0 [0.0], value |x| x.abs(), int |x| x.wrapping_abs(), slope |x, _| sign_or(x, Kink::Abs);
     /// 1, 0 or -1 with the sign of `x`; NaN for NaN. Piecewise constant.
     Sign = sign, domain -3.0 .. 3.0 [0.0], value |x| x.sign(), int |x| x.signum(), slope |_, _| Flat;
-    /// `max(x, 0)`; its derivative at 0 is 0.
+    /// `max(x, 0)`; its derivative at 0 is 0 ([`Kink::Relu`](crate::Kink::Relu)).
     Relu = relu, domain -3.0 .. 3.0 [0.0], value |x| x.larger(T::from_f64(0.0)), int |x| x.max(0),
-        slope |x, _| Gate(x.gt(0.0));
+        slope |x, _| Slope::step(x, Kink::Relu, || x.gt(0.0), || x.ge(0.0));
     /// `e^x`.
     Exp = exp, domain -3.0 .. 3.0 [], value |x| x.exp(), slope |_, y| By(y);
     /// `e^x - 1`, accurate near 0.
@@ -208,6 +209,14 @@ unary_ops! {
     Round = round, domain -2.4 .. 2.4 [-1.5, -0.5, 0.5, 1.5], value |x| x.round_ties_even(), slope |_, _| Flat;
     /// `x` without its fraction. Piecewise constant.
     Trunc = trunc, domain -2.9 .. 2.9 [-2.0, -1.0, 0.0, 1.0, 2.0], value |x| x.trunc(), slope |_, _| Flat;
+}
+
+/// The sign of `x`, and what stands at `kink` where `x` is 0.
+fn sign_or(x: Expr<'_>, kink: Kink) -> Slope<'_> {
+    match x.builder().kinks().slope(kink) {
+        0.0 => GateBy { open: x.ne(0.0), slope: x.sign() },
+        slope => By(x.eq(0.0).select(x.full_like(slope), x.sign())),
+    }
 }
 
 /// `√(x² + 1)`, which is `|x|` to every digit long before `x²` overflows.

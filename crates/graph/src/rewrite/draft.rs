@@ -40,6 +40,7 @@ impl Draft {
             scopes: old.scopes.clone(),
             names: old.names.clone(),
             sources: old.sources.clone(),
+            kinks: old.kinks,
             ..Body::default()
         };
         Draft {

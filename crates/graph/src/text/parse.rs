@@ -57,6 +57,12 @@ struct Parser<'t, 'r> {
 impl Parser<'_, '_> {
     fn graph(&mut self) -> Result<(), FormatError> {
         self.cursor.expect("graph")?;
+        self.cursor.skip_blanks();
+        if self.cursor.eat("kinks=") {
+            let start = self.cursor;
+            let policy = self.cursor.word("a kink policy", |c| c.is_ascii_alphanumeric() || c == '_')?;
+            self.assembly.body.kinks = policy.parse().map_err(|message: String| start.error(message))?;
+        }
         self.cursor.expect("{")?;
         loop {
             self.cursor.skip_space();

@@ -50,7 +50,10 @@ impl fmt::Display for Text<'_> {
         let graph = self.graph;
         let paths = scopes::paths(graph.scopes());
         let scope_of = |id: NodeId| graph.provenance(id).scope;
-        writeln!(f, "graph {{")?;
+        match graph.kinks() {
+            policy if policy.is_default() => writeln!(f, "graph {{")?,
+            policy => writeln!(f, "graph kinks={policy} {{")?,
+        }
         for scope in scopes::declared(graph) {
             writeln!(f, "  scope {} {{}}", paths[scope.index()])?;
         }
