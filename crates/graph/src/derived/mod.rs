@@ -18,7 +18,13 @@ mod resize;
 mod columns;
 mod pixel_shuffle;
 mod response_norm;
+mod repeat;
+mod diagonal;
+mod pad;
+mod lookup;
+mod random;
 
 pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
+pub use pad::PadMode;
 pub use pool::PoolOptions;
 pub use sliding::{PerAxis, Sides};

@@ -6,6 +6,7 @@
 mod handle;
 mod operators;
 mod shapes;
+mod parts;
 mod reductions;
 mod running;
 mod contractions;

@@ -55,6 +55,46 @@ impl<'g> Expr<'g> {
         if shape == self.shape() { self } else { self.apply(Reshape { shape }) }
     }
 
+    /// The same elements under another shape, of which one size may be -1: it is what the others leave.
+    ///
+    /// ```
+    /// use pullback_graph::{Builder, DType::F32};
+    /// let b = Builder::new();
+    /// let x = b.input("x", F32, ["batch".into(), 8.into(), 8.into()] as [pullback_graph::Dim; 3]);
+    /// assert_eq!(x.reshape_infer(&[-1, 4, 16]).ty().to_string(), "f32[batch, 4, 16]");
+    /// ```
+    ///
+    /// # Panics
+    /// When more than one size is negative or one is below -1, or the others do not divide the number of elements; with
+    /// a size of 0 beside it, -1 might be anything.
+    #[must_use]
+    #[track_caller]
+    pub fn reshape_infer(self, sizes: &[i64]) -> Expr<'g> {
+        let own = self.shape();
+        let mut others = Dim::Known(1);
+        let mut open = None;
+        for (axis, size) in sizes.iter().enumerate() {
+            match (usize::try_from(*size), open) {
+                (Ok(size), _) => others = others * Dim::Known(size),
+                (Err(_), None) if *size == -1 => open = Some(axis),
+                _ => {
+                    let message = format!("{sizes:?} leaves more open than one size, written -1");
+                    self.refuse("reshape", Violation::new("C3", message), &[])
+                }
+            }
+        }
+        let mut dims: Vec<Dim> = sizes.iter().map(|size| Dim::Known((*size).max(0) as usize)).collect();
+        if let Some(axis) = open {
+            let Some(rest) = own.numel().exact_div(&others) else {
+                let message =
+                    format!("{} has {} elements, which {others} does not divide", self.ty(), own.numel());
+                self.refuse("reshape", Violation::new("C2", message), &[])
+            };
+            dims[axis] = rest;
+        }
+        self.reshape(dims)
+    }
+
     /// All axes from `axis` on joined into one: `flatten(1)` makes `[batch, 8, 8]` into `[batch, 64]`.
     ///
     /// # Panics
@@ -103,6 +143,32 @@ impl<'g> Expr<'g> {
         let mut order: Vec<usize> = (0..rank).collect();
         order.swap(rank - 2, rank - 1);
         self.apply(Permute { order: order.into_iter().collect() })
+    }
+
+    /// Two axes swapped.
+    ///
+    /// # Panics
+    /// When there is no such axis.
+    #[must_use]
+    #[track_caller]
+    pub fn swap_axes(self, one: i64, other: i64) -> Expr<'g> {
+        let (one, other) = (self.axis("permute", one), self.axis("permute", other));
+        let mut order: Vec<usize> = (0..self.rank()).collect();
+        order.swap(one, other);
+        self.permute(order)
+    }
+
+    /// The axis `from` at position `to`, the others in their order.
+    ///
+    /// # Panics
+    /// When there is no such axis or position.
+    #[must_use]
+    #[track_caller]
+    pub fn move_axis(self, from: i64, to: i64) -> Expr<'g> {
+        let (from, to) = (self.axis("permute", from), self.axis("permute", to));
+        let mut order: Vec<usize> = (0..self.rank()).filter(|axis| *axis != from).collect();
+        order.insert(to, from);
+        self.permute(order)
     }
 
     /// A new axis of size 1 at position `axis` of the result; -1 appends it.
