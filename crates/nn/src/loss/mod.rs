@@ -1,7 +1,7 @@
 //! Losses: how far predictions are from targets, as one number.
 //!
 //! A [`Loss`] is what a model is compiled with. A function such as [`cross_entropy`] is for graphs written by hand: its last
-//! argument is a [`Reduction`], or options that are made from one. Both are the same nodes, and all derivatives follow from
+//! argument is a [`Reduction`], or options that are made from one. Both share their formulas, and all derivatives follow from
 //! these: nothing here has a rule of its own.
 //!
 //! Cross-entropies take logits (scores before softmax or sigmoid), which is the form that neither overflows nor loses
