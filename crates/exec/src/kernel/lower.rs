@@ -68,6 +68,11 @@ impl Kernel {
             | Op::ArgSort(_)
             | Op::LinearScan(_)
             | Op::Cumulative(_) => Reference::of(graph, root).into(),
+            Op::Cholesky(_)
+            | Op::TriangularSolve(_)
+            | Op::Solve(_)
+            | Op::Determinant(_)
+            | Op::Cofactor(_) => Reference::of(graph, root).into(),
         }
     }
 }

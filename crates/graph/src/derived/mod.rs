@@ -28,3 +28,4 @@ pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
 pub use pad::PadMode;
 pub use pool::PoolOptions;
 pub use sliding::{PerAxis, Sides};
+mod linalg;

@@ -1,5 +1,6 @@
 //! Products that sum over axes.
 
+use crate::dim::Dim;
 use crate::error::Violation;
 use crate::expr::Expr;
 use crate::op::DotGeneral;
@@ -7,31 +8,27 @@ use crate::shape::Shape;
 
 impl<'g> Expr<'g> {
     /// The product that contracts the last axis of this tensor with the second to last of `other` (its only one, if it
-    /// is a vector). The remaining axes of both are joined: `[…, k] · [k, n] = […, n]`.
+    /// is a vector), as `numpy.dot`. The remaining axes of both are joined: `[…, k] · [k, n] = […, n]`.
     ///
     /// # Panics
-    /// When the contracted sizes or the element types differ, or `other` has more than two axes (see
-    /// [`matmul`](Expr::matmul)).
+    /// When a side is a scalar, or the contracted sizes or the element types differ.
     #[must_use]
     #[track_caller]
     pub fn dot(self, other: Expr<'g>) -> Expr<'g> {
         let (left, right) = (self.rank(), other.rank());
-        if left == 0 || right == 0 || right > 2 {
-            let message = format!("takes […, k] and [k] or [k, n], got {} and {}", self.ty(), other.ty());
-            self.refuse(
-                "dot",
-                Violation::new("C2", message).help("`matmul` multiplies stacks of matrices"),
-                &[other],
-            );
+        if left == 0 || right == 0 {
+            let message = format!("takes […, k] and [k] or […, k, n], got {} and {}", self.ty(), other.ty());
+            self.refuse("dot", Violation::new("C2", message).help("`*` multiplies by a number"), &[other]);
         }
-        self.apply_to(DotGeneral::new([], [], [left - 1], [0]), &[other])
+        self.apply_to(DotGeneral::new([], [], [left - 1], [right.saturating_sub(2)]), &[other])
     }
 
     /// The matrix product of stacks of matrices, by NumPy's rules: the last two axes multiply, the axes before them
-    /// broadcast; a vector on the left is a row, on the right a column.
+    /// broadcast; a vector on the left is a row, on the right a column, and that axis is left out of the result. A product
+    /// over no elements is 0.
     ///
     /// # Panics
-    /// When the contracted sizes or the element types differ, or the stacks do not broadcast.
+    /// When a side is a scalar, the contracted sizes or the element types differ, or the stacks do not broadcast.
     #[must_use]
     #[track_caller]
     pub fn matmul(self, other: Expr<'g>) -> Expr<'g> {
@@ -47,19 +44,47 @@ impl<'g> Expr<'g> {
             return self.expand_dims(0).matmul(other).squeeze(-2);
         }
         let stack = |expr: Expr<'g>| expr.shape().iter().take(expr.rank() - 2).cloned().collect::<Shape>();
-        let Some(common) = stack(self).broadcast(&stack(other)) else {
+        let (own, others) = (stack(self), stack(other));
+        let Some(common) = own.broadcast(&others) else {
             let message = format!("stacks of matrices do not broadcast: {} and {}", self.ty(), other.ty());
             self.refuse("matmul", Violation::new("C2", message), &[other])
         };
+        // One matrix for a whole stack is not repeated: the stack's axes are free ones of the other side.
+        if others.iter().all(Dim::is_one) {
+            let matrix: Shape = other.shape().iter().skip(right - 2).cloned().collect();
+            let product = self.dot(other.reshape(matrix));
+            let matrix = product.shape();
+            return product.reshape(common.iter().chain(&matrix[left - 2..]).cloned().collect::<Shape>());
+        }
+        if own.iter().all(Dim::is_one) {
+            let matrix: Shape = self.shape().iter().skip(left - 2).cloned().collect();
+            let product = self.reshape(matrix).apply_to(DotGeneral::new([], [], [1], [right - 2]), &[other]);
+            let order: Vec<usize> = (1..right - 1).chain([0, right - 1]).collect();
+            let product = product.permute(order);
+            let matrix = product.shape();
+            return product.reshape(common.iter().chain(&matrix[right - 2..]).cloned().collect::<Shape>());
+        }
         let (a, b) = (self.broadcast_stack(&common), other.broadcast_stack(&common));
         let rank = a.rank();
         let batch: Vec<usize> = (0..rank - 2).collect();
         a.apply_to(DotGeneral::new(batch.clone(), batch, [rank - 1], [rank - 2]), &[b])
     }
 
+    /// The product of every element with every element of `other`: `[…a] ⊗ […b] = […a, …b]`.
+    ///
+    /// # Panics
+    /// When the element types differ, or are bool.
+    #[must_use]
+    #[track_caller]
+    pub fn outer(self, other: Expr<'g>) -> Expr<'g> {
+        let ones = std::iter::repeat_n(Dim::Known(1), other.rank());
+        let column = self.reshape(self.shape().iter().cloned().chain(ones).collect::<Shape>());
+        column * other
+    }
+
     /// This stack of matrices repeated to a stack of shape `common`.
     #[track_caller]
-    fn broadcast_stack(self, common: &Shape) -> Expr<'g> {
+    pub(crate) fn broadcast_stack(self, common: &Shape) -> Expr<'g> {
         let own = self.shape();
         self.broadcast_to(common.iter().chain(&own[own.rank() - 2..]).cloned().collect::<Shape>())
     }

@@ -1,10 +1,15 @@
 //! Bringing nodes into the types and domains that an op takes.
 
+use std::sync::Arc;
+
 use super::Grower;
 use crate::dim::Dim;
 use crate::expr::Expr;
-use crate::op::{BinaryOp, Cast, Domain, Literal, Op, OperandSample, Pad, Reshape, Scalar, Slice, UnaryOp};
-use crate::shape::TensorType;
+use crate::op::{
+    BinaryOp, Cast, Constant, Domain, Literal, Op, OperandSample, Pad, Reshape, Scalar, Slice, UnaryOp,
+};
+use crate::shape::{Shape, TensorType};
+use crate::tensor::Tensor;
 
 /// How far values stay from the points where a derivative jumps.
 const MARGIN: f64 = 0.05;
@@ -16,7 +21,7 @@ impl<'g> Grower<'g, '_> {
             // Of two operands, kinks keep the divisor from zero, where nothing is defined.
             Domain::Between { kinks, .. } => samples.len() == 1 && !kinks.is_empty(),
             Domain::Lattice { .. } | Domain::Distinct => true,
-            Domain::Index { .. } | Domain::Truth => false,
+            Domain::Index { .. } | Domain::Truth | Domain::Dominant => false,
         };
         !(self.spec.smooth_only && samples.iter().any(has_kinks))
     }
@@ -54,12 +59,16 @@ impl<'g> Grower<'g, '_> {
             }
             Domain::Distinct => are_apart(index),
             Domain::Truth => true,
+            Domain::Dominant => is_dominant(&values(index), &operands[index].shape()),
         };
         (0..operands.len()).all(each)
     }
 
     /// A node brought into a domain: as it is, or squashed between the bounds.
     pub(super) fn fit(&mut self, x: Expr<'g>, sample: &OperandSample) -> Option<Expr<'g>> {
+        if sample.domain == Domain::Dominant {
+            return self.dominant(x);
+        }
         let Domain::Between { low, high, .. } = sample.domain else {
             // Two lattices are about two operands: whether they suit is seen when both are there.
             let is_pair = matches!(sample.domain, Domain::Lattice { .. });
@@ -77,6 +86,17 @@ impl<'g> Grower<'g, '_> {
         let scaled = self.apply(BinaryOp::Mul, &[squashed, half])?;
         let moved = self.apply(BinaryOp::Add, &[scaled, middle])?;
         self.suits(&[moved], std::slice::from_ref(sample)).then_some(moved)
+    }
+
+    /// Square matrices far from singular: squashed, with a diagonal added that outweighs the rest.
+    fn dominant(&mut self, x: Expr<'g>) -> Option<Expr<'g>> {
+        let sizes = x.shape().known()?;
+        let n = sizes[sizes.len() - 1];
+        let diagonal = |i: usize| if i / n % n == i % n { n as f64 + 1.5 } else { 0.0 };
+        let diagonal = Tensor::from_fn(&sizes, diagonal).cast(x.dtype());
+        let squashed = self.apply(UnaryOp::Tanh, &[x])?;
+        let diagonal = self.apply(Constant { value: Arc::new(diagonal) }, &[])?;
+        self.apply(BinaryOp::Add, &[squashed, diagonal])
     }
 
     /// A node of type `ty` that has as many elements of `x` as there is room for.
@@ -109,6 +129,19 @@ impl<'g> Grower<'g, '_> {
     }
 }
 
+/// Whether every matrix of a stack has a diagonal that outweighs the rest, with some margin.
+fn is_dominant(values: &[f64], shape: &Shape) -> bool {
+    let n = shape[shape.rank() - 1].known().unwrap_or_default();
+    values.chunks(n.max(1) * n.max(1)).all(|matrix| {
+        (0..n).all(|row| {
+            let others = (0..n).filter(|column| *column != row);
+            let rest: f64 =
+                others.map(|column| matrix[row * n + column].abs().max(matrix[column * n + row].abs())).sum();
+            matrix[row * n + row] >= rest + 0.25 * (1.0 + rest)
+        })
+    })
+}
+
 /// Whether a value lies in a domain of single values.
 fn holds(domain: Domain, value: f64) -> bool {
     match domain {
@@ -119,7 +152,7 @@ fn holds(domain: Domain, value: f64) -> bool {
             is_within && kinks.iter().all(|kink| (value - kink).abs() >= MARGIN)
         }
         Domain::Index { below } => (0.0..below as f64).contains(&value),
-        Domain::Lattice { .. } | Domain::Distinct | Domain::Truth => true,
+        Domain::Lattice { .. } | Domain::Distinct | Domain::Truth | Domain::Dominant => true,
     }
 }
 

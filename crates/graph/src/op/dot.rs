@@ -10,7 +10,7 @@ use crate::dtype::{DType, Element};
 use crate::error::Violation;
 use crate::expr::Expr;
 use crate::op::leaf::known;
-use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site};
+use crate::op::rules::{Batch, OpClass, OpRules, Partial, Partials, Site};
 use crate::op::sample::{Choices, OperandSample, Sample};
 use crate::op::table::{expect_one_dtype, expect_operands};
 use crate::op::{Op, Permute};
@@ -170,6 +170,31 @@ impl OpRules for DotGeneral {
             partials[1] = Partial::Flows(self.right_cotangent(left, right, at.cotangent));
         }
         partials
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        let (left, right) = (at.operands[0], at.operands[1]);
+        let shift = |axes: &AxisList, operand: usize| -> AxisList {
+            axes.iter().map(|axis| axis + usize::from(at.mapped[operand])).collect()
+        };
+        let (contract_left, contract_right) = (shift(&self.contract_left, 0), shift(&self.contract_right, 1));
+        let (mut batch_left, mut batch_right) = (shift(&self.batch_left, 0), shift(&self.batch_right, 1));
+        let both = at.mapped[0] && at.mapped[1];
+        if both {
+            let first = |axes: &AxisList| std::iter::once(0).chain(axes.iter()).collect::<AxisList>();
+            (batch_left, batch_right) = (first(&batch_left), first(&batch_right));
+        }
+        let op = DotGeneral { batch_left, batch_right, contract_left, contract_right };
+        // Mapped on one side, the axis is a free one: the first of its operand's, behind the batch and, on the right, behind
+        // what is free on the left.
+        let place = match (both, at.mapped[0]) {
+            (true, _) => 0,
+            (false, true) => op.batch_left.len(),
+            (false, false) => op.batch_left.len() + op.free_left(left.rank()).len(),
+        };
+        let product = left.apply_to(op, &[right]);
+        let order = std::iter::once(place).chain((0..product.rank()).filter(|axis| *axis != place));
+        Some(product.permute(order.collect::<Vec<usize>>()))
     }
 
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {

@@ -1,6 +1,7 @@
 //! The list of ops: one line each makes the enum, its dispatch, its names in texts and files, and the catalogue.
 
 use crate::op::attributes::{self, AttributeError};
+use crate::op::linalg::{Cholesky, Cofactor, Determinant, Solve, TriangularSolve};
 use crate::op::{
     ArgMax, ArgMin, ArgSort, BinaryOp, Broadcast, Cast, Choices, Clamp, CompareOp, Concat, Constant,
     Cumulative, Custom, DimSize, DotGeneral, Fold, Gather, GatherAlong, Input, Iota, LinearScan, Literal,
@@ -129,6 +130,11 @@ ops! {
         "concat" => Concat(Concat),
         "reverse" => Reverse(Reverse),
         "dot_general" => DotGeneral(DotGeneral),
+        "cholesky" => Cholesky(Cholesky),
+        "triangular_solve" => TriangularSolve(TriangularSolve),
+        "solve" => Solve(Solve),
+        "determinant" => Determinant(Determinant),
+        "cofactor" => Cofactor(Cofactor),
         "gather" => Gather(Gather),
         "gather_along" => GatherAlong(GatherAlong),
         "scatter" => Scatter(Scatter),

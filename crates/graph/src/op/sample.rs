@@ -48,6 +48,15 @@ impl OperandSample {
                 Domain::Distinct => (order[i] as f64 - count as f64 / 2.0) * 0.3,
                 Domain::Index { below } => choices.below(below) as f64,
                 Domain::Truth => choices.below(2) as f64,
+                Domain::Dominant => {
+                    let n = sizes[sizes.len() - 1];
+                    let is_diagonal = i / n % n == i % n;
+                    if is_diagonal {
+                        choices.between(1.0, 2.0, &[]) + n as f64
+                    } else {
+                        choices.between(-1.0, 1.0, &[])
+                    }
+                }
             })
             .collect();
         crate::dispatch!(self.ty.dtype, T => Tensor::from_fn(&sizes, |i| <T as Element>::from_f64(values[i])))
@@ -82,6 +91,9 @@ pub enum Domain {
     },
     /// Truth values.
     Truth,
+    /// Square matrices, in the last two axes, whose every diagonal element exceeds the rest of its row and of its column
+    /// in absolute value, together, by more than 1: far from singular, with a positive definite symmetric part.
+    Dominant,
 }
 
 impl Domain {
