@@ -5,9 +5,11 @@ mod error;
 pub use error::Error;
 pub use pullback_autodiff::{grad, hessian, hvp, jacobian, jvp, vjp};
 pub use pullback_exec::Session;
-pub use pullback_graph::{Builder, DType, Dim, Expr, Graph, KinkPolicy, Shape, Tensor, interpret, sym};
+pub use pullback_graph::{
+    Builder, DType, Dim, Expr, Graph, KinkPolicy, Shape, Tensor, einsum, interpret, sym,
+};
 
-/// Typed tensor-op graphs: ops and their rules, builder, interpreter, passes, text and files.
+/// Typed tensor-op graphs: ops and their rules, builder, einsum, interpreter, passes, text and files.
 pub use pullback_graph as graph;
 
 /// Gradients as graph-to-graph transforms, and the gradient checker.

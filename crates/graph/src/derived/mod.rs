@@ -23,9 +23,11 @@ mod diagonal;
 mod pad;
 mod lookup;
 mod random;
+mod einsum;
+mod linalg;
 
 pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
+pub use einsum::einsum;
 pub use pad::PadMode;
 pub use pool::PoolOptions;
 pub use sliding::{PerAxis, Sides};
-mod linalg;
