@@ -344,6 +344,12 @@ fn draws_keep_to_their_range_and_differ_by_stream_and_key() {
         ("integers", b.integers(key, 2, [1000], -2..3).cast(F64)),
         ("one", b.integers(key, 2, [10], i64::MAX - 1..i64::MAX)),
         ("batch", b.uniform(keys, 0, F64, [1000], 0.0..1.0)),
+        ("truncated", b.truncated_normal(key, 3, F64, [4000], -1.0..2.0)),
+        ("tail", b.truncated_normal(key, 3, F64, [100], 5.0..6.0)),
+        ("whole", b.truncated_normal(key, 3, F64, [4000], -40.0..40.0)),
+        ("order", b.permutation(key, 0, 100)),
+        ("orders", b.permutation(keys, 0, 100)),
+        ("no order", b.permutation(key, 0, 0)),
         ("none", b.normal(key, 0, F64, [0, 3], 0.0, 1.0)),
     ];
     let graph = b.finish(draws).unwrap();
@@ -366,6 +372,19 @@ fn draws_keep_to_their_range_and_differ_by_stream_and_key() {
     assert_eq!(of("batch")[..1000], of("unit"));
     assert_ne!(of("batch")[1000..], of("unit"));
     assert_eq!(values.output("none").unwrap().sizes(), [0, 3]);
+    // The mean of the part between a and b is (φ(a) - φ(b)) / (Φ(b) - Φ(a)).
+    assert!(
+        of("truncated").iter().all(|x| (-1.0..=2.0).contains(x)) && (mean("truncated") - 0.2297).abs() < 0.05
+    );
+    assert!(of("tail").iter().all(|x| (5.0..=6.0).contains(x)));
+    assert!(of("whole").iter().all(|x| x.is_finite()) && mean("whole").abs() < 0.05);
+    let mut order = of("order");
+    assert_eq!(of("orders")[..100], order);
+    assert_ne!(of("orders")[100..], order);
+    assert!(!order.is_sorted());
+    order.sort_by(f64::total_cmp);
+    assert_eq!(order, Vec::from_iter((0..100).map(f64::from)));
+    assert_eq!(values.output("no order").unwrap().sizes(), [0]);
 }
 
 #[test]
@@ -373,6 +392,9 @@ fn draws_of_no_distribution_are_refused() {
     let key = |b: &'_ Builder| b.input("key", I64, ()).id();
     refused("cannot draw from 1.0..0.0 (C4)", |b| b.uniform(b.expr(key(b)), 0, F64, [2], 1.0..0.0));
     refused("not negative, got -1 (C4)", |b| b.normal(b.expr(key(b)), 0, F64, [2], 0.0, -1.0));
+    refused("normal numbers from 9.0..10.0 (C4)", |b| {
+        b.truncated_normal(b.expr(key(b)), 0, F64, [2], 9.0..10.0)
+    });
     refused("in 0 … 1, got NaN (C4)", |b| b.bernoulli(b.expr(key(b)), 0, [2], f64::NAN));
     refused("0..0 does not hold", |b| b.integers(b.expr(key(b)), 0, [2], 0..0));
     refused("does not hold", |b| b.integers(b.expr(key(b)), 0, [2], i64::MIN..i64::MAX));

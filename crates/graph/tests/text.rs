@@ -109,6 +109,24 @@ fn scopes_without_nodes_are_kept() {
 
 /// Names come from files, and texts go to terminals.
 #[test]
+fn names_of_earlier_versions_are_read() {
+    let old = "graph {
+  %0 = input() name=x kind=data : f64[3]
+  %1 = input() name=i kind=data : i64[2]
+  %2 = input() name=u kind=data : f64[2]
+  %3 = scatter_add(%0, %1, %2) axis=0 : f64[3]
+  %4 = scatter_add_along(%3, %1, %2) axis=0 : f64[3]
+  return y=%4
+}
+";
+    let graph = parse(old).unwrap();
+    let again = graph.to_string();
+    assert!(again.contains("scatter(%0, %1, %2) kind=add axis=0"), "{again}");
+    assert!(again.contains("scatter_along(%3, %1, %2) kind=add axis=0"), "{again}");
+    assert_eq!(parse(&again).unwrap(), graph);
+}
+
+#[test]
 fn control_characters_are_escaped() {
     let b = Builder::new();
     let name = "\u{1b}[2J\u{9b}31m\u{7f}\n";

@@ -4,14 +4,17 @@
 //! numbers, on every machine; two uses of one key are told apart by their streams. A tensor of keys has draws for each,
 //! behind the axes of the keys. No gradient reaches a key: scale and shift draws by expressions to learn a distribution.
 
+use std::cmp::Ordering;
+use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
 use std::ops::Range;
 use std::panic::Location;
 
 use crate::builder::Builder;
+use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::Violation;
 use crate::expr::Expr;
-use crate::op::{Distribution, Random};
+use crate::op::{Distribution, Order, Random};
 use crate::shape::Shape;
 
 impl Builder {
@@ -80,6 +83,62 @@ impl Builder {
             }
             let draws = key.apply(Random { distribution: Distribution::Normal, stream, dtype, shape });
             if (mean, deviation) == (0.0, 1.0) { draws } else { draws * deviation + mean }
+        })
+    }
+
+    /// Numbers drawn from the part of the standard normal distribution that lies in `range`, by the inverse of its
+    /// distribution function.
+    ///
+    /// # Panics
+    /// When the key is not of type i64, `dtype` is no float, or the range is empty or lies beyond what can be told from
+    /// the ends of the distribution, some 8 deviations away.
+    #[must_use]
+    #[track_caller]
+    pub fn truncated_normal<'g>(
+        &'g self,
+        key: Expr<'g>,
+        stream: u64,
+        dtype: DType,
+        shape: impl Into<Shape>,
+        range: Range<f64>,
+    ) -> Expr<'g> {
+        let shape = shape.into();
+        self.derived("truncated_normal", Location::caller(), || {
+            let [low, high] = [range.start, range.end].map(|x| libm::erf(x * FRAC_1_SQRT_2));
+            if low.partial_cmp(&high) != Some(Ordering::Less) {
+                let message = format!("cannot draw normal numbers from {range:?}");
+                key.refuse("truncated_normal", Violation::new("C4", message), &[]);
+            }
+            let draws = key.apply(Random { distribution: Distribution::Uniform, stream, dtype, shape });
+            let normal = (draws * (high - low) + low).erfinv() * SQRT_2;
+            // Rounding, and an end where the distribution function is 1 already.
+            normal.clamp(range.start, range.end)
+        })
+    }
+
+    /// The numbers from 0 to `count - 1` in a random order, of type i64: every order is as likely as any other.
+    ///
+    /// ```
+    /// use pullback_graph::{Builder, DType::I64, Tensor, interpret};
+    /// let b = Builder::new();
+    /// let order = b.permutation(b.input("key", I64, ()), 0, 5);
+    /// let rows = b.input("rows", I64, [5]).gather(order, 0);
+    /// let graph = b.finish([("rows", rows.sum())])?;
+    /// let feeds = [("key", &Tensor::scalar(7_i64)), ("rows", &Tensor::vector([1_i64, 2, 3, 4, 5]))];
+    /// assert_eq!(interpret(&graph, feeds)?.output("rows")?.item(), Some(15.0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When the key is not of type i64.
+    #[must_use]
+    #[track_caller]
+    pub fn permutation<'g>(&'g self, key: Expr<'g>, stream: u64, count: impl Into<Dim>) -> Expr<'g> {
+        let shape = [count.into()].into();
+        self.derived("permutation", Location::caller(), || {
+            // Of draws that have 53 bits hardly two are equal.
+            let (distribution, dtype) = (Distribution::Uniform, DType::F64);
+            key.apply(Random { distribution, stream, dtype, shape }).argsort(-1, Order::Ascending)
         })
     }
 
