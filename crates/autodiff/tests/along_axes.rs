@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+use pullback_autodiff::check::{check_gradients, f64_in};
 use pullback_autodiff::{grad, hessian};
 use pullback_graph::DType::{F32, F64};
-use pullback_graph::{Builder, Expr, Order, Tensor, interpret};
+use pullback_graph::{Builder, Dim, Expr, Order, Tensor, interpret, sym};
 
 const INF: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
@@ -219,5 +220,94 @@ fn equal_elements_have_a_spread_of_gradient_zero() {
         close(&pulled(&x, &[1.0], |x| x.std_over(0, 0)), &[0.0; 3]);
         close(&pulled(&x.cast(F32), &[1.0], |x| x.std_over(0, 1)), &[0.0; 3]);
         close(&pulled(&x, &[1.0], |x| x.var_over(0, 1)), &[0.0; 3]);
+    }
+}
+
+type Function = for<'g> fn(Expr<'g>) -> Expr<'g>;
+
+/// Functions of a vector that have a gradient.
+const FUNCTIONS: [(&str, Function); 18] = [
+    ("prod", |x| x.prod()),
+    ("cumsum", |x| x.cumsum(0)),
+    ("cumprod", |x| x.cumprod(0)),
+    ("cumprod_reversed", |x| x.cumprod_reversed(0)),
+    ("cummax", |x| x.cummax(0)),
+    ("cummin_reversed", |x| x.cummin_reversed(0)),
+    ("logcumsumexp", |x| x.logcumsumexp(0)),
+    ("logcumsumexp_reversed", |x| x.logcumsumexp_reversed(0)),
+    ("linear_scan", |x| x.linear_scan(x * x, 0)),
+    ("linear_scan_reversed", |x| x.linear_scan_reversed(x * x, 0)),
+    ("sort", |x| x.sort(0, Order::Descending)),
+    ("norm 0.5", |x| x.p_norm_over(0.5, 0)),
+    ("norm 3", |x| x.p_norm_over(3.0, 0)),
+    // These need an element.
+    ("norm inf", |x| x.p_norm_over(INF, 0)),
+    ("median", |x| x.median()),
+    ("quantile", |x| x.quantile_over(0.3, 0)),
+    ("var", |x| x.var_over(0, 0)),
+    ("std", |x| x.std_over(0, 0)),
+];
+
+/// The gradient of `Σ function(x)²` for an operand whose size is not known when it is written.
+fn gradient_of_unknown_size(x: &[f64], size: impl Into<Dim>, function: Function) -> Vec<f64> {
+    let b = Builder::new();
+    let input = b.input("x", F64, [size.into()]);
+    let [dx] = grad(function(input).square().sum(), [input]).unwrap();
+    let graph = b.finish([("dx", dx)]).unwrap();
+    interpret(&graph, [("x", &Tensor::vector(x))]).unwrap().output("dx").unwrap().to_f64_vec()
+}
+
+#[test]
+fn sizes_may_be_known_later() {
+    let x = [0.7, -1.2, 0.0, 0.4, 2.0];
+    for (name, function) in FUNCTIONS {
+        let known = gradient_of_unknown_size(&x, 5, function);
+        assert_eq!(gradient_of_unknown_size(&x, sym("n"), function), known, "{name}");
+    }
+    // Axes that are not neighbors, all of unknown sizes.
+    let b = Builder::new();
+    let input = b.input("x", F64, [sym("n"), sym("m"), sym("n")]);
+    let [dx] = grad(input.prod_over([0, 2]).sum(), [input]).unwrap();
+    let graph = b.finish([("dx", dx)]).unwrap();
+    let x = Tensor::of([2, 2, 2], [1.0, 2.0, 0.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
+    let values = interpret(&graph, [("x", &x)]).unwrap();
+    close(&values.output("dx").unwrap().to_f64_vec(), &[60.0, 30.0, 224.0, 0.0, 12.0, 10.0, 0.0, 0.0]);
+}
+
+#[test]
+fn of_nothing_the_gradient_is_nothing() {
+    for (name, function) in &FUNCTIONS[..13] {
+        for size in [Dim::Known(0), sym("n")] {
+            assert!(gradient_of_unknown_size(&[], size, *function).is_empty(), "{name}");
+        }
+    }
+    // No elements along the axis, but lanes of them: their products are 1, whatever else there is.
+    let empty = Tensor::of([2, 0], Vec::<f64>::new());
+    assert!(pulled(&empty, &[1.0, 1.0], |x| x.prod_over(1)).is_empty());
+    assert!(pulled(&empty, &[1.0, 1.0], |x| x.mean_over(1)).is_empty());
+}
+
+#[test]
+fn the_values_agree_where_there_is_a_derivative() {
+    let rows = [
+        [0.3, -1.2, 2.0],
+        [0.0, 1.5, -0.7],
+        [0.0, 0.0, 2.0],
+        [0.0; 3],
+        [800.0, -800.0, 1.0],
+        [1e-8, 1.0, 1e3],
+    ];
+    for (name, function) in FUNCTIONS {
+        for row in rows {
+            let report = check_gradients(|[x]| function(x), [f64_in([3]).value(Tensor::vector(row))]);
+            assert!(report.is_ok(), "{name} at {row:?}: {report}");
+        }
+    }
+    // Zeros are no kinks of products: nothing is left out.
+    for (name, function) in FUNCTIONS.iter().filter(|(name, _)| name.contains("prod")) {
+        for row in &rows[..3] {
+            let report = check_gradients(|[x]| function(x), [f64_in([3]).value(Tensor::vector(*row))]);
+            assert!(report.skipped.is_empty(), "{name} at {row:?}: {report}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use pullback_graph::DType::{Bool, F32, F64, I64};
-use pullback_graph::op::{Cumulative, CumulativeKind, LinearScan};
+use pullback_graph::op::{Batch, Choices, Cumulative, CumulativeKind, LinearScan, Sample};
 use pullback_graph::{Builder, Expr, GraphError, Op, OpRules, Order, Tensor, TensorType, interpret, sym};
 
 const INF: f64 = f64::INFINITY;
@@ -292,4 +292,50 @@ fn means_of_nothing_are_not_numbers() {
     close(&run(&empty, |x| x.mean_over(1)), &[NAN, NAN]);
     assert_eq!(run(&empty, |x| x.mean_over(0)).len(), 0);
     assert!(refusal(|b| b.input("x", I64, [2]).mean()).contains("C3"));
+}
+
+/// The value of an application with a leading axis on the operands that `mapped` names, by the op's own rule.
+fn batched(sample: &Sample, operands: &[Tensor], mapped: &[bool], size: usize) -> Tensor {
+    let b = Builder::new();
+    let names: Vec<String> = (0..operands.len()).map(|at| format!("x{at}")).collect();
+    let inputs = names.iter().zip(operands).map(|(name, value)| b.input(name, value.dtype(), value.shape()));
+    let at = Batch { operands: inputs.collect(), mapped: mapped.into(), size: size.into() };
+    let result = sample.op.batch(&at).expect("a rule");
+    let graph = b.finish([("y", result)]).unwrap();
+    let feeds = names.iter().map(String::as_str).zip(operands);
+    interpret(&graph, feeds).unwrap().output("y").unwrap().clone()
+}
+
+#[test]
+fn a_leading_axis_is_the_op_for_each_of_its_elements() {
+    const SIZE: usize = 3;
+    let ours = ["reduce", "argmax", "argmin", "argsort", "linear_scan", "cumulative"];
+    for (name, sample) in Op::catalogue().into_iter().filter(|(name, _)| ours.contains(name)) {
+        for seed in 0..32 {
+            let mut choices = Choices::seeded(seed);
+            let sample = sample(name, &mut choices);
+            let mapped: Vec<bool> = (0..sample.operands.len()).map(|at| at == 0 || seed % 2 == 0).collect();
+            let rows: Vec<Vec<Tensor>> = (0..SIZE)
+                .map(|_| sample.operands.iter().map(|operand| operand.value(&mut choices)).collect())
+                .collect();
+            let operands: Vec<Tensor> = (0..mapped.len())
+                .map(|at| {
+                    let first = &rows[0][at];
+                    let sizes: Vec<usize> = [SIZE].into_iter().chain(first.sizes().iter().copied()).collect();
+                    let all: Vec<f64> = rows.iter().flat_map(|row| row[at].to_f64_vec()).collect();
+                    let stacked = Tensor::from_fn(&sizes, |i| all[i]);
+                    if mapped[at] { stacked.cast(first.dtype()) } else { first.clone() }
+                })
+                .collect();
+            let each = rows.iter().flat_map(|row| {
+                let row: Vec<&Tensor> =
+                    (0..mapped.len()).map(|at| if mapped[at] { &row[at] } else { &rows[0][at] }).collect();
+                let types: Vec<TensorType> = row.iter().map(|operand| operand.ty()).collect();
+                let ty = sample.op.infer(&types.iter().collect::<Vec<_>>()).unwrap();
+                sample.op.evaluate(&row, &ty).unwrap().to_f64_vec()
+            });
+            let found = batched(&sample, &operands, &mapped, SIZE);
+            assert_eq!(found.to_f64_vec(), each.collect::<Vec<f64>>(), "{:?}", sample.op);
+        }
+    }
 }

@@ -67,9 +67,12 @@ impl<'g> Expr<'g> {
     fn largest_or_zero(self, axes: Axes) -> Expr<'g> {
         let shape = self.shape();
         let positions = self.axes_in_order("p_norm", axes.clone());
-        match positions.iter().any(|axis| shape[*axis] == crate::Dim::Known(0)) {
-            true => self.sum_over(axes),
-            false => self.max_over(axes),
-        }
+        // A zero more along axes that have, or may turn out to have, no elements.
+        let may_be_empty =
+            |axis| positions.contains(&axis) && shape[axis].known().is_none_or(|size| size == 0);
+        let pads: Vec<(usize, usize)> =
+            (0..shape.rank()).map(|axis| (0, may_be_empty(axis).into())).collect();
+        let filled = if pads.iter().all(|(_, high)| *high == 0) { self } else { self.pad(pads, 0.0) };
+        filled.max_over(axes)
     }
 }
