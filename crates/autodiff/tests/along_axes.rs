@@ -184,10 +184,10 @@ fn gradients_follow_the_order_of_elements() {
     close(&pulled(&ties, &weights, |x| x.sort(0, Order::Ascending)), &[4.0, 2.0, 5.0, 3.0, 1.0]);
     close(&pulled(&ties, &weights, |x| x.sort(0, Order::Descending)), &[1.0, 3.0, 2.0, 4.0, 5.0]);
     close(&pulled(&ties, &[1.0, 2.0], |x| x.top_k(2, 0, Order::Descending).0), &[1.0, 0.0, 2.0, 0.0, 0.0]);
-    // The median is one element: the lower in the middle, the first NaN if there is one.
+    // The median is one element: the lower in the middle, the first of equal ones, the first NaN if there is one.
     close(&gradient(&[4.0, 1.0, 3.0, 2.0], |x| x.median()), &[0.0, 0.0, 0.0, 1.0]);
     close(&gradient(&[4.0, NAN, 3.0, NAN], |x| x.median()), &[0.0, 1.0, 0.0, 0.0]);
-    close(&gradient(&[2.0, 2.0, 2.0], |x| x.median()), &[0.0, 1.0, 0.0]);
+    close(&gradient(&[3.0, 2.0, 2.0, 2.0], |x| x.median()), &[0.0, 1.0, 0.0, 0.0]);
     close(&gradient(&[4.0, 1.0, 3.0, 2.0], |x| x.quantile_over(0.25, 0)), &[0.0, 0.25, 0.0, 0.75]);
 }
 

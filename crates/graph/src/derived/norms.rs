@@ -64,9 +64,9 @@ impl<'g> Expr<'g> {
     }
 
     /// The largest of magnitudes, 0 for none of them.
-    fn largest_or_zero(self, axes: Axes) -> Expr<'g> {
+    pub(crate) fn largest_or_zero(self, axes: Axes) -> Expr<'g> {
         let shape = self.shape();
-        let positions = self.axes_in_order("p_norm", axes.clone());
+        let positions = self.axes_in_order("norm", axes.clone());
         // A zero more along axes that have, or may turn out to have, no elements.
         let may_be_empty =
             |axis| positions.contains(&axis) && shape[axis].known().is_none_or(|size| size == 0);

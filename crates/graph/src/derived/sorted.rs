@@ -50,7 +50,7 @@ impl<'g> Expr<'g> {
     }
 
     /// The median along `axes`, which disappear: of an even number of elements the lower of both in the middle; NaN if
-    /// there is one. The gradient goes to the one element that it is.
+    /// there is one. The gradient goes to the one element that it is, the first of equal ones.
     ///
     /// # Panics
     /// When there is no such axis, or there are known to be no elements.
@@ -61,7 +61,11 @@ impl<'g> Expr<'g> {
         self.builder().derived("median", Location::caller(), || {
             let ranked = Ranked::of(self, "median", axes);
             let middle = (ranked.count(DType::I64) - 1) / 2;
-            ranked.at(middle)
+            let median = ranked.at(middle).expand_dims(-1);
+            let elements = ranked.elements;
+            let is_median = elements.eq(median).or(elements.is_nan());
+            let first = is_median.cast(DType::I64).argmax(-1).expand_dims(-1);
+            elements.gather_along(first, -1).squeeze(-1)
         })
     }
 

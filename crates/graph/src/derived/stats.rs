@@ -99,15 +99,7 @@ impl<'g> Expr<'g> {
     pub(crate) fn square_scale(self, axes: Axes) -> Expr<'g> {
         // Far enough from the square roots of the largest and of the smallest number to add up many squares.
         let (tiny, huge) = if self.dtype() == DType::F32 { (1e-15, 1e15) } else { (1e-140, 1e140) };
-        let size = self.stop_gradient().abs();
-        let positions = self.axes_in_order("norm", axes.clone());
-        let shape = self.shape();
-        // An empty lane has no largest magnitude; a symbolic one may turn out to be empty, and is given a 0.
-        let size = match positions.iter().find(|axis| shape[**axis].known().is_none_or(|size| size == 0)) {
-            None => size,
-            Some(axis) => size.pad((0..shape.rank()).map(|at| (0, usize::from(at == *axis))), 0.0),
-        };
-        let largest = size.max_over(axes);
+        let largest = self.stop_gradient().abs().largest_or_zero(axes);
         let extreme =
             largest.lt(tiny).and(largest.gt(0.0)).or(largest.gt(huge).and(largest.lt(f64::INFINITY)));
         extreme.select(largest, largest.ones_like())
