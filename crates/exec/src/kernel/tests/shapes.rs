@@ -1,10 +1,11 @@
 //! Shapes that make kernels take their other paths: many pieces, scattered axes, empty ones.
 
 use pullback_graph::op::{
-    BinaryOp, Broadcast, Cast, Choices, CompareOp, Concat, DotGeneral, Gather, GatherAlong, Pad, Permute,
-    Reduce, ReduceKind, Reverse, Scalar, Scatter, ScatterAlong, ScatterKind, Select, Slice, UnaryOp,
+    BinaryOp, Broadcast, Cast, Choices, CompareOp, Concat, DotGeneral, Fold, Gather, GatherAlong, Pad,
+    Permute, Reduce, ReduceKind, Reverse, Scalar, Scatter, ScatterAlong, ScatterKind, Select, Slice, UnaryOp,
+    Unfold, Window,
 };
-use pullback_graph::{AxisList, DType, Dim, Op, Tensor};
+use pullback_graph::{AxisList, DType, Dim, Op, OpRules, Tensor};
 
 use super::{check, values};
 
@@ -172,6 +173,36 @@ fn indexing_of_many_pieces_and_out_of_range() {
         passes(ScatterAlong { kind, axis: 0 }, &[numbers(&[0], 1), index.clone(), numbers(&[2], 1)]);
         passes(Scatter { kind, axis: 0 }, &[numbers(&[1, 0], 1), index.clone(), numbers(&[2, 0], 1)]);
         passes(Scatter { kind, axis: 0 }, &[numbers(&[2, 0], 1), index, numbers(&[2, 0], 1)]);
+    }
+}
+
+#[test]
+fn windows_of_many_pieces() {
+    let window = |size, stride, dilation, before, after| Window { size, stride, dilation, before, after };
+    let cases: [(&[usize], &[Window]); 9] = [
+        (&[3, 50, 60], &[window(3, 1, 1, 1, 1), window(5, 1, 1, 2, 2)]),
+        (&[3, 50, 61], &[window(3, 2, 3, 0, 4), window(2, 3, 1, 1, 0)]),
+        (&[70, 9, 8], &[window(2, 2, 1, 0, 0), window(2, 2, 1, 0, 0)]),
+        (&[5000], &[window(7, 1, 5, 3, 0)]),
+        (&[2, 20, 9, 11], &[window(3, 2, 1, 1, 1), window(1, 1, 1, 0, 0), window(2, 1, 4, 0, 3)]),
+        (&[40, 30], &[]),
+        // Windows on nothing but padding, and no leading element.
+        (&[3, 0, 4], &[window(2, 1, 1, 2, 2), window(2, 1, 1, 0, 0)]),
+        (&[3, 4, 0], &[window(2, 1, 1, 0, 0), window(2, 1, 1, 3, 0)]),
+        (&[0, 4, 4], &[window(2, 1, 1, 0, 0), window(2, 1, 1, 0, 0)]),
+    ];
+    for (sizes, windows) in cases {
+        let x = numbers(sizes, 24);
+        let unfold = Unfold { windows: windows.into() };
+        let unfolded = unfold.infer(&[&x.ty()]).unwrap().shape.known().unwrap();
+        let fold = Fold {
+            windows: windows.into(),
+            sizes: sizes[sizes.len() - windows.len()..].iter().map(|size| Dim::Known(*size)).collect(),
+        };
+        for dtype in [DType::F32, DType::F64, DType::I64] {
+            passes(unfold.clone(), &[x.cast(dtype)]);
+            passes(fold.clone(), &[numbers(&unfolded, 25).cast(dtype)]);
+        }
     }
 }
 
