@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pullback::exec::Options;
+use pullback::graph::ConvOptions;
 use pullback::{Builder, DType::F32, Expr, Session, Tensor};
 
-/// A session on one expression of two matrices.
-fn session(sizes: [[usize; 2]; 2], op: impl for<'g> Fn(Expr<'g>, Expr<'g>) -> Expr<'g>) -> Session {
+/// A session on one expression of two tensors.
+fn session<const N: usize>(
+    sizes: [[usize; N]; 2],
+    op: impl for<'g> Fn(Expr<'g>, Expr<'g>) -> Expr<'g>,
+) -> Session {
     let b = Builder::new();
     let (x, y) = (b.input("x", F32, sizes[0]), b.input("y", F32, sizes[1]));
     let graph = b.finish([("z", op(x, y))]).expect("a graph");
@@ -47,6 +51,14 @@ fn kernels(c: &mut Criterion) {
         bench.iter(|| sum.run([("x", x.clone()), ("y", y.clone())]).expect("a run"));
     });
     group.bench_function("sum, 512x1024, ndarray", |bench| bench.iter(|| left.sum()));
+
+    let sizes = [[64, 16, 14, 14], [32, 16, 5, 5]];
+    let (x, w) = (Tensor::random(sizes[0], 1), Tensor::random(sizes[1], 2));
+    group.throughput(Throughput::Elements(2 * 64 * 32 * 400 * 100));
+    let mut conv = session(sizes, |x, w| x.conv(w, &ConvOptions::default()));
+    group.bench_function("conv 64x16x14x14, 32 kernels of 5x5", |bench| {
+        bench.iter(|| conv.run([("x", x.clone()), ("y", w.clone())]).expect("a run"));
+    });
     group.finish();
 }
 
