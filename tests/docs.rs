@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::Path;
 
+use pullback::DType;
 use pullback::graph::{Kink, Output, pass};
 
 #[path = "../examples/first_gradient.rs"]
@@ -48,6 +49,7 @@ fn printed_graphs_in_readme_and_docs_are_fresh() {
 }
 
 #[test]
-fn the_table_of_kinks_in_docs_is_fresh() {
+fn tables_in_docs_are_fresh() {
     fresh("docs/gradients.md", "kinks", &Kink::table());
+    fresh("docs/building-a-graph.md", "promotion", &DType::promotion_table());
 }

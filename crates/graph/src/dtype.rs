@@ -87,6 +87,13 @@ pub trait Element: Copy + Default + PartialEq + PartialOrd + fmt::Debug + Send +
     fn from_f64(value: f64) -> Self;
     /// The value as a double; exact for all but large integers.
     fn to_f64(self) -> f64;
+    /// The value nearest to an integer, rounded once.
+    fn from_i64(value: i64) -> Self;
+    /// The value converted to another type: rounded once, truncated to i64, compared with zero for bool.
+    #[inline(always)]
+    fn convert<To: Element>(self) -> To {
+        To::from_f64(self.to_f64())
+    }
     /// The bits, widened: equal bits mean the same value, NaN payload and sign of zero included.
     fn to_bits64(self) -> u64;
     /// The value of these bits, as [`to_bits64`](Element::to_bits64) gives them.
@@ -94,7 +101,7 @@ pub trait Element: Copy + Default + PartialEq + PartialOrd + fmt::Debug + Send +
 }
 
 macro_rules! element {
-    ($ty:ty, $variant:ident, $from:expr, $to:expr, $bits:expr, $of_bits:expr) => {
+    ($ty:ty, $variant:ident, $from:expr, $to:expr, $of_int:expr, $bits:expr, $of_bits:expr $(, $convert:item)?) => {
         impl Element for $ty {
             const DTYPE: DType = DType::$variant;
 
@@ -126,6 +133,14 @@ macro_rules! element {
                 $to(self)
             }
 
+            #[inline(always)]
+            fn from_i64(value: i64) -> Self {
+                $of_int(value)
+            }
+
+            $(#[inline(always)]
+            $convert)?
+
             fn to_bits64(self) -> u64 {
                 $bits(self)
             }
@@ -137,12 +152,24 @@ macro_rules! element {
     };
 }
 
-element!(f32, F32, |v| v as f32, f64::from, |v: f32| u64::from(v.to_bits()), |bits| f32::from_bits(
-    bits as u32
-));
-element!(f64, F64, |v| v, |v| v, f64::to_bits, f64::from_bits);
-element!(i64, I64, |v| v as i64, |v| v as f64, |v| v as u64, |bits| bits as i64);
-element!(bool, Bool, |v| v != 0.0, |v| if v { 1.0 } else { 0.0 }, u64::from, |bits| bits != 0);
+element!(f32, F32, |v| v as f32, f64::from, |v| v as f32, |v: f32| u64::from(v.to_bits()), |bits| {
+    f32::from_bits(bits as u32)
+});
+element!(f64, F64, |v| v, |v| v, |v| v as f64, f64::to_bits, f64::from_bits);
+element!(
+    i64,
+    I64,
+    |v| v as i64,
+    |v| v as f64,
+    |v| v,
+    |v| v as u64,
+    |bits| bits as i64,
+    // Through a double, f32 would be rounded twice.
+    fn convert<To: Element>(self) -> To {
+        To::from_i64(self)
+    }
+);
+element!(bool, Bool, |v| v != 0.0, |v| if v { 1.0 } else { 0.0 }, |v| v != 0, u64::from, |bits| bits != 0);
 
 /// Runs an expression with `$T` bound to the Rust type of an element type.
 #[macro_export]

@@ -25,6 +25,7 @@ pub mod op;
 mod graph;
 mod builder;
 mod expr;
+mod promote;
 mod derived;
 mod verify;
 mod bind;

@@ -286,7 +286,7 @@ impl Tensor {
         }
         dispatch!(self.dtype(), From => dispatch!(dtype, To => {
             let values = self.values::<From>();
-            Tensor::from_fn(&self.sizes, |i| <To as Element>::from_f64(values[i].to_f64()))
+            Tensor::from_fn(&self.sizes, |i| values[i].convert::<To>())
         }))
     }
 

@@ -68,7 +68,7 @@ vector_loop! {
     /// Converts as `Tensor::cast` does.
     cast, Convert<From: Element; To: Element>(x: &'a [From], out: &'a mut [To]) {
         for (out, x) in out.iter_mut().zip(x) {
-            *out = To::from_f64(x.to_f64());
+            *out = x.convert();
         }
     }
 }

@@ -11,7 +11,7 @@ impl<'g> Expr<'g> {
     /// is a vector), as `numpy.dot`. The remaining axes of both are joined: `[…, k] · [k, n] = […, n]`.
     ///
     /// # Panics
-    /// When a side is a scalar, or the contracted sizes or the element types differ.
+    /// When a side is a scalar, the contracted sizes differ, or no side is of a float type.
     #[must_use]
     #[track_caller]
     pub fn dot(self, other: Expr<'g>) -> Expr<'g> {
@@ -20,7 +20,8 @@ impl<'g> Expr<'g> {
             let message = format!("takes […, k] and [k] or […, k, n], got {} and {}", self.ty(), other.ty());
             self.refuse("dot", Violation::new("C2", message).help("`*` multiplies by a number"), &[other]);
         }
-        self.apply_to(DotGeneral::new([], [], [left - 1], [right.saturating_sub(2)]), &[other])
+        let (a, b) = self.promoted_with(other);
+        a.apply_to(DotGeneral::new([], [], [left - 1], [right.saturating_sub(2)]), &[b])
     }
 
     /// The matrix product of stacks of matrices, by NumPy's rules: the last two axes multiply, the axes before them
@@ -28,7 +29,7 @@ impl<'g> Expr<'g> {
     /// over no elements is 0.
     ///
     /// # Panics
-    /// When a side is a scalar, the contracted sizes or the element types differ, or the stacks do not broadcast.
+    /// When a side is a scalar, the contracted sizes differ, the stacks do not broadcast, or no side is of a float type.
     #[must_use]
     #[track_caller]
     pub fn matmul(self, other: Expr<'g>) -> Expr<'g> {
@@ -40,6 +41,14 @@ impl<'g> Expr<'g> {
         if right <= 2 {
             return self.dot(other);
         }
+        let (a, b) = self.promoted_with(other);
+        a.matmul_stacks(b)
+    }
+
+    /// The matrix product with a stack of one type.
+    #[track_caller]
+    fn matmul_stacks(self, other: Expr<'g>) -> Expr<'g> {
+        let (left, right) = (self.rank(), other.rank());
         if left == 1 {
             return self.expand_dims(0).matmul(other).squeeze(-2);
         }
@@ -73,7 +82,7 @@ impl<'g> Expr<'g> {
     /// The product of every element with every element of `other`: `[…a] ⊗ […b] = […a, …b]`.
     ///
     /// # Panics
-    /// When the element types differ, or are bool.
+    /// When both are of type bool.
     #[must_use]
     #[track_caller]
     pub fn outer(self, other: Expr<'g>) -> Expr<'g> {

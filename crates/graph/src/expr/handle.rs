@@ -178,28 +178,33 @@ impl<'g> Expr<'g> {
         })
     }
 
-    /// Applies an elementwise op to both sides, broadcast to one shape.
+    /// Applies an elementwise op to both sides, converted to one type and broadcast to one shape.
     #[track_caller]
     pub(crate) fn apply_binary(self, op: impl Into<Op>, other: impl IntoOperand<'g>) -> Expr<'g> {
         let other = other.into_operand(self);
         let op = op.into();
-        let (left, right) = self.broadcast_with(other, &op);
-        left.apply_to(op, &[right])
+        let common = self.common_shape(other, &op);
+        // Logic takes truth values alone; its own message is better than one about a conversion.
+        let (left, right) =
+            if matches!(op, Op::Logic(_)) { (self, other) } else { self.promoted_with(other) };
+        left.broadcast_to(&common).apply_to(op, &[right.broadcast_to(&common)])
     }
 
     /// `self` where it is a truth value that holds, else `otherwise`: `condition.select(on_true, on_false)`.
     ///
-    /// The three broadcast to one shape; numbers take the type of the other branch.
+    /// The three broadcast to one shape; the branches meet in one type, and a number takes that of the other branch.
     /// No gradient reaches the condition; each branch gets the gradient where it was taken and zero elsewhere.
     ///
     /// # Panics
-    /// When `self` is not of type bool, the shapes do not broadcast, or the branches' types differ.
+    /// When `self` is not of type bool, or the shapes do not broadcast.
     #[must_use]
     #[track_caller]
     pub fn select(self, on_true: Expr<'g>, on_false: impl IntoOperand<'g>) -> Expr<'g> {
         let on_false = on_false.into_operand(on_true);
         let op = Op::from(Select);
-        let (on_true, on_false) = on_true.broadcast_with(on_false, &op);
+        let common = on_true.common_shape(on_false, &op);
+        let (on_true, on_false) = on_true.promoted_with(on_false);
+        let (on_true, on_false) = (on_true.broadcast_to(&common), on_false.broadcast_to(&common));
         let (condition, on_true) = self.broadcast_with(on_true, &op);
         let (_, on_false) = condition.broadcast_with(on_false, &op);
         condition.apply_to(op, &[on_true, on_false])

@@ -9,19 +9,26 @@ use crate::op::{Broadcast, Concat, Op, OpRules, Pad, Permute, Reshape, Reverse, 
 use crate::shape::Shape;
 
 impl<'g> Expr<'g> {
-    /// Both sides in their common shape, by NumPy's rule: axes are aligned at the end, and size 1 stretches.
+    /// The shape in which both sides meet, by NumPy's rule: axes are aligned at the end, and size 1 stretches.
     #[track_caller]
-    pub(crate) fn broadcast_with(self, other: Expr<'g>, op: &Op) -> (Expr<'g>, Expr<'g>) {
+    pub(crate) fn common_shape(self, other: Expr<'g>, op: &Op) -> Shape {
         let (left, right) = (self.shape(), other.shape());
         if left == right {
-            return (self, other);
+            return left;
         }
         let Some(common) = left.broadcast(&right) else {
             let message = format!("shapes do not broadcast: {} and {}", self.ty(), other.ty());
             let help = "axes are aligned at the end, and must be equal or 1";
             self.refuse(&op.name(), Violation::new("C2", message).help(help), &[other])
         };
-        (self.broadcast_to(common.clone()), other.broadcast_to(common))
+        common
+    }
+
+    /// Both sides in their common shape.
+    #[track_caller]
+    pub(crate) fn broadcast_with(self, other: Expr<'g>, op: &Op) -> (Expr<'g>, Expr<'g>) {
+        let common = self.common_shape(other, op);
+        (self.broadcast_to(&common), other.broadcast_to(&common))
     }
 
     /// This tensor repeated to `shape`: axes are aligned at the end, and size 1 stretches. The gradient is summed over
@@ -252,14 +259,16 @@ impl<'g> Expr<'g> {
         self.apply(Pad { low, high, inner, value })
     }
 
-    /// This tensor followed by `others` along `axis`.
+    /// This tensor followed by `others` along `axis`, all converted to the type in which they [meet](crate::DType::promote).
     ///
     /// # Panics
-    /// When element types or the other axes differ.
+    /// When the other axes differ.
     #[must_use]
     #[track_caller]
     pub fn concat(self, others: &[Expr<'g>], axis: i64) -> Expr<'g> {
         let axis = self.axis("concat", axis);
-        self.apply_to(Concat { axis }, others)
+        let dtype = others.iter().fold(self.dtype(), |dtype, other| dtype.promote(other.dtype()));
+        let others: Vec<Expr<'g>> = others.iter().map(|other| other.cast(dtype)).collect();
+        self.cast(dtype).apply_to(Concat { axis }, &others)
     }
 }

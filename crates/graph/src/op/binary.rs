@@ -121,10 +121,10 @@ macro_rules! binary_ops {
         impl<'g> Expr<'g> {
             $($(#[doc = $doc])*
             ///
-            /// The operands broadcast as in NumPy; a number stands for a tensor of this one's type.
+            /// The operands broadcast as in NumPy and meet in [one type](DType::promote); a number stands for a tensor of this one's type.
             ///
             /// # Panics
-            /// When the shapes do not broadcast or the element types differ; the message shows this line.
+            /// When the shapes do not broadcast or the element type has no such function; the message shows this line.
             #[must_use]
             #[track_caller]
             #[allow(clippy::should_implement_trait, reason = "the operator traits call these")]

@@ -76,10 +76,10 @@ macro_rules! truth_ops {
         impl<'g> Expr<'g> {
             $($(#[doc = $doc])*
             ///
-            /// The operands broadcast as in NumPy; the result is of type bool.
+            /// The operands broadcast as in NumPy and meet in [one type](DType::promote); the result is of type bool.
             ///
             /// # Panics
-            /// When the shapes do not broadcast or the element types differ; the message shows this line.
+            /// When the shapes do not broadcast or the element type has no such function; the message shows this line.
             #[must_use]
             #[track_caller]
             #[allow(clippy::should_implement_trait, reason = "comparison operators cannot give tensors")]
