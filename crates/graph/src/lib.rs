@@ -42,7 +42,10 @@ mod file;
 mod dump;
 
 pub use builder::Builder;
-pub use derived::{ConvOptions, ConvTransposeOptions, PadMode, Padding, PerAxis, PoolOptions, Sides, einsum};
+pub use derived::{
+    AttentionOptions, ConvOptions, ConvTransposeOptions, PadMode, Padding, PerAxis, PoolOptions,
+    RecurrentWeights, Sides, einsum,
+};
 pub use dim::{Bindings, Dim, Polynomial, sym};
 pub use dtype::{DType, Element};
 pub use dump::{Dot, ForwardWithGradients, Mermaid, OpSummary, Port, ScopeSummary, Storage, Summary, units};

@@ -25,9 +25,14 @@ mod lookup;
 mod random;
 mod einsum;
 mod linalg;
+mod normalization;
+mod attention;
+mod recurrent;
 
+pub use attention::AttentionOptions;
 pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
 pub use einsum::einsum;
 pub use pad::PadMode;
 pub use pool::PoolOptions;
+pub use recurrent::RecurrentWeights;
 pub use sliding::{PerAxis, Sides};

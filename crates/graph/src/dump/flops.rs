@@ -10,7 +10,7 @@ impl Graph {
     ///
     /// A product of matrices counts a multiplication and an addition per term; everything elementwise, reduced, drawn or
     /// added at an index counts one per element, however long it takes; movement and leaves count nothing. `None` for
-    /// custom ops, of which nothing is known.
+    /// linear algebra and custom ops.
     ///
     /// # Panics
     /// When there is no such node.

@@ -79,6 +79,24 @@ impl<'g> Expr<'g> {
         a.apply_to(DotGeneral::new(batch.clone(), batch, [rank - 1], [rank - 2]), &[b])
     }
 
+    /// `x · weightᵀ + bias`, for a weight `[out, in]` and a bias `[out]`: `[…, in]` becomes `[…, out]`.
+    ///
+    /// # Panics
+    /// When the sizes or the element types do not fit.
+    #[must_use]
+    #[track_caller]
+    pub fn linear(self, weight: Expr<'g>, bias: Option<Expr<'g>>) -> Expr<'g> {
+        let rank = self.rank();
+        let bias_fits = |bias: &Expr<'g>| bias.rank() == 1 && weight.shape().first() == bias.shape().first();
+        if rank == 0 || weight.rank() != 2 || !bias.iter().all(bias_fits) {
+            let others: Vec<Expr<'g>> = std::iter::once(weight).chain(bias).collect();
+            let message = format!("takes […, in], a weight [out, in] and a bias [out], got {}", self.ty());
+            self.refuse("linear", Violation::new("C2", message), &others);
+        }
+        let product = self.apply_to(DotGeneral::new([], [], [rank - 1], [1]), &[weight]);
+        bias.map_or(product, |bias| product + bias)
+    }
+
     /// The product of every element with every element of `other`: `[…a] ⊗ […b] = […a, …b]`.
     ///
     /// # Panics
