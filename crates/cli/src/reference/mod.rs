@@ -19,6 +19,7 @@ mod reduce;
 mod shape;
 mod linalg;
 mod nn;
+mod cells;
 mod losses;
 mod models;
 mod operations;

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::call::{Call, Outputs, Table};
-use super::{binary, linalg, losses, models, nn, reduce, shape, unary};
+use super::{binary, cells, linalg, losses, models, nn, reduce, shape, unary};
 
-const FAMILIES: [(&str, Table); 8] = [
+const FAMILIES: [(&str, Table); 9] = [
     ("unary", unary::OPERATIONS),
     ("binary", binary::OPERATIONS),
     ("reduce", reduce::OPERATIONS),
     ("shape", shape::OPERATIONS),
     ("linalg", linalg::OPERATIONS),
     ("nn", nn::OPERATIONS),
+    ("cells", cells::OPERATIONS),
     ("losses", losses::OPERATIONS),
     ("models", models::OPERATIONS),
 ];
