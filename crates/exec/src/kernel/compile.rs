@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use pullback_graph::op::Scalar;
 use pullback_graph::{DType, Graph, NodeId, Op};
+use smallvec::SmallVec;
 
-use crate::kernel::fuse::{self, Region, Role};
+use crate::kernel::fuse::{self, Extent, Region, Role};
 use crate::kernel::movement;
-use crate::kernel::program::{Action, Fixed, FixedValue, Instruction, Place, Program, Target};
+use crate::kernel::program::{Action, Fixed, FixedValue, Instruction, Place, Program, Space, Target};
 use crate::kernel::view::View;
 
 /// What a node of the region is to the instructions that read it.
@@ -17,6 +18,8 @@ enum Value {
     Input(usize),
     /// The operand at this position, seen through a view.
     View(usize, View),
+    /// The value of this node, one element per row, spread out along the rows.
+    Spread(NodeId),
     /// A number.
     Literal(Scalar),
     /// The register of a [`Named`] value.
@@ -29,6 +32,8 @@ struct Named {
     dtype: DType,
     /// The last instruction that reads it; `None` keeps it to the end.
     last_use: Option<usize>,
+    /// The result that it is.
+    result: Option<usize>,
 }
 
 /// The region under compilation.
@@ -40,6 +45,8 @@ struct Compiler<'g> {
     fixed: Vec<Fixed>,
     /// What the length of a tile must be a multiple of.
     period: usize,
+    /// Elements per row; 1 if there are no rows.
+    columns: usize,
     instructions: Vec<Instruction>,
 }
 
@@ -48,13 +55,18 @@ const PERIOD: usize = 1024;
 
 /// The program of an elementwise region.
 pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
+    let columns = match region.extent {
+        Extent::Flat(_) => 1,
+        Extent::Rows { columns, .. } => columns,
+    };
     let mut compiler = Compiler {
         graph,
         region,
         values: HashMap::new(),
         named: Vec::new(),
         fixed: Vec::new(),
-        period: 1,
+        period: columns,
+        columns,
         instructions: Vec::new(),
     };
     let mut flops = 0;
@@ -64,9 +76,14 @@ pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
                 flops += 1;
                 compiler.instruction(*node)
             }
+            Role::Rows(_) => {
+                flops += 1;
+                compiler.fold(*node)
+            }
+            Role::Spread(columns) if columns == compiler.columns => compiler.spread(*node),
             Role::Alias => compiler.value(graph.node(*node).operands[0]),
             Role::Literal => compiler.literal(*node),
-            Role::Broadcast => compiler.broadcast(*node),
+            Role::Spread(_) | Role::Broadcast => compiler.broadcast(*node),
             Role::Permute | Role::Dot | Role::Other => {
                 unreachable!("fusion takes no such node into a program")
             }
@@ -109,12 +126,44 @@ impl Compiler<'_> {
         }
     }
 
+    fn spread(&self, node: NodeId) -> Value {
+        let source = self.graph.node(node).operands[0];
+        match self.value(source) {
+            Value::Literal(value) => Value::Literal(value),
+            _ => Value::Spread(source),
+        }
+    }
+
+    fn fold(&mut self, node: NodeId) -> Value {
+        let operand = self.graph.node(node).operands[0];
+        let dtype = self.graph.ty(node).dtype;
+        let Op::Reduce(op) = &self.graph.node(node).op else { unreachable!("only reductions combine rows") };
+        let kind = op.kind;
+        let x = self.place(operand, Space::Elements);
+        self.computed(node, Action::Fold { kind, dtype, x }, Space::Rows)
+    }
+
+    /// Which elements a node of the region has.
+    fn space(&self, node: NodeId) -> Space {
+        let all = fuse::numel(self.graph, node) == self.region.extent.len();
+        if all { Space::Elements } else { Space::Rows }
+    }
+
+    /// Appends the instruction that computes a node.
+    fn computed(&mut self, node: NodeId, action: Action, space: Space) -> Value {
+        let register = self.emit(action, self.graph.ty(node).dtype, space);
+        self.named[register].result = self.region.outputs.iter().position(|output| *output == node);
+        Value::Register(register)
+    }
+
     fn instruction(&mut self, node: NodeId) -> Value {
         let operands = self.graph.node(node).operands.clone();
         let dtype = |at: usize| self.graph.ty(operands[at]).dtype;
         // The element type of what the loop compares, chooses or computes with.
         let last = dtype(operands.len() - 1);
-        let places: Vec<Place> = operands.iter().map(|operand| self.place(*operand)).collect();
+        let space = self.space(node);
+        let places: SmallVec<[Place; 3]> =
+            operands.iter().map(|operand| self.place(*operand, space)).collect();
         let (x, y) = (places[0], places.get(1).copied().unwrap_or(places[0]));
         let action = match &self.graph.node(node).op {
             Op::Unary(op) => Action::Unary { op: *op, dtype: last, x },
@@ -126,11 +175,11 @@ impl Compiler<'_> {
             Op::Cast(op) => Action::Cast { op: *op, dtype: last, x },
             other => unreachable!("{other:?} has the role of an elementwise op"),
         };
-        Value::Register(self.emit(action, self.graph.ty(node).dtype))
+        self.computed(node, action, space)
     }
 
-    /// Where instructions find `node`; loads it into a register if it is not there element by element.
-    fn place(&mut self, node: NodeId) -> Place {
+    /// Where instructions that go through `space` find `node`; loads it into a register if it is not there.
+    fn place(&mut self, node: NodeId, space: Space) -> Place {
         let dtype = self.graph.ty(node).dtype;
         let register = match self.value(node) {
             Value::Input(input) => return Place::Input(input),
@@ -139,10 +188,14 @@ impl Compiler<'_> {
             Value::View(input, view) if view.is_splat() => {
                 self.fix(dtype, FixedValue::Element { input, at: view.offset() })
             }
-            Value::View(input, view) if self.repeats(&view) => {
+            Value::Spread(source) => {
+                let x = self.place(source, Space::Rows);
+                self.emit(Action::Spread { dtype, x }, dtype, Space::Elements)
+            }
+            Value::View(input, view) if space == Space::Elements && self.repeats(&view) => {
                 self.fix(dtype, FixedValue::Repeat { input, view })
             }
-            Value::View(input, view) => self.emit(Action::Load { input, dtype, view }, dtype),
+            Value::View(input, view) => self.emit(Action::Load { input, dtype, view }, dtype, space),
         };
         // The next reader of the same node finds it in the register.
         self.values.insert(node, Value::Register(register));
@@ -167,13 +220,13 @@ impl Compiler<'_> {
             return same.register;
         }
         let register = self.named.len();
-        self.named.push(Named { dtype, last_use: None });
+        self.named.push(Named { dtype, last_use: None, result: None });
         self.fixed.push(Fixed { register, dtype, value });
         register
     }
 
     /// Appends an instruction; the position of its value.
-    fn emit(&mut self, action: Action, dtype: DType) -> usize {
+    fn emit(&mut self, action: Action, dtype: DType, space: Space) -> usize {
         let at = self.instructions.len();
         action.places(|place| {
             if let Place::Register(register) = place
@@ -183,12 +236,12 @@ impl Compiler<'_> {
             }
         });
         let register = self.named.len();
-        self.named.push(Named { dtype, last_use: Some(at) });
-        self.instructions.push(Instruction { action, target: Target::Register(register) });
+        self.named.push(Named { dtype, last_use: Some(at), result: None });
+        self.instructions.push(Instruction { action, space, target: Target::Register(register) });
         register
     }
 
-    /// Assigns registers, each reused once its last reader has run.
+    /// Assigns registers, each reused once its last reader has run; results need none.
     fn finish(mut self, flops: usize) -> Program {
         let mut files = Files::default();
         let mut assigned = vec![usize::MAX; self.named.len()];
@@ -197,22 +250,26 @@ impl Compiler<'_> {
             assigned[fixed.register] = register;
             fixed.register = register;
         }
-        let count = self.instructions.len();
         for (at, instruction) in self.instructions.iter_mut().enumerate() {
             let Target::Register(value) = instruction.target else {
-                unreachable!("the result is assigned last")
+                unreachable!("results are assigned here")
             };
             // Taken before the operands are given back: an instruction never writes what it reads.
-            instruction.target = if at + 1 == count {
-                Target::Result
-            } else {
-                assigned[value] = files.take(self.named[value].dtype);
-                Target::Register(assigned[value])
+            instruction.target = match self.named[value].result {
+                Some(result) => Target::Result(result),
+                None => {
+                    assigned[value] = files.take(self.named[value].dtype);
+                    Target::Register(assigned[value])
+                }
             };
             let mut ended = Vec::new();
             instruction.action.places_mut(|place| {
                 if let Place::Register(value) = place {
                     let named = self.named[*value];
+                    if let Some(result) = named.result {
+                        *place = Place::Result(result);
+                        return;
+                    }
                     if named.last_use == Some(at) && !ended.contains(value) {
                         files.give_back(named.dtype, assigned[*value]);
                         ended.push(*value);
@@ -221,21 +278,23 @@ impl Compiler<'_> {
                 }
             });
         }
-        let dtype = self.graph.ty(self.region.root).dtype;
+        let results: Vec<(DType, Space)> =
+            self.region.outputs.iter().map(|node| (self.graph.ty(*node).dtype, self.space(*node))).collect();
         Program {
-            in_place: self.in_place(dtype),
+            in_place: self.in_place(&results),
             period: self.period,
+            columns: self.columns,
             fixed: self.fixed,
             instructions: self.instructions,
             registers: files.counts,
-            dtype,
-            len: fuse::numel(self.graph, self.region.root),
+            results,
+            len: self.region.extent.len(),
             flops,
         }
     }
 
-    /// The operands of the result's type that are only ever read at the position that is being written.
-    fn in_place(&self, dtype: DType) -> Vec<usize> {
+    /// The operands that are only ever read at the position that is being written, with every result of their type.
+    fn in_place(&self, results: &[(DType, Space)]) -> Vec<(usize, usize)> {
         let mut elsewhere: Vec<usize> = Vec::new();
         for step in &self.instructions {
             if let Action::Load { input, .. } = step.action {
@@ -247,11 +306,12 @@ impl Compiler<'_> {
                 elsewhere.push(input);
             }
         }
-        let operands = self.region.operands.iter().enumerate();
-        operands
-            .filter(|(at, id)| self.graph.ty(**id).dtype == dtype && !elsewhere.contains(at))
-            .map(|(at, _)| at)
-            .collect()
+        let mut pairs = Vec::new();
+        for (at, id) in self.region.operands.iter().enumerate().filter(|(at, _)| !elsewhere.contains(at)) {
+            let own = (self.graph.ty(*id).dtype, self.space(*id));
+            pairs.extend((0..results.len()).filter(|write| results[*write] == own).map(|write| (at, write)));
+        }
+        pairs
     }
 }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use crate::kernel::pieces::Pieces;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::slice::{Slice, SliceMut};
@@ -47,27 +49,118 @@ pub(crate) trait Compute: fmt::Debug + Send + Sync {
     ) -> Result<(), String>;
 }
 
+/// One way to compute several values at once: what [`Compute`] is for one.
+pub(crate) trait ComputeAll: fmt::Debug + Send + Sync {
+    /// See [`Compute::name`].
+    fn name(&self) -> &'static str;
+
+    /// How the work is cut, in elements of the largest results.
+    fn pieces(&self) -> Pieces;
+
+    /// Which elements of result `write` belong to the elements `range` of the largest ones.
+    fn part(&self, write: usize, range: Range<usize>) -> Range<usize>;
+
+    /// Pairs of an operand and a result that may take over its buffer: see [`Compute::in_place`].
+    fn in_place(&self) -> &[(usize, usize)];
+
+    /// See [`Compute::alias`].
+    fn alias(&self) -> Option<usize> {
+        None
+    }
+
+    /// See [`Compute::flops`].
+    fn flops(&self) -> u64;
+
+    /// Computes the [`part`](ComputeAll::part) of every result that belongs to `range`.
+    ///
+    /// # Errors
+    /// What is wrong with the values, such as an index out of range.
+    fn run(&self, range: Range<usize>, buffers: Buffers<'_, '_>, scratch: &mut Scratch)
+    -> Result<(), String>;
+}
+
+/// What a piece of a kernel reads and writes.
+#[derive(Debug)]
+pub(crate) struct Buffers<'a, 'b> {
+    /// Whole operands. One whose buffer has become a result's is empty here.
+    pub(crate) reads: &'a [Slice<'b>],
+    /// The part of each result that the piece writes.
+    pub(crate) writes: &'a mut [SliceMut<'b>],
+    /// For each result, the operand whose elements it holds until they are overwritten.
+    pub(crate) in_place: &'a [Option<u32>],
+}
+
+/// A kernel of one result, as one of several.
+#[derive(Debug)]
+struct One<C> {
+    compute: C,
+    in_place: SmallVec<[(usize, usize); 1]>,
+}
+
+impl<C: Compute> ComputeAll for One<C> {
+    fn name(&self) -> &'static str {
+        self.compute.name()
+    }
+
+    fn pieces(&self) -> Pieces {
+        self.compute.pieces()
+    }
+
+    fn part(&self, _write: usize, range: Range<usize>) -> Range<usize> {
+        range
+    }
+
+    fn in_place(&self) -> &[(usize, usize)] {
+        &self.in_place
+    }
+
+    fn alias(&self) -> Option<usize> {
+        self.compute.alias()
+    }
+
+    fn flops(&self) -> u64 {
+        self.compute.flops()
+    }
+
+    fn run(
+        &self,
+        range: Range<usize>,
+        buffers: Buffers<'_, '_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), String> {
+        let [write] = buffers.writes else { unreachable!("the kernel has one result") };
+        let all = 0..write.len();
+        self.compute.run(range, buffers.reads, write.part(all), scratch)
+    }
+}
+
 /// A kernel for one region of a graph.
 #[derive(Debug)]
 pub(crate) struct Kernel {
-    compute: Box<dyn Compute>,
+    compute: Box<dyn ComputeAll>,
     pieces: Pieces,
 }
 
 impl<C: Compute + 'static> From<C> for Kernel {
     fn from(compute: C) -> Self {
-        Kernel { pieces: compute.pieces(), compute: Box::new(compute) }
+        let in_place = compute.in_place().iter().map(|operand| (*operand, 0)).collect();
+        Kernel::of(One { compute, in_place })
     }
 }
 
 impl Kernel {
+    /// A kernel of several results.
+    pub(crate) fn of(compute: impl ComputeAll + 'static) -> Kernel {
+        Kernel { pieces: compute.pieces(), compute: Box::new(compute) }
+    }
+
     /// The name in plans and traces.
     pub(crate) fn name(&self) -> &'static str {
         self.compute.name()
     }
 
-    /// The positions of operands whose buffer may become the result's.
-    pub(crate) fn in_place(&self) -> &[usize] {
+    /// The positions of operands and of the results that may take over their buffers.
+    pub(crate) fn in_place(&self) -> &[(usize, usize)] {
         self.compute.in_place()
     }
 
@@ -81,9 +174,9 @@ impl Kernel {
         self.pieces.count()
     }
 
-    /// Which elements of the result a piece writes.
-    pub(crate) fn piece_range(&self, piece: usize) -> Range<usize> {
-        self.pieces.range(piece)
+    /// Which elements of result `write` a piece writes.
+    pub(crate) fn piece_range(&self, piece: usize, write: usize) -> Range<usize> {
+        self.compute.part(write, self.pieces.range(piece))
     }
 
     /// Arithmetic operations in all.
@@ -91,19 +184,16 @@ impl Kernel {
         self.compute.flops()
     }
 
-    /// Computes one piece: see [`Compute::run`].
+    /// Computes one piece: see [`ComputeAll::run`].
     ///
     /// # Errors
     /// What is wrong with the values, such as an index out of range.
     pub(crate) fn run(
         &self,
         piece: usize,
-        reads: &[Slice<'_>],
-        write: SliceMut<'_>,
+        buffers: Buffers<'_, '_>,
         scratch: &mut Scratch,
     ) -> Result<(), String> {
-        let range = self.pieces.range(piece);
-        debug_assert_eq!(range.len(), write.len(), "a piece writes its own range");
-        self.compute.run(range, reads, write, scratch)
+        self.compute.run(self.pieces.range(piece), buffers, scratch)
     }
 }

@@ -7,6 +7,8 @@
 //! differs from the exact one by at most 40 units in the last place of `Σ|x|`, usually by less than one; a sum of f64
 //! by at most 80, and one more for each block.
 
+use std::marker::PhantomData;
+
 use pullback_graph::op::Real;
 
 use crate::kernel::scratch::Banked;
@@ -98,19 +100,42 @@ impl<T: Copy, F: Fold<T>> Loop for Run<'_, T, F> {
 
     #[inline(always)]
     fn run(self) -> F::Total {
-        let mut total = self.total;
-        if self.elements.len() < SHORT {
-            for element in self.elements {
-                total = F::add(total, *element);
-            }
-            return total;
+        total::<T, F>(self.total, self.elements)
+    }
+}
+
+#[inline(always)]
+fn total<T: Copy, F: Fold<T>>(mut total: F::Total, elements: &[T]) -> F::Total {
+    if elements.len() < SHORT {
+        for element in elements {
+            total = F::add(total, *element);
         }
-        for block in self.elements.chunks(BLOCK) {
-            // 256 bytes of lanes: four registers of AVX-512, and no more than the baseline has.
-            let sum = if size_of::<T>() == 4 { lanes::<T, F, 64>(block) } else { lanes::<T, F, 32>(block) };
-            total = F::add(total, sum);
+        return total;
+    }
+    for block in elements.chunks(BLOCK) {
+        // 256 bytes of lanes: four registers of AVX-512, and no more than the baseline has.
+        let sum = if size_of::<T>() == 4 { lanes::<T, F, 64>(block) } else { lanes::<T, F, 32>(block) };
+        total = F::add(total, sum);
+    }
+    total
+}
+
+/// Combines each row of so many columns into one element: the same bits as a [`Run`] per row.
+pub(crate) struct Rows<'a, T, F> {
+    pub(crate) elements: &'a [T],
+    pub(crate) columns: usize,
+    pub(crate) out: &'a mut [T],
+    pub(crate) fold: PhantomData<F>,
+}
+
+impl<T: Copy, F: Fold<T>> Loop for Rows<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (out, row) in self.out.iter_mut().zip(self.elements.chunks_exact(self.columns)) {
+            *out = F::finish(total::<T, F>(F::NOTHING, row));
         }
-        total
     }
 }
 

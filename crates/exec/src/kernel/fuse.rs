@@ -1,11 +1,17 @@
-//! Which nodes run as one kernel: regions of elementwise nodes, and operands that are read where they are.
+//! Which nodes run as one kernel: regions of elementwise nodes and of reductions along rows, and operands that are read
+//! where they are.
 //!
-//! A region has one result, its root. Other nodes of a region exist only inside its kernel: an elementwise node joins
-//! the region of its readers when that is one region of as many elements, so nothing is computed twice. Literals,
-//! broadcasts and transposes are not computed at all where a kernel can read through them; such a node may stand in
-//! several regions, and has a region of its own only if something needs its buffer.
+//! Regions run in the order of their roots. A node joins the earliest region that reads it, if it can be computed there,
+//! or else one before that which reads what it reads: then everything a region reads is computed in earlier ones, nothing
+//! is computed twice, and what other regions read as well is one more result of the kernel. All nodes of a region have one element per element of its root, or, where a
+//! region has rows, one per element or one per row: a reduction along the last axes makes a number of each row, and a
+//! broadcast along them spreads it out again, so that a softmax is one region.
+//!
+//! Literals, broadcasts and transposes are not computed at all where a kernel can read through them; such a node may
+//! stand in several regions, and has a region of its own only if something needs its buffer.
 
-use pullback_graph::{Graph, NodeId, Op};
+use pullback_graph::op::ReduceKind;
+use pullback_graph::{DType, Graph, NodeId, Op};
 use smallvec::SmallVec;
 
 use crate::kernel::movement;
@@ -13,12 +19,25 @@ use crate::kernel::movement;
 /// Nodes that one kernel computes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Region {
-    /// The node whose value the kernel writes.
+    /// The last node of the region; its value is written.
     pub(crate) root: NodeId,
-    /// Every node that the kernel stands for, ascending; the root is the last.
+    /// The nodes whose values the kernel writes, ascending; the root is the last.
+    pub(crate) outputs: SmallVec<[NodeId; 1]>,
+    /// Every node that the kernel stands for, ascending.
     pub(crate) nodes: Vec<NodeId>,
     /// The nodes whose buffers the kernel reads, in the order in which it takes them.
     pub(crate) operands: Vec<NodeId>,
+    /// How many elements the nodes have.
+    pub(crate) extent: Extent,
+}
+
+/// How many elements the nodes of a region have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All the same number.
+    Flat(usize),
+    /// `rows · columns` elements, or one per row.
+    Rows { rows: usize, columns: usize },
 }
 
 /// How a node takes part in fusion.
@@ -26,11 +45,15 @@ pub(crate) struct Region {
 pub(crate) enum Role {
     /// Computed element by element: an instruction of a program.
     Elementwise,
+    /// Combines so many neighbours into one number: an instruction of a program.
+    Rows(usize),
     /// Its operand's bytes under another type.
     Alias,
     /// One number everywhere.
     Literal,
-    /// Repeats its operand.
+    /// Repeats each element of its operand so many times, side by side.
+    Spread(usize),
+    /// Repeats its operand in another way.
     Broadcast,
     /// Its operand's axes in another order.
     Permute,
@@ -47,27 +70,107 @@ pub(crate) struct Read {
     pub(crate) through: SmallVec<[NodeId; 2]>,
     /// The buffer it reads; `None` for a number.
     pub(crate) buffer: Option<NodeId>,
+    /// What must hold for the node behind the buffer to be computed in the same kernel.
+    access: Access,
+}
+
+/// In which way a region reads a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// Element by element, or row by row.
+    Elements,
+    /// One element for each row of so many.
+    Spread(usize),
+    /// In a way that needs the whole buffer.
+    Buffer,
 }
 
 /// Nodes in one region; more would only lengthen the list of live registers.
 const LIMIT: u32 = 1024;
 
+/// The longest rows that are gone through in one kernel: a few of them fit the second-level cache.
+const LONGEST_ROW: usize = 8192;
+
 /// The readers of a node's buffer, as far as the walk has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Readers {
-    /// Nobody reads it.
-    None,
-    /// Only this region, an elementwise one.
-    Region(NodeId),
-    /// Several regions, or one that needs a buffer.
-    Buffer,
+struct Readers {
+    /// The earliest region that reads it.
+    root: NodeId,
+    /// How that one does.
+    access: Access,
+    /// Whether others do.
+    shared: bool,
+}
+
+impl Access {
+    /// What holds for a region that reads in both ways.
+    fn and(self, other: Access) -> Access {
+        match (self, other) {
+            (Access::Elements, access) | (access, Access::Elements) => access,
+            (Access::Spread(one), Access::Spread(two)) if one == two => self,
+            _ => Access::Buffer,
+        }
+    }
+}
+
+impl Extent {
+    /// The number of elements, rows counting for all of theirs.
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Extent::Flat(len) => len,
+            Extent::Rows { rows, columns } => rows * columns,
+        }
+    }
+
+    /// The extent of a region that a node of so many elements and this role starts.
+    fn starting(role: Role, len: usize) -> Extent {
+        match role {
+            Role::Rows(columns) => Extent::Rows { rows: len, columns },
+            _ => Extent::Flat(len),
+        }
+    }
+
+    /// The extent with rows of `columns`, if that fits.
+    fn with_rows(self, rows: usize, columns: usize) -> Option<Extent> {
+        let wanted = Extent::Rows { rows, columns };
+        match self {
+            // What was there has one element per row, or one per column of each.
+            Extent::Flat(len) => (len == rows || len == rows * columns).then_some(wanted),
+            Extent::Rows { .. } => (self == wanted).then_some(wanted),
+        }
+    }
+
+    /// The extent once a node of so many elements that is read by `access` has joined; `None` if it cannot.
+    fn joined(self, role: Role, len: usize, access: Access) -> Option<Extent> {
+        let extent = match access {
+            Access::Elements => self,
+            Access::Spread(columns) => self.with_rows(len, columns)?,
+            Access::Buffer => return None,
+        };
+        match (role, extent) {
+            (Role::Rows(columns), _) => extent.with_rows(len, columns),
+            (Role::Elementwise | Role::Alias, Extent::Flat(all)) => (len == all).then_some(extent),
+            (Role::Elementwise | Role::Alias, Extent::Rows { rows, columns }) => {
+                (len == rows || len == rows * columns).then_some(extent)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Role {
+    /// Whether a node of this role can be the root of a program.
+    fn is_computed(self) -> bool {
+        matches!(self, Role::Elementwise | Role::Rows(_))
+    }
 }
 
 impl Region {
     /// The node alone. A program reads each buffer once, other kernels take one buffer per operand.
     pub(crate) fn single(graph: &Graph, node: NodeId) -> Region {
         let mut operands = graph.node(node).operands.to_vec();
-        if role(graph, node) == Role::Elementwise {
+        let role = role(graph, node);
+        if role == Role::Elementwise {
             let all = std::mem::take(&mut operands);
             for operand in all {
                 if !operands.contains(&operand) {
@@ -75,7 +178,8 @@ impl Region {
                 }
             }
         }
-        Region { root: node, nodes: vec![node], operands }
+        let extent = Extent::starting(role, numel(graph, node));
+        Region { root: node, outputs: [node].into_iter().collect(), nodes: vec![node], operands, extent }
     }
 
     /// Whether the kernel stands for `node`.
@@ -101,7 +205,16 @@ pub(crate) fn role(graph: &Graph, node: NodeId) -> Role {
         Op::Reshape(_) | Op::StopGradient(_) => Role::Alias,
         Op::Literal(_) => Role::Literal,
         Op::Broadcast(_) if numel(graph, node) == numel(graph, operand(0)) => Role::Alias,
-        Op::Broadcast(_) => Role::Broadcast,
+        Op::Broadcast(_) => match movement::view(graph, node).and_then(|view| view.spread()) {
+            Some((rows, columns)) if is_row(rows, columns) => Role::Spread(columns),
+            _ => Role::Broadcast,
+        },
+        Op::Reduce(op) if matches!(op.kind, ReduceKind::Sum | ReduceKind::Max | ReduceKind::Min) => {
+            match row_length(graph, node, |axis| op.axes.contains(axis)) {
+                Some(columns) => Role::Rows(columns),
+                None => Role::Other,
+            }
+        }
         Op::Permute(_) if movement::view(graph, node).is_some_and(|view| view.is_dense()) => Role::Alias,
         Op::Permute(_) => Role::Permute,
         Op::DotGeneral(_) => Role::Dot,
@@ -109,20 +222,49 @@ pub(crate) fn role(graph: &Graph, node: NodeId) -> Role {
     }
 }
 
+/// Whether so many rows of so many elements are worth being gone through row by row.
+fn is_row(rows: usize, columns: usize) -> bool {
+    rows > 1 && (2..=LONGEST_ROW).contains(&columns)
+}
+
+/// How many neighbours of its operand each element of a reduction combines, if they are neighbours.
+fn row_length(graph: &Graph, node: NodeId, is_reduced: impl Fn(usize) -> bool) -> Option<usize> {
+    let operand = graph.node(node).operands[0];
+    if graph.ty(operand).dtype == DType::Bool {
+        return None;
+    }
+    let sizes = movement::sizes(graph, operand);
+    let kept =
+        (0..sizes.len()).rposition(|axis| !is_reduced(axis) && sizes[axis] != 1).map_or(0, |axis| axis + 1);
+    let last = (0..kept).all(|axis| !is_reduced(axis) || sizes[axis] == 1);
+    let columns = sizes[kept..].iter().product();
+    let rows = numel(graph, node);
+    (last && is_row(rows, columns) && rows * columns == numel(graph, operand)).then_some(columns)
+}
+
 /// How the kernel of a region whose root is `root` gets at `operand`, one of its nodes' operands.
 pub(crate) fn read(graph: &Graph, root: Role, operand: NodeId, role: impl Fn(NodeId) -> Role) -> Read {
     let source = |node: NodeId| graph.node(node).operands[0];
-    let (through, buffer): (SmallVec<[NodeId; 2]>, _) = match (root, role(operand)) {
-        (Role::Elementwise | Role::Broadcast, Role::Literal) => ([operand].into_iter().collect(), None),
-        (Role::Elementwise, Role::Broadcast) if role(source(operand)) == Role::Literal => {
-            ([operand, source(operand)].into_iter().collect(), None)
+    let through = |nodes: &[NodeId], buffer, access| Read { through: nodes.into(), buffer, access };
+    match (root, role(operand)) {
+        (Role::Elementwise | Role::Rows(_) | Role::Broadcast | Role::Spread(_), Role::Literal) => {
+            through(&[operand], None, Access::Buffer)
         }
-        (Role::Elementwise | Role::Dot, Role::Broadcast) | (Role::Dot, Role::Permute) => {
-            ([operand].into_iter().collect(), Some(source(operand)))
+        (Role::Elementwise | Role::Rows(_), Role::Broadcast | Role::Spread(_))
+            if role(source(operand)) == Role::Literal =>
+        {
+            through(&[operand, source(operand)], None, Access::Buffer)
         }
-        _ => (SmallVec::new(), Some(operand)),
-    };
-    Read { through, buffer }
+        (Role::Elementwise | Role::Rows(_), Role::Spread(columns)) => {
+            through(&[operand], Some(source(operand)), Access::Spread(columns))
+        }
+        (Role::Elementwise | Role::Rows(_), Role::Broadcast)
+        | (Role::Dot, Role::Broadcast | Role::Spread(_) | Role::Permute) => {
+            through(&[operand], Some(source(operand)), Access::Buffer)
+        }
+        (Role::Elementwise | Role::Rows(_), _) => through(&[], Some(operand), Access::Elements),
+        _ => through(&[], Some(operand), Access::Buffer),
+    }
 }
 
 /// The regions that compute every node for which `keep` holds, ascending by root: an order they can run in.
@@ -131,40 +273,65 @@ pub(crate) fn read(graph: &Graph, root: Role, operand: NodeId, role: impl Fn(Nod
 pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Region> {
     let roles: Vec<Role> = graph.ids().map(|id| role(graph, id)).collect();
     let role = |id: NodeId| roles[id.index()];
-    let mut readers = vec![Readers::None; graph.len()];
+    let mut readers: Vec<Option<Readers>> = vec![None; graph.len()];
     let mut root_of: Vec<Option<NodeId>> = vec![None; graph.len()];
     let mut counts = vec![0_u32; graph.len()];
+    let mut extents = vec![Extent::Flat(0); graph.len()];
     for id in graph.ids().rev() {
-        let root = match readers[id.index()] {
-            _ if keep(id) => id,
-            Readers::None => continue,
-            Readers::Region(root) if joins(graph, id, role(id), root) && counts[root.index()] < LIMIT => root,
-            Readers::Region(_) | Readers::Buffer => id,
+        let (own, len) = (role(id), numel(graph, id));
+        let reader = readers[id.index()];
+        if reader.is_none() && !keep(id) {
+            continue;
+        }
+        let join = |root: NodeId, access| match counts[root.index()] < LIMIT && role(root).is_computed() {
+            true => extents[root.index()].joined(own, len, access).map(|extent| (root, extent)),
+            false => None,
         };
+        // What is written under two names would be written twice.
+        let twice = own == Role::Alias && (keep(id) || reader.is_some_and(|readers| readers.shared));
+        let joined = match reader {
+            _ if twice => None,
+            Some(Readers { root, access, .. }) => join(root, access),
+            None => None,
+        };
+        // A region that reads what this node reads saves reading it again, if it comes before all that read this node.
+        let neighbor = || {
+            let operands = graph.node(id).operands.iter().filter_map(|operand| {
+                let read = read(graph, own, *operand, role);
+                readers[read.buffer.filter(|_| read.access == Access::Elements)?.index()]
+            });
+            let first = reader.map_or(NodeId::new(graph.len()), |readers| readers.root);
+            let before = operands.filter(|other| other.access == Access::Elements && other.root < first);
+            before.filter_map(|other| join(other.root, Access::Elements)).next()
+        };
+        let joined = joined.or_else(|| if own.is_computed() { neighbor() } else { None });
+        let (root, extent) = joined.unwrap_or((id, Extent::starting(own, len)));
+        extents[root.index()] = extent;
         root_of[id.index()] = Some(root);
         counts[root.index()] += 1;
-        let joinable = role(root) == Role::Elementwise;
         for operand in &graph.node(id).operands {
-            if let Some(buffer) = read(graph, role(root), *operand, role).buffer {
-                let of = &mut readers[buffer.index()];
-                *of = match *of {
-                    Readers::None if joinable => Readers::Region(root),
-                    Readers::Region(other) if joinable && other == root => *of,
-                    _ => Readers::Buffer,
-                };
-            }
+            let read = read(graph, role(root), *operand, role);
+            let Some(buffer) = read.buffer else { continue };
+            let new = Readers { root, access: read.access, shared: false };
+            let of = &mut readers[buffer.index()];
+            *of = Some(match *of {
+                None => new,
+                Some(old) if old.root == root => Readers { access: old.access.and(new.access), ..old },
+                Some(old) => Readers { shared: true, ..if root < old.root { new } else { old } },
+            });
         }
     }
-    collect(graph, &root_of, role)
-}
-
-/// Whether a node of this role can be computed inside the region of `root`.
-fn joins(graph: &Graph, node: NodeId, role: Role, root: NodeId) -> bool {
-    matches!(role, Role::Elementwise | Role::Alias) && numel(graph, node) == numel(graph, root)
+    collect(graph, keep, &root_of, &extents, role)
 }
 
 /// The regions, given the root of each node that is computed.
-fn collect(graph: &Graph, root_of: &[Option<NodeId>], role: impl Fn(NodeId) -> Role + Copy) -> Vec<Region> {
+fn collect(
+    graph: &Graph,
+    keep: &dyn Fn(NodeId) -> bool,
+    root_of: &[Option<NodeId>],
+    extents: &[Extent],
+    role: impl Fn(NodeId) -> Role + Copy,
+) -> Vec<Region> {
     let mut members: Vec<Vec<NodeId>> = vec![Vec::new(); graph.len()];
     for (id, root) in graph.ids().zip(root_of) {
         if let Some(root) = root {
@@ -172,6 +339,8 @@ fn collect(graph: &Graph, root_of: &[Option<NodeId>], role: impl Fn(NodeId) -> R
         }
     }
     let mut regions = Vec::new();
+    // Whether a node is read by another region than its own.
+    let mut is_read = vec![false; graph.len()];
     // The region in whose operands a buffer was seen last: a set that needs no clearing.
     let mut seen: Vec<Option<NodeId>> = vec![None; graph.len()];
     for (root, computed) in graph.ids().zip(members) {
@@ -184,17 +353,23 @@ fn collect(graph: &Graph, root_of: &[Option<NodeId>], role: impl Fn(NodeId) -> R
             nodes.extend(read.through);
             let Some(buffer) = read.buffer else { continue };
             // Only programs take each buffer once; other kernels take one per operand of their node.
-            let once = role(root) == Role::Elementwise;
+            let once = role(root).is_computed();
             let inside = root_of[buffer.index()] == Some(root);
             let known = once && seen[buffer.index()] == Some(root);
             if !inside && !known {
                 seen[buffer.index()] = Some(root);
+                is_read[buffer.index()] = true;
                 operands.push(buffer);
             }
         }
         nodes.sort_unstable();
         nodes.dedup();
-        regions.push(Region { root, nodes, operands });
+        let extent = extents[root.index()];
+        regions.push(Region { root, outputs: computed.into(), nodes, operands, extent });
+    }
+    for region in &mut regions {
+        let root = region.root;
+        region.outputs.retain(|node| *node == root || keep(*node) || is_read[node.index()]);
     }
     regions
 }

@@ -2,9 +2,13 @@
 //!
 //! What is computed per element stands in the op tables of the graph crate; nothing here names an elementwise op.
 
-use pullback_graph::Element;
-use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, Real, UnaryOp};
+use std::marker::PhantomData;
 
+use pullback_graph::Element;
+use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, Real, ReduceKind, UnaryOp};
+
+use crate::kernel::fold::{Fold, Max, Min, Rows, Sum};
+use crate::kernel::scratch::Banked;
 use crate::kernel::simd::{self, Loop};
 
 /// Declares a [`Loop`] over its arguments and the function that runs it for this processor's instruction set.
@@ -70,6 +74,27 @@ vector_loop! {
         for (out, x) in out.iter_mut().zip(x) {
             *out = x.convert();
         }
+    }
+}
+
+/// Combines each row of `columns` elements into one: see [`fold`](mod@crate::kernel::fold).
+pub(crate) fn fold_rows<T: Banked>(kind: ReduceKind, x: &[T], columns: usize, out: &mut [T])
+where
+    Sum: Fold<T>,
+    Max: Fold<T>,
+    Min: Fold<T>,
+{
+    match kind {
+        ReduceKind::Sum => simd::run(Rows { elements: x, columns, out, fold: PhantomData::<Sum> }),
+        ReduceKind::Max => simd::run(Rows { elements: x, columns, out, fold: PhantomData::<Max> }),
+        ReduceKind::Min => simd::run(Rows { elements: x, columns, out, fold: PhantomData::<Min> }),
+    }
+}
+
+/// Repeats each element `columns` times.
+pub(crate) fn spread<T: Copy>(x: &[T], columns: usize, out: &mut [T]) {
+    for (row, x) in out.chunks_exact_mut(columns).zip(x) {
+        row.fill(*x);
     }
 }
 

@@ -33,7 +33,7 @@ impl Kernel {
             | Op::Logic(_)
             | Op::Select(_)
             | Op::Clamp(_)
-            | Op::Cast(_) => compile(graph, region).into(),
+            | Op::Cast(_) => Kernel::of(compile(graph, region)),
             Op::Literal(op) => Fill::of(graph, root, op.value).into(),
             Op::Broadcast(_) if region.operands.is_empty() => Fill::through(graph, root).into(),
             Op::Broadcast(_)
@@ -44,6 +44,7 @@ impl Kernel {
             | Op::StopGradient(_) => Rearrange::of(graph, root).into(),
             Op::Pad(op) => Pad::of(graph, root, op).into(),
             Op::Concat(op) => Concat::of(graph, root, op.axis).into(),
+            Op::Reduce(_) if region.nodes.len() > 1 => Kernel::of(compile(graph, region)),
             Op::Reduce(op) => match Reduce::of(graph, root, op) {
                 Some(kernel) => kernel.into(),
                 None => Reference::of(graph, root).into(),

@@ -36,7 +36,7 @@ mod matmul;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use compute::Kernel;
+pub(crate) use compute::{Buffers, Kernel};
 pub(crate) use fuse::{Region, regions};
 pub(crate) use scratch::Scratch;
 pub(crate) use slice::{Slice, SliceMut, Typed};

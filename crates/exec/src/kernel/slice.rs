@@ -30,6 +30,8 @@ pub(crate) trait Typed: Element {
     fn of<'a>(slice: Slice<'a>) -> Option<&'a [Self]>;
     /// The elements to write, if they are of this type.
     fn of_mut<'s>(slice: &'s mut SliceMut<'_>) -> Option<&'s mut [Self]>;
+    /// The elements written so far, if they are of this type.
+    fn of_written<'s>(slice: &'s SliceMut<'_>) -> Option<&'s [Self]>;
     /// Wraps elements.
     fn slice(elements: &[Self]) -> Slice<'_>;
     /// Wraps elements to write.
@@ -47,6 +49,13 @@ macro_rules! typed {
             }
 
             fn of_mut<'s>(slice: &'s mut SliceMut<'_>) -> Option<&'s mut [Self]> {
+                match slice {
+                    SliceMut::$variant(elements) => Some(elements),
+                    _ => None,
+                }
+            }
+
+            fn of_written<'s>(slice: &'s SliceMut<'_>) -> Option<&'s [Self]> {
                 match slice {
                     SliceMut::$variant(elements) => Some(elements),
                     _ => None,
@@ -120,6 +129,18 @@ impl<'a> Slice<'a> {
 }
 
 impl SliceMut<'_> {
+    /// The elements as they are now.
+    ///
+    /// # Panics
+    /// As [`typed`](SliceMut::typed).
+    #[track_caller]
+    pub(crate) fn elements<T: Typed>(&self) -> &[T] {
+        match T::of_written(self) {
+            Some(elements) => elements,
+            None => unreachable!("a kernel was given {} elements where it writes {}", self.dtype(), T::DTYPE),
+        }
+    }
+
     /// The elements to write.
     ///
     /// # Panics

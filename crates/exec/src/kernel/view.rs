@@ -81,6 +81,16 @@ impl View {
         self.axes.iter().all(|axis| axis.stride == 0)
     }
 
+    /// The rows and columns of a view that repeats each element of its source side by side.
+    pub(crate) fn spread(&self) -> Option<(usize, usize)> {
+        match self.axes.as_slice() {
+            [Axis { size: rows, stride: 1 }, Axis { size: columns, stride: 0 }] if self.offset == 0 => {
+                Some((*rows, *columns))
+            }
+            _ => None,
+        }
+    }
+
     /// The place in the source of element 0.
     pub(crate) fn offset(&self) -> usize {
         self.offset

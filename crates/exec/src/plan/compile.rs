@@ -269,7 +269,7 @@ fn cost(graph: &Graph, lowered: &Lowered, step: &Step) -> Cost {
         let value = &lowered.values[value.index()];
         (value.len * value.dtype.bytes()) as u64
     };
-    let moved = step.reads.iter().map(bytes).sum::<u64>() + bytes(&step.write);
+    let moved = step.reads.iter().chain(&step.writes).map(bytes).sum::<u64>();
     Cost::of(graph.node(step.node).op.class(), step.kernel.flops(), moved)
 }
 
@@ -277,8 +277,13 @@ fn cost(graph: &Graph, lowered: &Lowered, step: &Step) -> Cost {
 fn problem(lowered: &Lowered, costs: &[Cost], options: &PlanOptions) -> Problem {
     let steps = lowered.steps.iter().zip(costs).map(|(step, cost)| StepUse {
         reads: step.reads.clone(),
-        write: step.write,
-        may_overwrite: step.kernel.in_place().iter().map(|position| *position as u32).collect(),
+        writes: step.writes.clone(),
+        may_overwrite: step
+            .kernel
+            .in_place()
+            .iter()
+            .map(|(read, write)| (*read as u32, *write as u32))
+            .collect(),
         after: SmallVec::new(),
         time: cost.time,
         pieces: u32::try_from(step.pieces()).expect("fewer than 2^32 pieces"),

@@ -89,7 +89,11 @@ fn must_wait(
     let positions: SmallVec<[usize; 2]> = (0..uses.reads.len()).filter(|at| uses.reads[*at] == old).collect();
     let in_place = match *positions {
         [] => true,
-        [position] => uses.may_overwrite.contains(&(position as u32)),
+        [position] => {
+            let write =
+                uses.writes.iter().position(|value| *value == new).expect("the step writes the value");
+            uses.may_overwrite.contains(&(position as u32, write as u32))
+        }
         _ => false,
     };
     let others = readers.row(old.index()).iter().copied().filter(|reader| *reader != writer);

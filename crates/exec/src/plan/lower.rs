@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use crate::error::ExecError;
 use crate::kernel::{Kernel, Region, regions};
 use crate::plan::id::{SlotId, ValueId};
-use crate::plan::step::{Place, Step, Value};
+use crate::plan::step::{InPlace, Place, Step, Value};
 
 /// Steps in a topological order, and the values they read and write. Values that steps write have no slot yet.
 #[derive(Debug, Default)]
@@ -83,7 +83,10 @@ impl Lowering<'_> {
                 let constant = self.constant(root)?;
                 self.value(root, Place::Constant(constant), None)
             }
-            _ => self.step(region),
+            _ => {
+                self.step(region);
+                return Ok(());
+            }
         };
         self.lowered.value_of[root.index()] = Some(value);
         Ok(())
@@ -97,7 +100,7 @@ impl Lowering<'_> {
         id
     }
 
-    fn step(&mut self, region: &Region) -> ValueId {
+    fn step(&mut self, region: &Region) {
         let kernel = Kernel::lower(self.graph, region);
         let reads: SmallVec<[ValueId; 4]> = region
             .operands
@@ -105,14 +108,20 @@ impl Lowering<'_> {
             .map(|node| self.lowered.value_of[node.index()].expect("regions come after their operands"))
             .collect();
         if let Some(operand) = kernel.alias() {
-            return reads[operand];
+            self.lowered.value_of[region.root.index()] = Some(reads[operand]);
+            return;
         }
         let at = u32::try_from(self.lowered.steps.len()).expect("fewer than 2^32 steps");
-        // The slot is chosen when memory is planned.
-        let write = self.value(region.root, Place::Slot(SlotId::new(0)), Some(at));
+        let mut writes = SmallVec::new();
+        for node in &region.outputs {
+            // The slot is chosen when memory is planned.
+            let value = self.value(*node, Place::Slot(SlotId::new(0)), Some(at));
+            self.lowered.value_of[node.index()] = Some(value);
+            writes.push(value);
+        }
         let covers = region.nodes.iter().copied().collect();
-        self.lowered.steps.push(Step { kernel, node: region.root, covers, reads, write, in_place: None });
-        write
+        let step = Step { kernel, node: region.root, covers, reads, writes, in_place: InPlace::new() };
+        self.lowered.steps.push(step);
     }
 
     /// The constant whose first elements are the value of a leaf.

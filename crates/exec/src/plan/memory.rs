@@ -16,6 +16,7 @@ use crate::plan::csr::Csr;
 use crate::plan::id::{SlotId, StepId, ValueId};
 use crate::plan::problem::{Problem, readers};
 use crate::plan::reach::Reach;
+use crate::plan::step::InPlace;
 
 /// How many free buffers of fitting sizes are tried before a new one is made.
 const TRIES: usize = 16;
@@ -30,8 +31,8 @@ pub(crate) struct Assignment {
     pub(crate) slots: Vec<Option<SlotId>>,
     /// The bytes of each slot, the fixed ones first.
     pub(crate) bytes: Vec<usize>,
-    /// For each step that overwrites what it reads: the position in its reads.
-    pub(crate) in_place: Vec<Option<u32>>,
+    /// For each step and each value it writes: the position in its reads of the one that is overwritten.
+    pub(crate) in_place: Vec<InPlace>,
     /// The direct predecessors of each step: the steps it reads from, those it must wait for, less what follows.
     pub(crate) predecessors: Csr<StepId>,
 }
@@ -56,7 +57,7 @@ pub(crate) fn assign(problem: &Problem, reach: &mut Reach) -> Assignment {
                 .map(|value| value.fixed.filter(|_| value.writer.is_none()))
                 .collect(),
             bytes: problem.fixed.clone(),
-            in_place: vec![None; problem.steps.len()],
+            in_place: vec![InPlace::new(); problem.steps.len()],
             predecessors: Csr::with_rows(problem.steps.len()),
         },
     };
@@ -93,19 +94,24 @@ impl Placing<'_> {
         let problem = self.problem;
         let uses = &problem.steps[step.index()];
         self.reach.open(predecessors);
-        let slot = self.choose(step, predecessors);
-        self.assignment.slots[uses.write.index()] = Some(slot);
+        for (at, write) in uses.writes.iter().enumerate() {
+            let (slot, overwritten) = self.choose(step, at, predecessors);
+            self.assignment.slots[write.index()] = Some(slot);
+            self.assignment.in_place[step.index()].push(overwritten);
+        }
         self.reach.reduce(step, predecessors);
         self.assignment.predecessors.push_row(predecessors.iter().copied());
 
         for (position, value) in uses.reads.iter().enumerate() {
-            let overwritten = self.assignment.in_place[step.index()] == Some(position as u32);
+            let overwritten = self.assignment.in_place[step.index()].contains(&Some(position as u32));
             let first = self.seen[value.index()].replace(step) != Some(step);
             if !overwritten && first {
                 self.release_after(*value, step);
             }
         }
-        self.release_after(uses.write, step);
+        for write in &uses.writes {
+            self.release_after(*write, step);
+        }
     }
 
     /// Frees the slot of `value` if `step` is the last to use it.
@@ -124,19 +130,18 @@ impl Placing<'_> {
         self.free.insert(self.assignment.bytes[slot.index()], uses.dtype == DType::Bool, slot);
     }
 
-    /// The slot that `step` writes. Steps that it is made to wait for are added to `predecessors`.
-    fn choose(&mut self, step: StepId, predecessors: &mut Vec<StepId>) -> SlotId {
+    /// The slot for the value at position `at` of what `step` writes, and the position in its reads of the value that it
+    /// overwrites. Steps that it is made to wait for are added to `predecessors`.
+    fn choose(&mut self, step: StepId, at: usize, predecessors: &mut Vec<StepId>) -> (SlotId, Option<u32>) {
         let uses = &self.problem.steps[step.index()];
-        let value = &self.problem.values[uses.write.index()];
+        let value = &self.problem.values[uses.writes[at].index()];
         if let Some(slot) = value.fixed {
             let old = uses.reads.iter().position(|read| self.assignment.slots[read.index()] == Some(slot));
-            self.assignment.in_place[step.index()] = old.map(|position| position as u32);
-            return slot;
+            return (slot, old.map(|position| position as u32));
         }
-        for position in &uses.may_overwrite {
-            if let Some(slot) = self.overwrite(step, *position as usize, predecessors) {
-                self.assignment.in_place[step.index()] = Some(*position);
-                return slot;
+        for (position, _) in uses.may_overwrite.iter().filter(|(_, write)| *write as usize == at) {
+            if let Some(slot) = self.overwrite(step, *position as usize, at, predecessors) {
+                return (slot, Some(*position));
             }
         }
         let boolean = value.dtype == DType::Bool;
@@ -148,7 +153,7 @@ impl Placing<'_> {
                 break;
             }
         }
-        match found {
+        let slot = match found {
             Some((bytes, slot, links)) => {
                 self.wait_for(step, &links, predecessors);
                 self.free.remove(bytes, boolean, slot);
@@ -160,14 +165,24 @@ impl Placing<'_> {
                 self.tenants.push(Tenant::default());
                 SlotId::new(self.tenants.len() - 1)
             }
-        }
+        };
+        (slot, None)
     }
 
-    /// The slot of the operand at `position`, if the result of `step` may take its place.
-    fn overwrite(&mut self, step: StepId, position: usize, predecessors: &mut Vec<StepId>) -> Option<SlotId> {
+    /// The slot of the operand at `position`, if the result at position `at` of what `step` writes may take its place.
+    fn overwrite(
+        &mut self,
+        step: StepId,
+        position: usize,
+        at: usize,
+        predecessors: &mut Vec<StepId>,
+    ) -> Option<SlotId> {
         let uses = &self.problem.steps[step.index()];
         let read = uses.reads[position];
-        let (old, new) = (&self.problem.values[read.index()], &self.problem.values[uses.write.index()]);
+        if self.assignment.in_place[step.index()].contains(&Some(position as u32)) {
+            return None;
+        }
+        let (old, new) = (&self.problem.values[read.index()], &self.problem.values[uses.writes[at].index()]);
         let slot = self.assignment.slots[read.index()]?;
         let once = uses.reads.iter().filter(|other| **other == read).count() == 1;
         let (last, others) = self.readers.row(read.index()).split_last()?;

@@ -24,10 +24,10 @@ pub(crate) struct Problem {
 pub(crate) struct StepUse {
     /// The values read, in the kernel's order.
     pub(crate) reads: SmallVec<[ValueId; 4]>,
-    /// The value written.
-    pub(crate) write: ValueId,
-    /// The positions in `reads` whose buffer the result may take over.
-    pub(crate) may_overwrite: SmallVec<[u32; 2]>,
+    /// The values written, in the kernel's order.
+    pub(crate) writes: SmallVec<[ValueId; 1]>,
+    /// Pairs of a position in `reads` and one in `writes`: the latter may take over the former's buffer.
+    pub(crate) may_overwrite: SmallVec<[(u32, u32); 2]>,
     /// Steps that must have finished although nothing of theirs is read.
     pub(crate) after: SmallVec<[StepId; 2]>,
     /// Estimated time on one thread, in ns.
@@ -106,7 +106,7 @@ impl Problem {
         }
         let (mut live, mut peak) = (0, 0);
         for step in order.iter().map(|step| &self.steps[step.index()]) {
-            live += planned(step.write).unwrap_or(0);
+            live += step.writes.iter().filter_map(|value| planned(*value)).sum::<usize>();
             peak = peak.max(live);
             for value in &step.reads {
                 left[value.index()] -= 1;
@@ -114,9 +114,8 @@ impl Problem {
                     live -= planned(*value).unwrap_or(0);
                 }
             }
-            if left[step.write.index()] == 0 {
-                live -= planned(step.write).unwrap_or(0);
-            }
+            let unread = step.writes.iter().filter(|value| left[value.index()] == 0);
+            live -= unread.filter_map(|value| planned(*value)).sum::<usize>();
         }
         peak
     }

@@ -6,6 +6,9 @@ use smallvec::SmallVec;
 use crate::kernel::Kernel;
 use crate::plan::id::{SlotId, ValueId};
 
+/// For each value that a step writes, the position in its reads of the one it overwrites.
+pub(crate) type InPlace = SmallVec<[Option<u32>; 1]>;
+
 /// One kernel call.
 #[derive(Debug)]
 pub struct Step {
@@ -13,8 +16,8 @@ pub struct Step {
     pub(crate) node: NodeId,
     pub(crate) covers: SmallVec<[NodeId; 1]>,
     pub(crate) reads: SmallVec<[ValueId; 4]>,
-    pub(crate) write: ValueId,
-    pub(crate) in_place: Option<u32>,
+    pub(crate) writes: SmallVec<[ValueId; 1]>,
+    pub(crate) in_place: InPlace,
 }
 
 impl Step {
@@ -24,13 +27,13 @@ impl Step {
         self.kernel.name()
     }
 
-    /// The node whose value is written.
+    /// The last of the nodes whose values are written.
     #[must_use]
     pub fn node(&self) -> NodeId {
         self.node
     }
 
-    /// The nodes that are computed, the written one last.
+    /// The nodes that are computed, ascending.
     #[must_use]
     pub fn covers(&self) -> &[NodeId] {
         &self.covers
@@ -42,16 +45,21 @@ impl Step {
         &self.reads
     }
 
-    /// The value written.
+    /// The values written, in the kernel's order.
     #[must_use]
-    pub fn write(&self) -> ValueId {
-        self.write
+    pub fn writes(&self) -> &[ValueId] {
+        &self.writes
     }
 
-    /// The position in [`reads`](Step::reads) of the value that the result overwrites.
+    /// For each value written, the position in [`reads`](Step::reads) of the one that it overwrites.
     #[must_use]
-    pub fn in_place(&self) -> Option<usize> {
-        self.in_place.map(|position| position as usize)
+    pub fn in_place(&self) -> &[Option<u32>] {
+        &self.in_place
+    }
+
+    /// Whether the value at `position` of [`reads`](Step::reads) is overwritten.
+    pub(crate) fn overwrites(&self, position: usize) -> bool {
+        self.in_place.contains(&Some(position as u32))
     }
 
     /// How many parts may run side by side.

@@ -61,7 +61,10 @@ impl fmt::Display for Plan {
 impl Plan {
     fn write_step(&self, f: &mut fmt::Formatter<'_>, id: StepId) -> fmt::Result {
         let step = &self.steps[id.index()];
-        write!(f, "  {id}: {} = {}", self.show(step.write), step.kernel())?;
+        for (at, value) in step.writes.iter().enumerate() {
+            write!(f, "{}{}", if at == 0 { format!("  {id}: ") } else { ", ".into() }, self.show(*value))?;
+        }
+        write!(f, " = {}", step.kernel())?;
         for (at, value) in step.reads.iter().enumerate() {
             write!(f, "{}{}", if at == 0 { " " } else { ", " }, self.show(*value))?;
         }
@@ -76,8 +79,9 @@ impl Plan {
         if step.pieces() > 1 {
             write!(f, ", {} pieces", step.pieces())?;
         }
-        if let Some(position) = step.in_place() {
-            write!(f, ", over {}", step.reads[position])?;
+        for (at, position) in step.in_place.iter().flatten().enumerate() {
+            let sep = if at == 0 { ", over " } else { " " };
+            write!(f, "{sep}{}", step.reads[*position as usize])?;
         }
         let mut after: Vec<StepId> = self
             .dag

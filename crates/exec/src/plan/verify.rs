@@ -46,29 +46,32 @@ pub(crate) fn verify(problem: &Problem, assignment: &Assignment, reach: &mut Rea
                 return Err(format!("{step} reads {value}, which is no longer in {slot}"));
             }
         }
-        let Some(slot) = assignment.slots[uses.write.index()] else {
-            return Err(format!("{step} writes {}, which has no slot", uses.write));
-        };
-        if let Some(old) = tenants[slot.index()].replace(uses.write) {
-            follows(problem, assignment, readers.row(old.index()), old, step, slot, reach)?;
+        for (at, write) in uses.writes.iter().enumerate() {
+            let Some(slot) = assignment.slots[write.index()] else {
+                return Err(format!("{step} writes {write}, which has no slot"));
+            };
+            if let Some(old) = tenants[slot.index()].replace(*write) {
+                follows(problem, assignment, readers.row(old.index()), old, (step, at), slot, reach)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Whether `step` may overwrite `old` in `slot`.
+/// Whether a step may overwrite `old` in `slot` with the value at that position of its writes.
 fn follows(
     problem: &Problem,
     assignment: &Assignment,
     readers: &[StepId],
     old: ValueId,
-    step: StepId,
+    (step, at): (StepId, usize),
     slot: SlotId,
     reach: &Reach,
 ) -> Result<(), String> {
     let uses = &problem.steps[step.index()];
-    let collision = |why: String| Err(format!("{step} writes {} over {old} in {slot}: {why}", uses.write));
-    let (value, new) = (&problem.values[old.index()], &problem.values[uses.write.index()]);
+    let write = uses.writes[at];
+    let collision = |why: String| Err(format!("{step} writes {write} over {old} in {slot}: {why}"));
+    let (value, new) = (&problem.values[old.index()], &problem.values[write.index()]);
     if value.until_end {
         return collision(format!("{old} is needed at the end"));
     }
@@ -77,11 +80,11 @@ fn follows(
     }
     for user in value.writer.iter().chain(readers) {
         let in_place = *user == step
-            && assignment.in_place[step.index()].is_some_and(|position| {
+            && assignment.in_place[step.index()][at].is_some_and(|position| {
                 let reads = uses.reads.iter().filter(|read| **read == old).count();
                 uses.reads[position as usize] == old
                     && reads == 1
-                    && uses.may_overwrite.contains(&position)
+                    && uses.may_overwrite.contains(&(position, at as u32))
                     && (value.dtype, value.bytes) == (new.dtype, new.bytes)
             });
         if !in_place && !reach.is_ancestor(*user, step) {

@@ -46,18 +46,19 @@ impl Borrows {
     pub(crate) fn borrow(&self, plan: &Plan, step: StepId) -> Borrowed<'_> {
         let mut borrowed = Borrowed { borrows: self, slots: smallvec::SmallVec::new() };
         let uses = &plan.steps[step.index()];
-        let written = plan.values[uses.write.index()].place;
         let slot_of = |place| if let Place::Slot(slot) = place { Some(slot) } else { None };
         for (position, value) in uses.reads.iter().enumerate() {
-            let overwritten = uses.in_place() == Some(position);
+            let overwritten = uses.overwrites(position);
             if let Some(slot) = slot_of(plan.values[value.index()].place).filter(|_| !overwritten) {
                 self.acquire(slot, step, false);
                 borrowed.slots.push(slot);
             }
         }
-        if let Some(slot) = slot_of(written) {
-            self.acquire(slot, step, true);
-            borrowed.slots.push(slot);
+        for value in &uses.writes {
+            if let Some(slot) = slot_of(plan.values[value.index()].place) {
+                self.acquire(slot, step, true);
+                borrowed.slots.push(slot);
+            }
         }
         borrowed
     }

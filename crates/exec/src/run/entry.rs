@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pullback_graph::{Bindings, DType, Graph, NodeId, NodeStats, Sizes, Tensor, dispatch};
 
-use crate::plan::{Place, Plan, SlotId, StepId, Update, ValueId};
+use crate::plan::{Place, Plan, SlotId, Update, ValueId};
 use crate::run::instance::Instance;
 use crate::run::slots::tensor_of;
 use crate::run::stats::stats_of;
@@ -127,8 +127,10 @@ impl Entry {
         let mut stats = inputs.to_vec();
         for (at, step) in plan.steps().iter().enumerate() {
             let time = times.as_ref().map_or(0, |times| times[at]);
-            stats[step.write().index()] =
-                self.instance.stats(StepId::new(at)).map(|stats| NodeStats { nanos: Some(time), ..stats });
+            for value in step.writes() {
+                stats[value.index()] =
+                    self.instance.stats(*value).map(|stats| NodeStats { nanos: Some(time), ..stats });
+            }
         }
         let of_node = |node: NodeId| {
             let value = plan.value_of(node)?;

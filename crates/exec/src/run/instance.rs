@@ -7,7 +7,7 @@ use pullback_graph::NodeStats;
 
 use crate::error::ExecError;
 use crate::kernel::Scratch;
-use crate::plan::{Place, Plan, StepId, Update};
+use crate::plan::{Place, Plan, StepId, Update, ValueId};
 use crate::run::cancel::CancelToken;
 use crate::run::crew::{Crew, Job};
 use crate::run::options::Record;
@@ -22,7 +22,7 @@ struct Watch {
     cancel: Option<CancelToken>,
     check_finite: bool,
     recorder: Option<Recorder>,
-    /// The statistics of what each step wrote.
+    /// The statistics of each value that a step wrote.
     stats: Option<Box<[Mutex<Option<NodeStats>>]>>,
 }
 
@@ -88,7 +88,7 @@ impl Instance {
         if let Some(recorder) = &mut recorder {
             recorder.begin();
         }
-        let stats = record.stats.then(|| self.plan.steps().iter().map(|_| Mutex::new(None)).collect());
+        let stats = record.stats.then(|| self.plan.values().iter().map(|_| Mutex::new(None)).collect());
         self.watch = Watch { cancel, check_finite, recorder, stats };
     }
 
@@ -97,9 +97,9 @@ impl Instance {
         self.watch.recorder.as_ref().map(|recorder| recorder.trace(&self.plan))
     }
 
-    /// The statistics of what a step wrote in the last run, if they were recorded.
-    pub(crate) fn stats(&self, step: StepId) -> Option<NodeStats> {
-        self.watch.stats.as_ref().and_then(|stats| lock(&stats[step.index()]).clone())
+    /// The statistics of a value that a step wrote in the last run, if they were recorded.
+    pub(crate) fn stats(&self, value: ValueId) -> Option<NodeStats> {
+        self.watch.stats.as_ref().and_then(|stats| lock(&stats[value.index()]).clone())
     }
 
     /// Runs the plan; everything it reads must have been lent to the slots.
@@ -142,12 +142,13 @@ impl Instance {
 
     /// Notes that `step` is about to write, if it writes over state. State `k` is in slot `k`.
     fn touch(&self, step: StepId) {
-        let write = self.plan.steps()[step.index()].write();
-        if let Place::Slot(slot) = self.plan.values()[write.index()].place
-            && let Some(touched) = self.touched.get(slot.index())
-        {
-            debug_assert!(matches!(self.plan.states()[slot.index()].update, Update::InPlace(_)));
-            touched.store(true, Ordering::Relaxed);
+        for write in self.plan.steps()[step.index()].writes() {
+            if let Place::Slot(slot) = self.plan.values()[write.index()].place
+                && let Some(touched) = self.touched.get(slot.index())
+            {
+                debug_assert!(matches!(self.plan.states()[slot.index()].update, Update::InPlace(_)));
+                touched.store(true, Ordering::Relaxed);
+            }
         }
     }
 }
@@ -182,9 +183,7 @@ impl Work for Hand<'_> {
         let kernel = &plan.steps[step.index()].kernel;
         let scratch = &mut *self.scratch;
         slots
-            .with_step(step, kernel.piece_range(piece), |reads, write| {
-                kernel.run(piece, reads, write, scratch)
-            })
+            .with_piece(step, piece, |buffers| kernel.run(piece, buffers, scratch))
             .map_err(|message| ExecError::kernel(plan.graph(), plan.steps()[step.index()].node(), message))?;
         if let (Some(recorder), Some(start)) = (&watch.recorder, start) {
             recorder.mark(step, piece, self.worker, start);
@@ -194,14 +193,16 @@ impl Work for Hand<'_> {
 
     fn done(&mut self, step: StepId) -> Result<(), Box<ExecError>> {
         let Instance { plan, slots, watch, .. } = self.instance;
-        if watch.check_finite
-            && let Some(what) = slots.with_written(step, first_non_finite)
-        {
-            let node = plan.steps()[step.index()].node();
-            return Err(ExecError::non_finite(plan.graph(), node, what).into());
-        }
-        if let Some(stats) = &watch.stats {
-            *lock(&stats[step.index()]) = Some(slots.with_written(step, stats_of));
+        for value in plan.steps()[step.index()].writes() {
+            if watch.check_finite
+                && let Some(what) = slots.with_written(*value, first_non_finite)
+            {
+                let node = plan.values()[value.index()].node;
+                return Err(ExecError::non_finite(plan.graph(), node, what).into());
+            }
+            if let Some(stats) = &watch.stats {
+                *lock(&stats[value.index()]) = Some(slots.with_written(*value, stats_of));
+            }
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use pullback_graph::{DType, Sizes, Tensor, dispatch};
 use smallvec::SmallVec;
 
-use crate::kernel::{Slice, SliceMut, Typed};
+use crate::kernel::{Buffers, Slice, SliceMut, Typed};
 use crate::plan::{Owner, Place, Plan, SlotId, StepId, ValueId};
 use crate::run::borrow::Borrows;
 
@@ -349,7 +349,7 @@ impl Slots {
 
     /// The elements of a value, between runs.
     pub(crate) fn read(&mut self, value: ValueId) -> Slice<'_> {
-        // SAFETY: steps hold views only inside `with_step`, which borrows `self`; here it is borrowed mutably. What a
+        // SAFETY: steps hold views only inside `with_piece`, which borrows `self`; here it is borrowed mutably. What a
         // view points to is owned by `self` or held in `feeds`, `lent` or the plan.
         unsafe { self.views[value.index()].read() }
     }
@@ -364,11 +364,11 @@ impl Slots {
     ///
     /// To be called only by a run of the plan that these slots were made for: each piece of each step once, after every
     /// piece of the step's predecessors.
-    pub(crate) fn with_step<R>(
+    pub(crate) fn with_piece<R>(
         &self,
         step: StepId,
-        range: Range<usize>,
-        run: impl FnOnce(&[Slice<'_>], SliceMut<'_>) -> R,
+        piece: usize,
+        run: impl FnOnce(Buffers<'_, '_>) -> R,
     ) -> R {
         let step_id = step;
         let step = &self.plan.steps[step.index()];
@@ -377,23 +377,27 @@ impl Slots {
         for (position, value) in step.reads.iter().enumerate() {
             let view = self.views[value.index()];
             // What the result overwrites is there for the kernel to find in the result.
-            let view = if step.in_place() == Some(position) { View::empty(view.dtype) } else { view };
+            let view = if step.overwrites(position) { View::empty(view.dtype) } else { view };
             // SAFETY: the step that wrote the value is done, and the plan has no step write over it that does not come
             // after this one. Memory is zeroed at first and truth values share none with other types, so the elements
             // are valid. What the view points to is kept alive by `self`.
             reads.push(unsafe { view.read() });
         }
-        // SAFETY: all other steps that use this buffer come before this one or after it, and the other pieces of this
-        // step write other ranges. Values that steps write are in slots, never in feeds or constants.
-        let write = unsafe { self.views[step.write.index()].write(range) };
-        run(&reads, write)
+        let mut writes = SmallVec::<[SliceMut<'_>; 2]>::new();
+        for (at, value) in step.writes.iter().enumerate() {
+            let range = step.kernel.piece_range(piece, at);
+            // SAFETY: all other steps that use this buffer come before this one or after it, the other pieces of this step
+            // write other ranges, and the plan puts what one step writes into buffers of their own. Values that steps
+            // write are in slots, never in feeds or constants.
+            writes.push(unsafe { self.views[value.index()].write(range) });
+        }
+        run(Buffers { reads: &reads, writes: &mut writes, in_place: &step.in_place })
     }
 
-    /// Calls `look` with the value that `step` has written; to be called when all its pieces are done, before any step
-    /// that comes after it starts.
-    pub(crate) fn with_written<R>(&self, step: StepId, look: impl FnOnce(Slice<'_>) -> R) -> R {
-        let value = self.plan.steps[step.index()].write;
-        // SAFETY: as in `with_step`; nothing writes the value between the end of its step and the start of the next ones.
+    /// Calls `look` with a value that a step has written; to be called when all pieces of the step are done, before any
+    /// step that comes after it starts.
+    pub(crate) fn with_written<R>(&self, value: ValueId, look: impl FnOnce(Slice<'_>) -> R) -> R {
+        // SAFETY: as in `with_piece`; nothing writes the value between the end of its step and the start of the next ones.
         look(unsafe { self.views[value.index()].read() })
     }
 }

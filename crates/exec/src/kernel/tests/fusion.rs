@@ -31,18 +31,19 @@ fn layout(graph: &Graph) -> Vec<Vec<usize>> {
 }
 
 #[test]
-fn a_chain_becomes_one_region_and_an_output_ends_it() {
+fn a_chain_becomes_one_region_with_its_outputs() {
     let b = Builder::new();
     let x = b.input("x", DType::F32, [100]);
     let y = (x * 2.0 + 1.0).tanh();
     let z = (y * y).exp() / x;
     let graph = b.finish([("y", y), ("z", z)]).unwrap();
-    assert_eq!(layout(&graph), [vec![0], vec![1, 2, 3, 4, 5], vec![6, 7, 8]]);
+    assert_eq!(layout(&graph), [vec![0], (1..=8).collect()]);
+    assert_eq!(fused(&graph)[1].outputs.to_vec(), [y.id(), z.id()]);
     check(&graph, &[Tensor::random([100], 1)], "a chain");
 }
 
 #[test]
-fn interior_values_may_have_several_readers_in_one_region_but_not_in_two() {
+fn what_reads_the_same_is_one_region() {
     let b = Builder::new();
     let x = b.input("x", DType::F32, [10]);
     let shared = x.sin();
@@ -55,7 +56,35 @@ fn interior_values_may_have_several_readers_in_one_region_but_not_in_two() {
     let shared = x.sin();
     let (y, z) = (shared.exp(), shared.tanh());
     let graph = b.finish([("y", y), ("z", z)]).unwrap();
+    assert_eq!(layout(&graph), [vec![0], vec![1, 2, 3]]);
+    check(&graph, &[Tensor::random([10], 1)], "siblings");
+}
+
+#[test]
+fn a_node_joins_no_region_that_comes_after_a_reader_of_it() {
+    let b = Builder::new();
+    let x = b.input("x", DType::F32, [4, 4]);
+    let shared = x.sin();
+    let product = shared.dot(x);
+    let y = shared + product;
+    let graph = b.finish([("y", y)]).unwrap();
     assert_eq!(layout(&graph), [vec![0], vec![1], vec![2], vec![3]]);
+    check(&graph, &[Tensor::random([4, 4], 1)], "a reader in between");
+}
+
+#[test]
+fn rows_are_reduced_and_spread_out_again_in_one_region() {
+    let b = Builder::new();
+    let x = b.input("x", DType::F32, [7, 3, 50]);
+    let bias = b.input("bias", DType::F32, [50]);
+    let softmax = ((x + bias) * 2.0).softmax(-1);
+    let centered = softmax - softmax.mean_over([-1]).expand_dims(-1);
+    let spread = centered.square().mean_over([-1]);
+    let graph = b.finish([("softmax", softmax), ("spread", spread)]).unwrap();
+    let regions = fused(&graph);
+    assert_eq!(regions.len(), 3, "{:?}", layout(&graph));
+    assert_eq!(regions[2].outputs.to_vec(), [softmax.id(), spread.id()]);
+    check(&graph, &[Tensor::random([7, 3, 50], 1), Tensor::random([50], 2)], "rows");
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod shapes;
 use pullback_graph::op::Choices;
 use pullback_graph::{Builder, DType, Graph, NodeId, Op, OpClass, OpRules, Tensor, TensorType, dispatch};
 
-use crate::kernel::{Kernel, Region, Scratch, Slice, SliceMut, Typed};
+use crate::kernel::{Buffers, Kernel, Region, Scratch, Slice, SliceMut, Typed};
 
 /// The order in which pieces run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,38 +45,55 @@ fn garbage(ty: &TensorType) -> Tensor {
     }
 }
 
-/// Runs all pieces of a kernel; with `in_place`, over the buffer of that operand.
+/// Runs all pieces of a kernel with results of these types; with `in_place`, over the buffer of that operand in the place
+/// of that result.
 fn run(
     kernel: &Kernel,
     reads: &[&Tensor],
-    ty: &TensorType,
+    types: &[&TensorType],
     order: Order,
-    in_place: Option<usize>,
+    in_place: Option<(usize, usize)>,
     scratch: &mut Scratch,
-) -> Result<Tensor, String> {
-    let mut result = match in_place {
-        Some(operand) => reads[operand].reshape(&ty.shape.known().unwrap()).unwrap(),
-        None => garbage(ty),
-    };
-    let ranges: Vec<_> = (0..kernel.pieces()).map(|piece| kernel.piece_range(piece)).collect();
-    assert!(ranges.windows(2).all(|pair| pair[0].end == pair[1].start), "pieces are neighbours");
-    assert_eq!((ranges[0].start, ranges[ranges.len() - 1].end), (0, result.len()), "pieces cover the result");
-    dispatch!(ty.dtype, T => {
-        let reads: Vec<Slice<'_>> = reads
-            .iter()
-            .enumerate()
-            .map(|(at, read)| if in_place == Some(at) { T::slice(&[]) } else { slice(read) })
-            .collect();
-        let out = result.make_mut::<T>().unwrap();
-        for piece in order.of(ranges.len()) {
-            let write: SliceMut<'_> = T::slice_mut(&mut out[ranges[piece].clone()]);
-            kernel.run(piece, &reads, write, scratch)?;
+) -> Result<Vec<Tensor>, String> {
+    let mut results: Vec<Tensor> = types
+        .iter()
+        .enumerate()
+        .map(|(write, ty)| match in_place {
+            Some((read, over)) if over == write => reads[read].reshape(&ty.shape.known().unwrap()).unwrap(),
+            _ => garbage(ty),
+        })
+        .collect();
+    for (write, result) in results.iter().enumerate() {
+        let ranges: Vec<_> = (0..kernel.pieces()).map(|piece| kernel.piece_range(piece, write)).collect();
+        assert!(ranges.windows(2).all(|pair| pair[0].end == pair[1].start), "pieces are neighbours");
+        assert_eq!(
+            (ranges[0].start, ranges[ranges.len() - 1].end),
+            (0, result.len()),
+            "pieces cover the result"
+        );
+    }
+    let taken = |at: usize| in_place.is_some_and(|(read, _)| read == at);
+    let reads: Vec<Slice<'_>> = reads
+        .iter()
+        .enumerate()
+        .map(|(at, read)| if taken(at) { dispatch!(read.dtype(), T => T::slice(&[])) } else { slice(read) })
+        .collect();
+    let overwritten: Vec<Option<u32>> = (0..types.len())
+        .map(|write| in_place.filter(|(_, over)| *over == write).map(|(read, _)| read as u32))
+        .collect();
+    for piece in order.of(kernel.pieces()) {
+        let mut writes: Vec<SliceMut<'_>> = Vec::new();
+        for (write, result) in results.iter_mut().enumerate() {
+            let range = kernel.piece_range(piece, write);
+            dispatch!(result.dtype(), T => writes.push(T::slice_mut(&mut result.make_mut::<T>().unwrap()[range])));
         }
-    });
-    Ok(result)
+        let buffers = Buffers { reads: &reads, writes: &mut writes, in_place: &overwritten };
+        kernel.run(piece, buffers, scratch)?;
+    }
+    Ok(results)
 }
 
-/// The value of every node that is a region's root.
+/// The value of every node that a region writes.
 fn run_regions(graph: &Graph, regions: &[Region], feeds: &[Tensor], order: Order) -> Vec<Option<Tensor>> {
     let mut values: Vec<Option<Tensor>> = vec![None; graph.len()];
     for (input, value) in graph.inputs().iter().zip(feeds) {
@@ -93,12 +110,14 @@ fn run_regions(graph: &Graph, regions: &[Region], feeds: &[Tensor], order: Order
             .iter()
             .map(|id| values[id.index()].as_ref().expect("operands come first"))
             .collect();
-        let ty = graph.ty(region.root);
-        let value = match kernel.alias() {
-            Some(operand) => reads[operand].reshape(&ty.shape.known().unwrap()).unwrap(),
-            None => run(&kernel, &reads, ty, order, None, &mut scratch).unwrap(),
+        let types: Vec<&TensorType> = region.outputs.iter().map(|node| graph.ty(*node)).collect();
+        let results = match kernel.alias() {
+            Some(operand) => vec![reads[operand].reshape(&types[0].shape.known().unwrap()).unwrap()],
+            None => run(&kernel, &reads, &types, order, None, &mut scratch).unwrap(),
         };
-        values[region.root.index()] = Some(value);
+        for (node, value) in region.outputs.iter().zip(results) {
+            values[node.index()] = Some(value);
+        }
     }
     values
 }
@@ -172,8 +191,9 @@ fn check(op: &Op, operands: &[Tensor], what: &str) -> bool {
     for place in [None].into_iter().chain(in_place) {
         for order in ORDERS {
             let what = format!("{what}: {} over {types:?}, {order:?}, in place {place:?}", kernel.name());
-            match (&expected, run(&kernel, &reads, ty, order, place, &mut scratch)) {
+            match (&expected, run(&kernel, &reads, &[ty], order, place, &mut scratch)) {
                 (Ok(expected), Ok(got)) => {
+                    let [got] = got.try_into().expect("one result");
                     assert_close(&got, expected, tolerance.as_ref(), &what);
                     match &first {
                         Some(first) => assert_close(&got, first, None, &what),

@@ -23,9 +23,10 @@ fn is_safe(problem: &Problem, assignment: &Assignment) -> bool {
         !problem.values[old].until_end
             && users(old).all(|user| {
                 let uses = &problem.steps[writer.index()];
-                let in_place = assignment.in_place[writer.index()].is_some_and(|position| {
+                let write = uses.writes.iter().position(|value| value.index() == next).expect("it writes it");
+                let in_place = assignment.in_place[writer.index()][write].is_some_and(|position| {
                     uses.reads[position as usize].index() == old
-                        && uses.may_overwrite.contains(&position)
+                        && uses.may_overwrite.contains(&(position, write as u32))
                         && uses.reads.iter().filter(|read| read.index() == old).count() == 1
                 });
                 comes_before(user, writer) || (user == writer && in_place)
@@ -92,7 +93,9 @@ proptest! {
         reordered.reorder(&order);
         for (at, step) in order.iter().enumerate() {
             prop_assert_eq!(&reordered.steps[at].reads, &problem.steps[step.index()].reads);
-            prop_assert_eq!(reordered.values[reordered.steps[at].write.index()].writer, Some(StepId::new(at)));
+            for write in &reordered.steps[at].writes {
+                prop_assert_eq!(reordered.values[write.index()].writer, Some(StepId::new(at)));
+            }
         }
         let assignment = assign(&reordered, &mut Reach::any_order(count));
         prop_assert!(is_safe(&reordered, &assignment));
@@ -101,7 +104,7 @@ proptest! {
 
 #[test]
 fn a_chain_runs_in_one_buffer() {
-    let problem = chain(100, &[0]);
+    let problem = chain(100, &[(0, 0)]);
     let assignment = assign(&problem, &mut Reach::any_order(100));
     assert_eq!(assignment.bytes, [64]);
     // Without writing in place, two buffers take turns.
@@ -110,7 +113,7 @@ fn a_chain_runs_in_one_buffer() {
 }
 
 /// A feed, and steps each of which reads what the one before wrote.
-fn chain(steps: usize, may_overwrite: &[u32]) -> Problem {
+fn chain(steps: usize, may_overwrite: &[(u32, u32)]) -> Problem {
     use crate::plan::problem::{StepUse, ValueUse};
     let value = |writer: Option<usize>| ValueUse {
         bytes: 64,
@@ -123,7 +126,7 @@ fn chain(steps: usize, may_overwrite: &[u32]) -> Problem {
         steps: (0..steps)
             .map(|at| StepUse {
                 reads: [ValueId::new(at)].into_iter().collect(),
-                write: ValueId::new(at + 1),
+                writes: [ValueId::new(at + 1)].into_iter().collect(),
                 may_overwrite: may_overwrite.into(),
                 after: [].into_iter().collect(),
                 time: 1,

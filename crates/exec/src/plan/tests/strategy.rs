@@ -72,22 +72,25 @@ fn build((picks, ordering_from): (Vec<Pick>, usize)) -> Problem {
         until_end,
         fixed: None,
     };
-    // Two feeds, then one value per step.
+    // Two feeds, then the values that steps write.
     let mut problem = Problem {
         values: vec![value(64, false, None, false), value(64, true, None, false)],
         ordering_from,
         ..Problem::default()
     };
     for (at, (reads, size, boolean, until_end, after)) in picks.into_iter().enumerate() {
+        // Every third step writes a second value, half of the time one like the first.
+        let writes = if at % 3 == 2 { 2 } else { 1 };
         let known = problem.values.len();
         let pick = |(index, near, _): &(prop::sample::Index, bool, bool)| {
             ValueId::new(if *near { known - 1 - index.index(known.min(5)) } else { index.index(known) })
         };
-        let may_overwrite = reads.iter().enumerate().filter(|(_, (_, _, may))| *may).map(|(at, _)| at as u32);
+        let overwritable = reads.iter().enumerate().filter(|(_, (_, _, may))| *may).map(|(at, _)| at as u32);
+        let may_overwrite = overwritable.flat_map(|read| (0..writes).map(move |write| (read, write)));
         problem.steps.push(StepUse {
             may_overwrite: may_overwrite.collect(),
             reads: reads.iter().map(pick).collect(),
-            write: ValueId::new(known),
+            writes: (0..writes as usize).map(|write| ValueId::new(known + write)).collect(),
             after: after.filter(|_| at > 0).map(|index| StepId::new(index.index(at))).into_iter().collect(),
             time: 1,
             pieces: 1,
@@ -95,6 +98,9 @@ fn build((picks, ordering_from): (Vec<Pick>, usize)) -> Problem {
             end: (at + size * 3) as u64,
         });
         problem.values.push(value(64 << size, boolean, Some(StepId::new(at)), until_end));
+        if writes == 2 {
+            problem.values.push(value(64 << (size * (at % 2)), boolean, Some(StepId::new(at)), false));
+        }
     }
     problem
 }
