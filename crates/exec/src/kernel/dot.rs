@@ -16,7 +16,7 @@ use smallvec::smallvec;
 use crate::kernel::compute::Compute;
 use crate::kernel::contraction::{Axes, Axis, Roles, Source};
 use crate::kernel::fuse::Region;
-use crate::kernel::matmul::{Blocked, Dims, Matmul, Matrix, Method, Scalar};
+use crate::kernel::matmul::{Dims, Matrix, Method, Product, Scalar};
 use crate::kernel::pieces::Pieces;
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
@@ -134,9 +134,7 @@ impl Dot {
         reads: &[Slice<'_>],
         out: &mut [T],
         scratch: &mut Scratch,
-    ) where
-        Blocked: Matmul<T>,
-    {
+    ) {
         let Dims { m, k, n } = self.dims;
         let rows = range.start / n..range.end / n;
         let last = self.start((rows.end - 1) / m).1;
@@ -152,6 +150,7 @@ impl Dot {
             left.as_ref().map_or((reads[0].typed::<T>(), 0), |(buffer, base)| (buffer, *base));
         let (right_elements, right_base) =
             right.as_ref().map_or((reads[1].typed::<T>(), 0), |(buffer, base)| (buffer, *base));
+        let mut room = [scratch.take::<T>(2, 0), scratch.take::<T>(3, 0)];
         let (mut at, mut rest) = (rows.start, out);
         while at < rows.end {
             let (index, row) = (at / m, at % m);
@@ -167,10 +166,13 @@ impl Dot {
                 column: self.column,
             };
             let dims = Dims { m: count, ..self.dims };
-            self.method.multiply(dims, left, right, part);
+            self.method.multiply(Product { dims, left, right, result: part, room: &mut room });
             rest = tail;
             at += count;
         }
+        let [block, panel] = room;
+        scratch.put(2, block);
+        scratch.put(3, panel);
         if let Some((buffer, _)) = left {
             scratch.put(0, buffer);
         }

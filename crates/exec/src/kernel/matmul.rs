@@ -3,11 +3,10 @@
 //! Every backend computes each row of the result in the same way wherever the rows are cut: the bits do not depend on
 //! how a product is split among workers. Which backend a product gets depends on its whole size, never on a piece's.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
 use pullback_graph::Element;
 
-use crate::kernel::simd::{self, Loop};
+use crate::kernel::gemm::Multiply;
+use crate::kernel::simd::{self, InstructionSet, Loop};
 
 /// The size of a product: `m`×`k` times `k`×`n`, none of them 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +25,7 @@ pub(crate) struct Matrix<'a, T> {
 }
 
 /// Elements that matrices can be made of.
-pub(crate) trait Scalar: Element {
+pub(crate) trait Scalar: Element + Multiply {
     /// `accumulator + a · b`, rounded after the product and after the sum.
     fn add_product(accumulator: Self, a: Self, b: Self) -> Self;
     /// `a + b`.
@@ -57,15 +56,27 @@ impl Scalar for f64 {
     }
 }
 
-/// A way to multiply matrices.
-pub(crate) trait Matmul<T> {
-    /// Writes `left · right` to `result`, dense and row-major, whatever it held.
-    ///
-    /// The bits of a row must not depend on which other rows are asked for in the same call.
-    fn multiply(&self, dims: Dims, left: Matrix<'_, T>, right: Matrix<'_, T>, result: &mut [T]);
+/// A product to be computed: `result = left · right`.
+#[derive(Debug)]
+pub(crate) struct Product<'a, T> {
+    pub(crate) dims: Dims,
+    pub(crate) left: Matrix<'a, T>,
+    pub(crate) right: Matrix<'a, T>,
+    /// Dense and row-major; what it held does not matter.
+    pub(crate) result: &'a mut [T],
+    /// Room for copies of the operands, grown to what is needed.
+    pub(crate) room: &'a mut [Vec<T>; 2],
 }
 
-/// The `matrixmultiply` crate, through ndarray: packed, blocked, FMA where the processor has it.
+/// A way to multiply matrices.
+pub(crate) trait Matmul<T> {
+    /// Computes a product.
+    ///
+    /// The bits of a row must not depend on which other rows are asked for in the same call.
+    fn multiply(&self, product: Product<'_, T>);
+}
+
+/// In blocks and tiles: see [`gemm`](mod@crate::kernel::gemm).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blocked;
 
@@ -106,49 +117,24 @@ impl Method {
     }
 
     /// Runs the backend.
-    pub(crate) fn multiply<T: Scalar>(
-        self,
-        dims: Dims,
-        left: Matrix<'_, T>,
-        right: Matrix<'_, T>,
-        result: &mut [T],
-    ) where
-        Blocked: Matmul<T>,
-    {
+    pub(crate) fn multiply<T: Scalar>(self, product: Product<'_, T>) {
         match self {
-            Method::Plain => Plain.multiply(dims, left, right, result),
-            Method::Lines => Lines.multiply(dims, left, right, result),
-            Method::Blocked => Blocked.multiply(dims, left, right, result),
+            Method::Plain => Plain.multiply(product),
+            Method::Lines => Lines.multiply(product),
+            Method::Blocked => Blocked.multiply(product),
         }
     }
 }
 
-impl Matmul<f32> for Blocked {
-    fn multiply(&self, dims: Dims, left: Matrix<'_, f32>, right: Matrix<'_, f32>, result: &mut [f32]) {
-        general_mat_mul(
-            1.0,
-            &left.view(dims.m, dims.k),
-            &right.view(dims.k, dims.n),
-            0.0,
-            &mut dense(dims, result),
-        );
-    }
-}
-
-impl Matmul<f64> for Blocked {
-    fn multiply(&self, dims: Dims, left: Matrix<'_, f64>, right: Matrix<'_, f64>, result: &mut [f64]) {
-        general_mat_mul(
-            1.0,
-            &left.view(dims.m, dims.k),
-            &right.view(dims.k, dims.n),
-            0.0,
-            &mut dense(dims, result),
-        );
+impl<T: Multiply> Matmul<T> for Blocked {
+    fn multiply(&self, product: Product<'_, T>) {
+        T::multiply(InstructionSet::detected(), product);
     }
 }
 
 impl<T: Scalar> Matmul<T> for Plain {
-    fn multiply(&self, dims: Dims, left: Matrix<'_, T>, right: Matrix<'_, T>, result: &mut [T]) {
+    fn multiply(&self, product: Product<'_, T>) {
+        let Product { dims, left, right, result, .. } = product;
         simd::run(Rows { dims, left, right, result });
     }
 }
@@ -165,7 +151,7 @@ impl<T: Scalar> Loop for Rows<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const FMA: bool>(self) {
         let Rows { dims, left, right, result } = self;
         result.fill(T::default());
         for (i, sums) in result.chunks_exact_mut(dims.n).enumerate() {
@@ -187,7 +173,8 @@ impl<T: Scalar> Loop for Rows<'_, T> {
 }
 
 impl<T: Scalar> Matmul<T> for Lines {
-    fn multiply(&self, dims: Dims, left: Matrix<'_, T>, right: Matrix<'_, T>, result: &mut [T]) {
+    fn multiply(&self, product: Product<'_, T>) {
+        let Product { dims, left, right, result, .. } = product;
         simd::run(Sums { dims, left, right, result });
     }
 }
@@ -207,7 +194,7 @@ impl<T: Scalar> Loop for Sums<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const FMA: bool>(self) {
         let Sums { dims, left, right, result } = self;
         for (at, sum) in result.iter_mut().enumerate() {
             let (i, j) = (at / dims.n, at % dims.n);
@@ -237,21 +224,32 @@ impl<T: Scalar> Loop for Sums<'_, T> {
 }
 
 impl<'a, T> Matrix<'a, T> {
-    /// The matrix from row `row` on.
-    #[cfg(test)]
-    fn below(self, row: usize) -> Matrix<'a, T> {
-        let start = (row * self.row).min(self.elements.len());
+    /// The matrix from row `row` and column `column` on.
+    #[inline(always)]
+    pub(crate) fn from(self, row: usize, column: usize) -> Matrix<'a, T> {
+        let start = (row * self.row + column * self.column).min(self.elements.len());
         Matrix { elements: &self.elements[start..], ..self }
     }
 
-    fn view(self, rows: usize, columns: usize) -> ArrayView2<'a, T> {
-        ArrayView2::from_shape((rows, columns).strides((self.row, self.column)), self.elements)
-            .expect("the strides of a dot product stay within its operand")
+    /// Rows as columns.
+    #[inline(always)]
+    pub(crate) fn transposed(self) -> Matrix<'a, T> {
+        Matrix { row: self.column, column: self.row, ..self }
     }
-}
 
-fn dense<T>(dims: Dims, result: &mut [T]) -> ArrayViewMut2<'_, T> {
-    ArrayViewMut2::from_shape((dims.m, dims.n), result).expect("a dense result has one place per element")
+    /// Checks that `rows` × `columns` elements are there.
+    ///
+    /// # Panics
+    /// When they are not.
+    pub(crate) fn check(self, rows: usize, columns: usize) {
+        let last = (rows - 1) * self.row + (columns - 1) * self.column;
+        assert!(last < self.elements.len(), "the strides of a product stay within its operand");
+    }
+
+    /// Whether the elements of a column, or its neighbors, lie so that they push each other out of the cache.
+    pub(crate) fn is_far_apart(self) -> bool {
+        self.column != 1 || (self.row * size_of::<T>()).is_multiple_of(2048)
+    }
 }
 
 #[cfg(test)]
@@ -271,6 +269,24 @@ mod tests {
         }
     }
 
+    fn product(
+        method: impl Matmul<f64>,
+        dims: Dims,
+        left: Matrix<'_, f64>,
+        right: Matrix<'_, f64>,
+    ) -> Vec<f64> {
+        let mut result = vec![f64::NAN; dims.m * dims.n];
+        let mut room = [Vec::new(), Vec::new()];
+        method.multiply(Product { dims, left, right, result: &mut result, room: &mut room });
+        result
+    }
+
+    impl<T: Scalar> Matmul<T> for Method {
+        fn multiply(&self, product: Product<'_, T>) {
+            Method::multiply(*self, product);
+        }
+    }
+
     #[test]
     fn backends_agree_for_all_storage_orders_and_any_row_split() {
         for (m, k, n) in [
@@ -282,33 +298,62 @@ mod tests {
             (1, 64, 9),
             (1, 700, 40),
             (50, 90, 1),
+            (100, 800, 50),
+            (30, 20, 300),
+            (90, 256, 160),
         ] {
             let dims = Dims { m, k, n };
             let (left, right) = matrices(dims);
             for orders in 0..4 {
                 let a = stored(orders & 1 == 0, m, k, &left);
                 let b = stored(orders & 2 == 0, k, n, &right);
-                let mut expected = vec![f64::NAN; m * n];
-                Plain.multiply(dims, a, b, &mut expected);
-                let mut whole = vec![f64::NAN; m * n];
-                Blocked.multiply(dims, a, b, &mut whole);
+                let expected = product(Plain, dims, a, b);
+                let whole = product(Blocked, dims, a, b);
                 let far = expected.iter().zip(&whole).filter(|(e, g)| (**e - **g).abs() > 1e-12).count();
                 assert_eq!(far, 0, "{dims:?}, storage {orders}");
                 let method = Method::of(dims, (a.row, a.column), (b.row, b.column));
-                let mut chosen = vec![f64::NAN; m * n];
-                method.multiply(dims, a, b, &mut chosen);
+                let chosen = product(method, dims, a, b);
                 let far = expected.iter().zip(&chosen).filter(|(e, g)| (**e - **g).abs() > 1e-12).count();
                 assert_eq!(far, 0, "{dims:?}, storage {orders}, {method:?}");
-                for split in [1, 2, 5, 8] {
-                    let mut parts = vec![f64::NAN; m * n];
+                for split in [1, 2, 5, 8, 40] {
+                    let mut parts = Vec::new();
                     for start in (0..m).step_by(split) {
                         let rows = split.min(m - start);
-                        let part = &mut parts[start * n..(start + rows) * n];
-                        Blocked.multiply(Dims { m: rows, ..dims }, a.below(start), b, part);
+                        parts.extend(product(Blocked, Dims { m: rows, ..dims }, a.from(start, 0), b));
                     }
                     assert_eq!(parts, whole, "{dims:?} in blocks of {split} rows, storage {orders}");
                 }
             }
         }
+    }
+
+    fn check_sets<T: Multiply + Element>(tolerance: f64) {
+        for (m, k, n) in [(1, 1, 1), (5, 3, 2), (13, 40, 33), (25, 500, 70), (12, 64, 300)] {
+            let dims = Dims { m, k, n };
+            let (left, right) = matrices(dims);
+            let expected = product(Plain, dims, stored(true, m, k, &left), stored(true, k, n, &right));
+            let of = |values: &[f64]| values.iter().map(|value| T::from_f64(*value)).collect::<Vec<T>>();
+            let (left, right) = (of(&left), of(&right));
+            let left = Matrix { elements: &left[..], row: k, column: 1 };
+            let right = Matrix { elements: &right[..], row: n, column: 1 };
+            for set in simd::tests::all() {
+                let mut result = vec![T::default(); m * n];
+                let mut room = [Vec::new(), Vec::new()];
+                T::multiply(set, Product { dims, left, right, result: &mut result, room: &mut room });
+                for (got, expected) in result.iter().zip(&expected) {
+                    let bound = tolerance * k as f64;
+                    assert!(
+                        (got.to_f64() - expected).abs() <= bound,
+                        "{dims:?}, {set:?}: {got:?}, {expected}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_multiplies() {
+        check_sets::<f32>(2e-7);
+        check_sets::<f64>(4e-16);
     }
 }

@@ -3,11 +3,11 @@
 //! [`Kernel::lower`] turns a [`Region`] of a bound graph into a kernel: elementwise nodes into one [`program`],
 //! products into [`dot`], the rest into a loop per family, and what has no loop of its own into [`mod@reference`], the
 //! interpreter's rule. Sizes, strides and cuts are fixed when a kernel is made; what a run needs beside its operands is in
-//! the worker's [`Scratch`], so that it allocates nothing (the reference and the packing inside `matrixmultiply` do).
+//! the worker's [`Scratch`], so that it allocates nothing (the reference does).
 //!
 //! Invariants: the bits of a result depend on the bound graph alone, not on how it was cut into [`pieces`] or in which
 //! order those ran, and for elementwise ops not on how nodes were fused (a product that reads a broadcast in place may
-//! round otherwise than one that reads it copied); no kernel names an elementwise op; only [`simd`] contains unsafe code.
+//! round otherwise than one that reads it copied); no kernel names an elementwise op; only [`simd`], [`gemm`] and [`tile`] contain unsafe code.
 
 mod compute;
 mod lower;
@@ -33,6 +33,8 @@ mod fold;
 mod dot;
 mod contraction;
 mod matmul;
+mod gemm;
+mod tile;
 #[cfg(test)]
 mod tests;
 
