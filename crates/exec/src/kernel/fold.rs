@@ -99,7 +99,7 @@ impl<T: Copy, F: Fold<T>> Loop for Run<'_, T, F> {
     type Output = F::Total;
 
     #[inline(always)]
-    fn run(self) -> F::Total {
+    fn run<const FMA: bool>(self) -> F::Total {
         total::<T, F>(self.total, self.elements)
     }
 }
@@ -132,7 +132,7 @@ impl<T: Copy, F: Fold<T>> Loop for Rows<'_, T, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const FMA: bool>(self) {
         for (out, row) in self.out.iter_mut().zip(self.elements.chunks_exact(self.columns)) {
             *out = F::finish(total::<T, F>(F::NOTHING, row));
         }
@@ -175,7 +175,7 @@ impl<T: Copy, F: Fold<T>> Loop for Columns<'_, T, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<const FMA: bool>(self) {
         let Columns { elements, rows, block, totals } = self;
         let Some((first, rest)) = rows.split_first() else { return };
         let columns = block.len();

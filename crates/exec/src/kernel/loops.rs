@@ -8,6 +8,7 @@ use pullback_graph::Element;
 use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, Real, ReduceKind, UnaryOp};
 
 use crate::kernel::fold::{Fold, Max, Min, Rows, Sum};
+use crate::kernel::routine::Routines;
 use crate::kernel::scratch::Banked;
 use crate::kernel::simd::{self, Loop};
 
@@ -22,7 +23,7 @@ macro_rules! vector_loop {
             type Output = ();
 
             #[inline(always)]
-            fn run(self) {
+            fn run<const FMA: bool>(self) {
                 let $Loop { $($field),* } = self;
                 $body
             }
@@ -35,9 +36,16 @@ macro_rules! vector_loop {
     };
 }
 
+/// A row of the unary table.
+pub(crate) fn unary<T: Routines>(op: UnaryOp, x: &[T], out: &mut [T]) {
+    if !T::unary(op, x, out) {
+        unary_row(op, x, out);
+    }
+}
+
 vector_loop! {
-    /// A row of the unary table.
-    unary, Unary<T: Real>(op: UnaryOp, x: &'a [T], out: &'a mut [T]) { op.map(x, out) }
+    /// A row of the unary table, as it stands there.
+    unary_row, Unary<T: Real>(op: UnaryOp, x: &'a [T], out: &'a mut [T]) { op.map(x, out) }
 }
 
 vector_loop! {

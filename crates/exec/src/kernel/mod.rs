@@ -19,6 +19,7 @@ mod fuse;
 mod compile;
 mod program;
 mod loops;
+mod routine;
 mod simd;
 mod view;
 mod movement;

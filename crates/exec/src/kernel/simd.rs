@@ -13,8 +13,8 @@ use std::sync::OnceLock;
 pub(crate) trait Loop {
     /// What the loop answers.
     type Output;
-    /// Runs the loop.
-    fn run(self) -> Self::Output;
+    /// Runs the loop. With `FMA` the instruction set rounds `a · b + c` once, in one instruction.
+    fn run<const FMA: bool>(self) -> Self::Output;
 }
 
 /// The instruction sets that loops are compiled for.
@@ -60,13 +60,20 @@ impl InstructionSet {
 /// Runs a loop as compiled for the widest instruction set of this processor.
 #[inline]
 pub(crate) fn run<L: Loop>(body: L) -> L::Output {
-    run_as(InstructionSet::detected(), body)
+    #[cfg(test)]
+    let set = tests::SET.get();
+    #[cfg(not(test))]
+    let set = InstructionSet::detected();
+    run_as(set, body)
 }
+
+#[cfg(test)]
+pub(crate) use tests::as_set;
 
 /// Runs a loop as compiled for `set`, or for the widest one detected if this processor lacks `set`.
 pub(crate) fn run_as<L: Loop>(set: InstructionSet, body: L) -> L::Output {
     match set.min(InstructionSet::detected()) {
-        InstructionSet::Baseline => body.run(),
+        InstructionSet::Baseline => body.run::<{ cfg!(target_arch = "aarch64") }>(),
         // SAFETY: `detected` has found AVX2 and FMA on this processor, and `set` is at most what it found.
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx2 => unsafe { avx2(body) },
@@ -79,13 +86,13 @@ pub(crate) fn run_as<L: Loop>(set: InstructionSet, body: L) -> L::Output {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn avx2<L: Loop>(body: L) -> L::Output {
-    body.run()
+    body.run::<true>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 fn avx512<L: Loop>(body: L) -> L::Output {
-    body.run()
+    body.run::<true>()
 }
 
 #[cfg(test)]
@@ -103,13 +110,26 @@ pub(crate) mod tests {
         ]
     }
 
+    thread_local! {
+        /// What `run` runs loops for on this thread.
+        pub(crate) static SET: std::cell::Cell<InstructionSet> = std::cell::Cell::new(InstructionSet::detected());
+    }
+
+    /// Has the loops that `body` runs be those for `set`.
+    pub(crate) fn as_set<R>(set: InstructionSet, body: impl FnOnce() -> R) -> R {
+        let before = SET.replace(set);
+        let answer = body();
+        SET.set(before);
+        answer
+    }
+
     struct Fill<'a>(&'a mut [f32]);
 
     impl Loop for Fill<'_> {
         type Output = usize;
 
         #[inline(always)]
-        fn run(self) -> usize {
+        fn run<const FMA: bool>(self) -> usize {
             for (at, value) in self.0.iter_mut().enumerate() {
                 *value = at as f32 * 0.1 + 1.0;
             }
