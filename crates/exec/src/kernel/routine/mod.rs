@@ -13,6 +13,8 @@ mod double;
 #[cfg(test)]
 mod tests;
 
+use std::marker::PhantomData;
+
 use pullback_graph::op::{Real, UnaryOp};
 
 use crate::kernel::simd::{self, Loop};
@@ -48,7 +50,7 @@ trait Routine<T> {
 struct Each<'a, T, R> {
     x: &'a [T],
     out: &'a mut [T],
-    routine: R,
+    routine: PhantomData<R>,
 }
 
 impl<T: Copy, R: Routine<T>> Loop for Each<'_, T, R> {
@@ -70,8 +72,8 @@ impl<T: Copy, R: Routine<T>> Loop for Each<'_, T, R> {
     }
 }
 
-fn each<T: Copy, R: Routine<T>>(routine: R, x: &[T], out: &mut [T]) {
-    simd::run(Each { x, out, routine });
+fn each<T: Copy, R: Routine<T>>(_routine: R, x: &[T], out: &mut [T]) {
+    simd::run(Each { x, out, routine: PhantomData::<R> });
 }
 
 /// Declares the routines of an element type: which rows of the table they stand in for, and how accurate they are.

@@ -11,8 +11,8 @@ routines! { f32:
     Exp => Exp (1.0 ulp), Expm1 => Expm1 (1.0 ulp), Exp2 => Exp2 (1.0 ulp),
     Log => Log (1.0 ulp), Log1p => Log1p (1.0 ulp), Log2 => Log2 (1.0 ulp), Log10 => Log10 (1.0 ulp),
     Sin => Sin (1.0 ulp), Cos => Cos (1.0 ulp), Tan => Tan (1.0 ulp),
-    Sinh => Sinh (1.0 ulp), Cosh => Cosh (1.0 ulp), Tanh => Tanh (1.5 ulp),
-    Sigmoid => Sigmoid (1.5 ulp), Softplus => Softplus (1.0 ulp),
+    Sinh => Sinh (1.0 ulp), Cosh => Cosh (1.0 ulp), Tanh => Tanh (2.0 ulp),
+    Sigmoid => Sigmoid (2.0 ulp), Softplus => Softplus (1.0 ulp),
     Erf => Erf (1.0 ulp), Erfc => Erfc (1.0 ulp),
 }
 
