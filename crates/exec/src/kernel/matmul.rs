@@ -247,7 +247,7 @@ impl<'a, T> Matrix<'a, T> {
     }
 
     /// Whether the elements of a column, or its neighbors, lie so that they push each other out of the cache.
-    pub(crate) fn is_far_apart(self) -> bool {
+    pub(crate) fn is_far_apart(&self) -> bool {
         self.column != 1 || (self.row * size_of::<T>()).is_multiple_of(2048)
     }
 }
