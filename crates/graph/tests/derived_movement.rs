@@ -136,7 +136,7 @@ fn stacks_have_a_new_axis() {
         assert_eq!(got, made(&stacked, |place| sign(place) * at(&sizes, &own(place))));
     }
     assert_eq!(of(&[], |x| x.stack(&[x, x], 0)).sizes(), [3]);
-    refused("takes tensors of one type, got f64[2] and f64[3] (C3)", |b| {
+    refused("takes tensors of one shape, got f64[2] and f64[3] (C3)", |b| {
         b.input("x", F64, [2]).stack(&[b.input("y", F64, [3])], 0)
     });
     refused("axis 2 is out of range", |b| b.input("x", F64, [2]).stack(&[], 2));

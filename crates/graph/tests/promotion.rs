@@ -94,10 +94,11 @@ fn comparisons_branches_products_and_joints_meet_too() {
         }
         assert_eq!(b.input("c", Bool, [2, 2]).select(x, y).dtype(), meet);
         assert_eq!(x.concat(&[y, x], 0).dtype(), meet);
+        assert_eq!(x.stack(&[y], 0).dtype(), meet);
         if meet.is_float() {
             assert_eq!((x.dot(y).dtype(), x.matmul(y).dtype()), (meet, meet));
             let (stack, z) = (b.input("s", left, [3, 2, 2]), b.input("z", right, [1, 2, 2]));
-            assert_eq!(stack.matmul(z).dtype(), meet);
+            assert_eq!((stack.matmul(z).dtype(), x.linear_scan(y, 0).dtype()), (meet, meet));
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::dim::Dim;
 use crate::error::Violation;
 use crate::expr::Expr;
-use crate::op::{Concat, Slice};
+use crate::op::Slice;
 
 impl<'g> Expr<'g> {
     /// The elements `start:end:step` along `axis` by Python's rules: negative bounds count from the end, open ones are the
@@ -128,15 +128,16 @@ impl<'g> Expr<'g> {
         self.split(axis, &sizes)
     }
 
-    /// This tensor and `others`, all of one type, along a new axis at position `axis` of the result; -1 appends it.
+    /// This tensor and `others`, all of one shape, along a new axis at position `axis` of the result; -1 appends it. They
+    /// are converted to the type in which they [meet](crate::DType::promote).
     ///
     /// # Panics
-    /// When `axis` is out of range or the types differ.
+    /// When `axis` is out of range or the shapes differ.
     #[must_use]
     #[track_caller]
     pub fn stack(self, others: &[Expr<'g>], axis: i64) -> Expr<'g> {
-        if let Some(other) = others.iter().find(|other| other.ty() != self.ty()) {
-            let message = format!("takes tensors of one type, got {} and {}", self.ty(), other.ty());
+        if let Some(other) = others.iter().find(|other| other.shape() != self.shape()) {
+            let message = format!("takes tensors of one shape, got {} and {}", self.ty(), other.ty());
             self.refuse("stack", Violation::new("C3", message), &[*other]);
         }
         let first = self.expand_dims(axis);
@@ -145,7 +146,7 @@ impl<'g> Expr<'g> {
         for other in others {
             rest.push(other.expand_dims(axis as i64));
         }
-        first.apply_to(Concat { axis }, &rest)
+        first.concat(&rest, axis as i64)
     }
 }
 

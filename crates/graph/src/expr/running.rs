@@ -90,7 +90,8 @@ impl<'g> Expr<'g> {
 
     #[track_caller]
     fn scan(self, b: Expr<'g>, axis: i64, reverse: bool) -> Expr<'g> {
-        let (a, b) = self.broadcast_with(b, &Op::from(LinearScan { axis: 0, reverse }));
+        let (a, b) = self.promoted_with(b);
+        let (a, b) = a.broadcast_with(b, &Op::from(LinearScan { axis: 0, reverse }));
         let axis = a.axis("linear_scan", axis);
         a.apply_to(LinearScan { axis, reverse }, &[b])
     }
