@@ -114,6 +114,12 @@ impl<'g> Call<'g> {
         Ok(self.integer_if_any(name)?.unwrap_or(default))
     }
 
+    /// A size.
+    pub(super) fn size(&self, name: &str) -> Result<usize, Skip> {
+        self.required(name)?;
+        self.size_or(name, 0)
+    }
+
     /// A size, `default` if it is absent.
     pub(super) fn size_or(&self, name: &str, default: usize) -> Result<usize, Skip> {
         let size = |number| usize::try_from(number).map_err(|_| Skip(format!("{name} is negative")));
@@ -149,6 +155,19 @@ impl<'g> Call<'g> {
     pub(super) fn sizes(&self, name: &str) -> Result<Vec<usize>, Skip> {
         let size = |number| usize::try_from(number).map_err(|_| Skip(format!("{name} has negative sizes")));
         self.integers(name)?.into_iter().map(size).collect()
+    }
+
+    /// Sizes, one for each of `axes` axes: a list, or a number for all of them.
+    pub(super) fn per_axis(&self, name: &str, axes: usize) -> Result<Vec<usize>, Skip> {
+        match self.required(name)? {
+            Value::Array(_) => self.sizes(name),
+            _ => Ok(vec![self.size(name)?; axes]),
+        }
+    }
+
+    /// Sizes, one for each of `axes` axes; `default` for all if they are absent.
+    pub(super) fn per_axis_or(&self, name: &str, axes: usize, default: usize) -> Result<Vec<usize>, Skip> {
+        if self.attribute(name).is_some() { self.per_axis(name, axes) } else { Ok(vec![default; axes]) }
     }
 
     /// The axes that the attribute `axes` or `axis` names; all if there is neither.

@@ -1,99 +1,92 @@
-//! Layers: convolutions, pools, normalizations, attention, cells.
+//! Layers: windows, normalizations, attention, cells.
 
-use pullback_graph::{ConvOptions, ConvTransposeOptions, Dim, Expr, PerAxis, PoolOptions, Shape};
+use pullback_graph::{ConvOptions, ConvTransposeOptions, Expr, PoolOptions};
 
 use super::call::{Call, Outputs, Skip, Table, one};
 
 pub(super) const OPERATIONS: Table = &[
-    ("conv1d", conv),
-    ("conv2d", conv),
-    ("conv3d", conv),
-    ("conv_transpose1d", conv_transpose),
-    ("conv_transpose2d", conv_transpose),
-    ("max_pool1d", max_pool),
-    ("max_pool2d", max_pool),
-    ("avg_pool1d", avg_pool),
-    ("avg_pool2d", avg_pool),
-    ("adaptive_avg_pool2d", |c| {
-        let sizes = c.sizes("output_size")?;
-        c.unary(|x| x.adaptive_avg_pool(&sizes))
-    }),
-    ("upsample_nearest2d", |c| {
-        let factor = c.size_or("factor", 1)?;
-        c.unary(|x| x.resize_nearest(&[factor, factor]))
-    }),
+    ("conv1d", |c| conv(c, 1)),
+    ("conv2d", |c| conv(c, 2)),
+    ("conv3d", |c| conv(c, 3)),
+    ("conv_transpose1d", |c| conv_transpose(c, 1)),
+    ("conv_transpose2d", |c| conv_transpose(c, 2)),
+    ("conv_transpose3d", |c| conv_transpose(c, 3)),
+    ("max_pool1d", |c| max_pool(c, 1)),
+    ("max_pool2d", |c| max_pool(c, 2)),
+    ("max_pool3d", |c| max_pool(c, 3)),
+    ("avg_pool1d", |c| avg_pool(c, 1)),
+    ("avg_pool2d", |c| avg_pool(c, 2)),
+    ("avg_pool3d", |c| avg_pool(c, 3)),
+    ("adaptive_avg_pool1d", |c| one(c.input(0)?.adaptive_avg_pool(&c.per_axis("output_size", 1)?))),
+    ("adaptive_avg_pool2d", |c| one(c.input(0)?.adaptive_avg_pool(&c.per_axis("output_size", 2)?))),
+    ("adaptive_max_pool2d", |c| one(c.input(0)?.adaptive_max_pool(&c.per_axis("output_size", 2)?))),
+    ("upsample_nearest2d", |c| one(c.input(0)?.resize_nearest(&c.per_axis("factor", 2)?))),
     ("upsample_bilinear2d", |c| {
-        let (size, align_corners) = (c.sizes("size")?, c.flag("align_corners")?);
-        c.unary(|x| x.resize_linear(&size, align_corners))
+        one(c.input(0)?.resize_linear(&c.per_axis("size", 2)?, c.flag("align_corners")?))
     }),
     ("im2col", |c| {
-        let (kernel, options) = (c.sizes("kernel")?, conv_options(c)?);
-        c.unary(|x| x.im2col(&kernel, &options))
+        let options = ConvOptions::default()
+            .stride(c.per_axis_or("stride", 2, 1)?)
+            .padding(c.per_axis_or("padding", 2, 0)?)
+            .dilation(c.per_axis_or("dilation", 2, 1)?);
+        one(c.input(0)?.im2col(&c.per_axis("kernel", 2)?, &options))
     }),
-    ("pixel_shuffle", |c| {
-        let factor = c.size_or("factor", 1)?;
-        c.unary(|x| x.pixel_shuffle(factor))
-    }),
+    ("pixel_shuffle", |c| one(c.input(0)?.pixel_shuffle(c.size("factor")?))),
     ("local_response_norm", |c| {
-        let (size, alpha, beta) = (c.size_or("size", 1)?, c.number("alpha")?, c.number("beta")?);
-        let k = c.number("k")?;
-        c.unary(|x| x.local_response_norm(size, alpha, beta, k))
+        let (alpha, beta, k) =
+            (c.number_or("alpha", 1e-4)?, c.number_or("beta", 0.75)?, c.number_or("k", 1.0)?);
+        one(c.input(0)?.local_response_norm(c.size("size")?, alpha, beta, k))
     }),
 ];
 
-fn conv<'g>(c: &Call<'g>) -> Outputs<'g> {
-    let options = conv_options(c)?.groups(c.size_or("groups", 1)?);
-    biased(c, c.input(0)?.conv(c.input(1)?, &options))
+/// `x` with the bias of each channel added, if there is one: axis 1.
+fn with_bias<'g>(call: &Call<'g>, x: Expr<'g>, axes: usize) -> Outputs<'g> {
+    one(match call.optional(2) {
+        None => x,
+        Some(bias) => {
+            let shape =
+                bias.shape().iter().cloned().chain(vec![1.into(); axes]).collect::<pullback_graph::Shape>();
+            x + bias.reshape(shape)
+        }
+    })
 }
 
-fn conv_transpose<'g>(c: &Call<'g>) -> Outputs<'g> {
+fn conv<'g>(call: &Call<'g>, axes: usize) -> Outputs<'g> {
+    let options = ConvOptions::default()
+        .stride(call.per_axis_or("stride", axes, 1)?)
+        .padding(call.per_axis_or("padding", axes, 0)?)
+        .dilation(call.per_axis_or("dilation", axes, 1)?)
+        .groups(call.size_or("groups", 1)?);
+    with_bias(call, call.input(0)?.conv(call.input(1)?, &options), axes)
+}
+
+fn conv_transpose<'g>(call: &Call<'g>, axes: usize) -> Outputs<'g> {
     let options = ConvTransposeOptions::default()
-        .stride(per_axis(c, "stride", 1)?)
-        .padding(per_axis(c, "padding", 0)?)
-        .output_padding(per_axis(c, "output_padding", 0)?)
-        .dilation(per_axis(c, "dilation", 1)?)
-        .groups(c.size_or("groups", 1)?);
-    biased(c, c.input(0)?.conv_transpose(c.input(1)?, &options))
+        .stride(call.per_axis_or("stride", axes, 1)?)
+        .padding(call.per_axis_or("padding", axes, 0)?)
+        .output_padding(call.per_axis_or("output_padding", axes, 0)?)
+        .dilation(call.per_axis_or("dilation", axes, 1)?)
+        .groups(call.size_or("groups", 1)?);
+    with_bias(call, call.input(0)?.conv_transpose(call.input(1)?, &options), axes)
 }
 
-/// The stride, padding and dilation of a convolution.
-fn conv_options(c: &Call<'_>) -> Result<ConvOptions, Skip> {
-    let options = ConvOptions::default().stride(per_axis(c, "stride", 1)?);
-    Ok(options.padding(per_axis(c, "padding", 0)?).dilation(per_axis(c, "dilation", 1)?))
-}
-
-/// `y` and the third input, one number per channel, if there is one.
-fn biased<'g>(c: &Call<'g>, y: Expr<'g>) -> Outputs<'g> {
-    let Some(bias) = c.optional(2) else { return one(y) };
-    let ones = vec![Dim::Known(1); y.rank() - 2];
-    one(y + bias.reshape(bias.shape().iter().cloned().chain(ones).collect::<Shape>()))
-}
-
-fn max_pool<'g>(c: &Call<'g>) -> Outputs<'g> {
-    let options = pool_options(c)?.dilation(per_axis(c, "dilation", 1)?);
-    c.unary(|x| x.max_pool(&options))
-}
-
-fn avg_pool<'g>(c: &Call<'g>) -> Outputs<'g> {
-    let counts = c.attribute("count_include_pad").is_none() || c.flag("count_include_pad")?;
-    let options = pool_options(c)?.count_include_pad(counts);
-    c.unary(|x| x.avg_pool(&options))
-}
-
-/// What all pools are told.
-fn pool_options(c: &Call<'_>) -> Result<PoolOptions, Skip> {
-    let options = PoolOptions::new(c.sizes("kernel")?);
-    let options = match c.attribute("stride") {
-        Some(_) => options.stride(per_axis(c, "stride", 1)?),
+/// What both kinds of pools are given; windows are side by side unless a stride is given.
+fn pool(call: &Call<'_>, axes: usize) -> Result<PoolOptions, Skip> {
+    let options = PoolOptions::new(call.per_axis("kernel", axes)?)
+        .padding(call.per_axis_or("padding", axes, 0)?)
+        .ceil_mode(call.flag("ceil_mode")?);
+    Ok(match call.attribute("stride") {
         None => options,
-    };
-    Ok(options.padding(per_axis(c, "padding", 0)?).ceil_mode(c.flag("ceil_mode")?))
+        Some(_) => options.stride(call.per_axis("stride", axes)?),
+    })
 }
 
-/// One number for all axes, or one per axis; `default` if the attribute is absent.
-fn per_axis(c: &Call<'_>, name: &str, default: usize) -> Result<PerAxis, Skip> {
-    match c.attribute(name) {
-        Some(value) if value.is_array() => Ok(c.sizes(name)?.into()),
-        _ => Ok(c.size_or(name, default)?.into()),
-    }
+fn max_pool<'g>(call: &Call<'g>, axes: usize) -> Outputs<'g> {
+    let options = pool(call, axes)?.dilation(call.per_axis_or("dilation", axes, 1)?);
+    one(call.input(0)?.max_pool(&options))
+}
+
+fn avg_pool<'g>(call: &Call<'g>, axes: usize) -> Outputs<'g> {
+    let counts = call.attribute("count_include_pad").is_none() || call.flag("count_include_pad")?;
+    one(call.input(0)?.avg_pool(&pool(call, axes)?.count_include_pad(counts)))
 }
