@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use pullback_graph::KinkPolicy;
 
 /// Look at, check, plan and convert graph files.
 ///
@@ -107,6 +108,9 @@ pub(crate) struct Reference {
     /// Compute cases of double precision in single.
     #[arg(long)]
     pub(crate) f32: bool,
+    /// How gradients at kinks are chosen: min_norm, torch or jax. Where several choices are accepted, the first is.
+    #[arg(long, value_name = "POLICY", default_value = "min_norm", value_parser = policy)]
+    pub(crate) kinks: KinkPolicy,
     /// Run the graphs with the reference interpreter instead of sessions.
     #[arg(long)]
     pub(crate) interpret: bool,
@@ -118,6 +122,11 @@ pub(crate) struct Sizes {
     /// Give a symbolic dimension a size; may be repeated.
     #[arg(long, value_name = "SYMBOL=SIZE", value_delimiter = ',', value_parser = binding)]
     pub(crate) bind: Vec<(String, usize)>,
+}
+
+/// A policy by its name, in which `-` is `_`.
+fn policy(text: &str) -> Result<KinkPolicy, String> {
+    text.replace('-', "_").parse()
 }
 
 fn binding(text: &str) -> Result<(String, usize), String> {

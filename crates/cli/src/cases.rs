@@ -12,7 +12,7 @@ use crate::view::save;
 pub(crate) fn reference(arguments: &Reference, out: &mut impl Write) -> Result<(), CliError> {
     let cases = read_text(&arguments.cases)?;
     let engine = if arguments.interpret { Engine::Interpreter } else { Engine::default() };
-    let options = Options { single: arguments.f32, engine };
+    let options = Options { single: arguments.f32, kinks: arguments.kinks, engine };
     // An operation that panics is an answer like another: what it says stands there.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));

@@ -1,7 +1,7 @@
 //! The catalogue of gradients that are easily wrong: ties, zeros, poles, infinities, masks, empty and repeated things.
 //!
 //! `data/cases.jsonl` holds them in the form of the reference cases, with values worked out by hand, the reason (`why`), and
-//! the case's number in the catalogue. `grads` may differ between the policies for kinks; `refused` is part of the reason why
+//! the case's number in the catalogue. `grads` and `hvp` may differ between the policies for kinks; `refused` is part of the reason why
 //! there is no answer. `data/cases_elsewhere.jsonl` names the tests of what is no single operation, and what does not apply.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
@@ -14,6 +14,7 @@ use std::fs;
 use std::path::Path;
 
 use pullback_cli::reference::{Engine, Options, answer};
+use pullback_graph::KinkPolicy;
 use serde_json::Value;
 
 use judge::judge;
@@ -31,8 +32,10 @@ fn lines(file: &str) -> Vec<Value> {
 /// The case with the gradients that hold under `policy`.
 fn under(case: &Value, policy: &str) -> Value {
     let mut case = case.clone();
-    if case["grads"].is_object() {
-        case["grads"] = case["grads"][policy].take();
+    for name in ["grads", "hvp"] {
+        if case[name].is_object() {
+            case[name] = case[name][policy].take();
+        }
     }
     case
 }
@@ -55,9 +58,9 @@ fn every_case_has_the_gradient_worked_out_by_hand() {
             case["tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag == "f64_only"));
         for single in [false, true].into_iter().filter(|single| !(*single && only_double)) {
             for engine in [Engine::default(), Engine::Interpreter] {
-                for policy in ["min_norm"] {
-                    let case = under(&case, policy);
-                    let options = Options { single, engine: engine.clone() };
+                for policy in KinkPolicy::ALL {
+                    let case = under(&case, policy.name());
+                    let options = Options { single, kinks: policy, engine: engine.clone() };
                     let answer = answer(&case.to_string(), 1, &options);
                     if let Err(why) = judged(&case, &answer, single) {
                         let precision = if single { "f32" } else { "f64" };

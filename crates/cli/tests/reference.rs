@@ -98,8 +98,9 @@ fn failures(file: &str) -> Vec<String> {
         for single in [false, true].into_iter().filter(|single| !(*single && has_tag(&case, "f64_only"))) {
             let precision = if single { "f32" } else { "f64" };
             let mut fail = |by: &str, why: String| failures.push(format!("{id} ({precision}, {by}): {why}"));
-            let answers =
-                engines().map(|(name, engine)| (name, answer(&question, 1, &Options { single, engine })));
+            let answers = engines().map(|(name, engine)| {
+                (name, answer(&question, 1, &Options { single, engine, ..Options::default() }))
+            });
             for (name, answer) in &answers {
                 let tolerant = single || INEXACT.iter().any(|(inexact, _)| *inexact == id);
                 match (answer["skip"].as_str(), skipped(&case)) {

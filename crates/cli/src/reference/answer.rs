@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pullback_graph::Tensor;
+use pullback_graph::{KinkPolicy, Tensor};
 use serde_json::{Map, Value};
 
 use super::call::Skip;
@@ -16,6 +16,8 @@ use super::run::run;
 pub struct Options {
     /// Whether cases of double precision are computed in single.
     pub single: bool,
+    /// How gradients at kinks are chosen.
+    pub kinks: KinkPolicy,
     /// What runs the graphs.
     pub engine: Engine,
 }
@@ -59,7 +61,7 @@ pub fn answer(line: &str, number: usize, options: &Options) -> Value {
 }
 
 fn fields(case: &Value, options: &Options) -> Result<Map<String, Value>, Skip> {
-    let results = run(&Case::read(case, options.single)?, &options.engine)?;
+    let results = run(&Case::read(case, options.single)?, options)?;
     let tensors = |tensors: &[Option<Tensor>]| -> Value {
         tensors.iter().map(|tensor| tensor.as_ref().map_or(Value::Null, tensor_to_json)).collect()
     };
@@ -75,5 +77,6 @@ fn fields(case: &Value, options: &Options) -> Result<Map<String, Value>, Skip> {
 /// The first line of what was said in a panic.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-    text.and_then(|text| text.lines().next()).unwrap_or("panicked").to_string()
+    let line = text.and_then(|text| text.lines().next()).unwrap_or("panicked");
+    line.strip_prefix("error: ").unwrap_or(line).to_string()
 }

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use pullback_graph::{Axes, Expr};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::numbers;
@@ -140,9 +141,7 @@ impl<'g> Call<'g> {
 
     /// A list of whole numbers that may be absent.
     pub(super) fn integers_if_any(&self, name: &str) -> Result<Option<Vec<i64>>, Skip> {
-        let read =
-            |value: &Value| serde_json::from_value(value.clone()).map_err(|_| wrong(name, value, "list"));
-        self.attribute(name).map(read).transpose()
+        self.list_if_any(name)
     }
 
     /// A list of whole numbers.
@@ -155,6 +154,29 @@ impl<'g> Call<'g> {
     pub(super) fn sizes(&self, name: &str) -> Result<Vec<usize>, Skip> {
         let size = |number| usize::try_from(number).map_err(|_| Skip(format!("{name} has negative sizes")));
         self.integers(name)?.into_iter().map(size).collect()
+    }
+
+    /// A list of whole numbers in which some may be null.
+    pub(super) fn gaps(&self, name: &str) -> Result<Vec<Option<i64>>, Skip> {
+        self.required(name)?;
+        Ok(self.gaps_if_any(name)?.unwrap_or_default())
+    }
+
+    /// A list of whole numbers, some null, that may be absent.
+    pub(super) fn gaps_if_any(&self, name: &str) -> Result<Option<Vec<Option<i64>>>, Skip> {
+        self.list_if_any(name)
+    }
+
+    /// A list of pairs of whole numbers.
+    pub(super) fn pairs(&self, name: &str) -> Result<Vec<(i64, i64)>, Skip> {
+        self.required(name)?;
+        Ok(self.list_if_any(name)?.unwrap_or_default())
+    }
+
+    fn list_if_any<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Skip> {
+        let read =
+            |value: &Value| serde_json::from_value(value.clone()).map_err(|_| wrong(name, value, "list"));
+        self.attribute(name).map(read).transpose()
     }
 
     /// Sizes, one for each of `axes` axes: a list, or a number for all of them.

@@ -24,6 +24,11 @@ pub(super) const OPERATIONS: Table = &[
     ("upsample_bilinear2d", |c| {
         one(c.input(0)?.resize_linear(&c.per_axis("size", 2)?, c.flag("align_corners")?))
     }),
+    ("embedding", |c| {
+        let [weights, ids] = c.inputs()?;
+        let padding = c.attribute("padding_idx").is_some().then(|| c.size("padding_idx")).transpose()?;
+        one(weights.embedding(ids, padding))
+    }),
     ("im2col", |c| {
         let options = ConvOptions::default()
             .stride(c.per_axis_or("stride", 2, 1)?)

@@ -2,9 +2,9 @@
 
 use pullback_autodiff::{Disconnected, GradOptions, reverse};
 use pullback_exec::Session;
-use pullback_graph::{Builder, Expr, Graph, Tensor, interpret};
+use pullback_graph::{Builder, Expr, Graph, KinkPolicy, Tensor, interpret};
 
-use super::answer::Engine;
+use super::answer::{Engine, Options};
 use super::call::{Call, Skip};
 use super::case::Case;
 use super::operations::find;
@@ -25,9 +25,9 @@ struct Program {
 }
 
 /// Builds the case and runs it.
-pub(super) fn run(case: &Case, engine: &Engine) -> Result<Results, Skip> {
-    let program = build(case)?;
-    let mut values = program.run(engine)?;
+pub(super) fn run(case: &Case, options: &Options) -> Result<Results, Skip> {
+    let program = build(case, options.kinks)?;
+    let mut values = program.run(&options.engine)?;
     let mut take =
         |name: &str| values.iter_mut().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let of_inputs = |kind: &str, take: &mut dyn FnMut(&str) -> Option<Tensor>| {
@@ -40,10 +40,10 @@ pub(super) fn run(case: &Case, engine: &Engine) -> Result<Results, Skip> {
     })
 }
 
-fn build(case: &Case) -> Result<Program, Skip> {
+fn build(case: &Case, kinks: KinkPolicy) -> Result<Program, Skip> {
     let unknown = || Skip(format!("the operation {:?} is not known", case.operation));
     let apply = find(&case.operation).ok_or_else(unknown)?;
-    let builder = Builder::new();
+    let builder = Builder::new().with_kinks(kinks);
     let mut feeds = Vec::new();
     let inputs: Vec<Expr<'_>> = case
         .inputs

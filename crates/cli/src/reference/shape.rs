@@ -1,15 +1,11 @@
 //! Operations that move elements.
 
-use pullback_graph::Order;
+use pullback_graph::{DType, Order, PadMode};
 
-use super::call::{Skip, Table, one};
+use super::call::{Call, Outputs, Skip, Table, one, unknown_word};
 
 pub(super) const OPERATIONS: Table = &[
-    ("reshape", |c| {
-        let x = c.input(0)?;
-        let sizes = x.shape().known().unwrap_or_default();
-        one(x.reshape(reshaped(sizes.iter().product(), &c.integers("shape")?)?))
-    }),
+    ("reshape", |c| one(c.input(0)?.reshape_infer(&c.integers("shape")?))),
     ("transpose", |c| one(c.input(0)?.permute(c.integers("perm")?.as_slice()))),
     ("broadcast_to", |c| one(c.input(0)?.broadcast_to(c.sizes("shape")?))),
     ("squeeze", |c| one(c.input(0)?.squeeze(c.axes()?))),
@@ -19,6 +15,20 @@ pub(super) const OPERATIONS: Table = &[
         let (first, others) = c.list()?;
         one(first.concat(others, c.integer_or("axis", 0)?))
     }),
+    ("stack", |c| {
+        let (first, others) = c.list()?;
+        one(first.stack(others, c.integer_or("axis", 0)?))
+    }),
+    ("split", |c| Ok(c.input(0)?.split(c.integer("axis")?, &c.sizes("sizes")?))),
+    ("slice", |c| slice(c)),
+    ("pad", |c| pad(c)),
+    ("roll", |c| one(c.input(0)?.roll(&c.integers("shifts")?, c.axes()?))),
+    ("tile", |c| one(c.input(0)?.tile(&c.sizes("reps")?))),
+    ("repeat", |c| one(c.input(0)?.repeat(c.size("repeats")?, c.integer("axis")?))),
+    ("diagonal", |c| one(c.input(0)?.diagonal(c.integer_or("offset", 0)?))),
+    ("diag", |c| c.unary(|x| x.diag())),
+    ("tril", |c| one(c.input(0)?.tril(c.integer_or("k", 0)?))),
+    ("triu", |c| one(c.input(0)?.triu(c.integer_or("k", 0)?))),
     ("masked_fill", |c| {
         let [x, mask] = c.inputs()?;
         one(x.masked_fill(mask, c.number("value")?))
@@ -49,8 +59,14 @@ pub(super) const OPERATIONS: Table = &[
     }),
     ("index_add", |c| {
         let [x, indices, updates] = c.inputs()?;
-        one(x.scatter_add(indices, updates, c.integer("axis")?))
+        one(x.index_add(indices, updates, c.integer("axis")?))
     }),
+    ("segment_sum", |c| {
+        let [x, ids] = c.inputs()?;
+        one(x.segment_sum(ids, c.size("count")?))
+    }),
+    // Of double precision, as the cases are: nothing says otherwise.
+    ("one_hot", |c| one(c.input(0)?.one_hot(c.size("depth")?, DType::F64))),
     ("sort", |c| {
         let (axis, order) = (c.integer("axis")?, order(c.flag("descending")?));
         let [x] = c.inputs()?;
@@ -67,14 +83,30 @@ pub(super) const OPERATIONS: Table = &[
     }),
 ];
 
-/// The sizes asked for, in which one may be -1: what remains of `count` elements.
-fn reshaped(count: usize, asked: &[i64]) -> Result<Vec<usize>, Skip> {
-    let given: usize = asked.iter().filter_map(|size| usize::try_from(*size).ok()).product();
-    let open = asked.iter().filter(|size| **size < 0).count();
-    if open > 1 || open == 1 && (given == 0 || !count.is_multiple_of(given)) {
-        return Err(Skip(format!("{count} elements cannot have the shape {asked:?}")));
+/// Python's `x[start:end:step]` on every axis; an end that is null is open.
+fn slice<'g>(call: &Call<'g>) -> Outputs<'g> {
+    let (starts, ends) = (call.gaps("starts")?, call.gaps("ends")?);
+    let steps = call.gaps_if_any("steps")?.unwrap_or_else(|| vec![None; starts.len()]);
+    if ends.len() != starts.len() || steps.len() != starts.len() {
+        return Err(Skip("starts, ends and steps are of different lengths".into()));
     }
-    Ok(asked.iter().map(|size| usize::try_from(*size).unwrap_or(count / given.max(1))).collect())
+    let ranges = starts.into_iter().zip(ends).zip(steps).enumerate();
+    one(ranges.fold(call.input(0)?, |x, (axis, ((start, end), step))| {
+        x.slice_step(axis as i64, start, end, step.unwrap_or(1))
+    }))
+}
+
+fn pad<'g>(call: &Call<'g>) -> Outputs<'g> {
+    let mode = match call.word_or("mode", "constant")? {
+        "constant" => PadMode::Constant(call.number_or("value", 0.0)?),
+        "reflect" => PadMode::Reflect,
+        "edge" => PadMode::Edge,
+        "wrap" => PadMode::Wrap,
+        other => return unknown_word("mode", other),
+    };
+    // Only constants have a value, but a case may give one to every mode.
+    let _ = call.attribute("value");
+    one(call.input(0)?.pad_with(call.pairs("pads")?, mode))
 }
 
 fn order(descending: bool) -> Order {
