@@ -107,7 +107,7 @@ impl Kink {
         row(Kink::Extremes, "max, min of all or several axes, ties", [Even; 3]),
         row(Kink::ExtremesAlongAxis, "max, min along one of several axes, ties", [Even, First, Even]),
         row(Kink::Window, "max pool and median, ties", [First; 3]),
-        row(Kink::Bound, "clamp at a bound", [Slope(0.0), Slope(1.0), Slope(0.0)]),
+        row(Kink::Bound, "clamp at a bound", [Slope(0.0); 3]),
         row(Kink::Norm, "norm of a zero vector, std of equal elements", [Slope(0.0), Slope(0.0), Formula]),
         row(Kink::PowerOfZero, "a^0 at a = 0, in a", [Slope(0.0), Slope(0.0), ByExponent]),
         row(
