@@ -1,5 +1,8 @@
 //! The builder: appends nodes and remembers where each comes from.
 
+mod moves;
+mod leading_axis;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::Location;
@@ -17,6 +20,7 @@ use crate::op::{Constant, Input, InputKind, Literal, Op, Scalar};
 use crate::provenance::{CotangentLink, Origin, Provenance, Role, Source};
 use crate::shape::{Shape, TensorType};
 use crate::tensor::Tensor;
+use moves::Moves;
 
 /// Builds a [`Graph`] node by node.
 ///
@@ -24,6 +28,8 @@ use crate::tensor::Tensor;
 #[derive(Debug, Default)]
 pub struct Builder {
     state: RefCell<State>,
+    /// What has become of handles.
+    moves: RefCell<Moves>,
 }
 
 #[derive(Debug, Default)]
@@ -269,6 +275,11 @@ impl Builder {
         self.pin(origin, || self.scope(name, build))
     }
 
+    /// Runs `build`; the nodes it appends carry no line.
+    pub(crate) fn without_lines<R>(&self, build: impl FnOnce() -> R) -> R {
+        self.pin(Origin { source: None, role: Role::Forward, pass: None }, build)
+    }
+
     /// The line that a node would carry if `caller` appended it now.
     pub(crate) fn line(&self, caller: &'static Location<'static>) -> Option<Source> {
         let origin = self.state.borrow_mut().origin(caller);
@@ -324,6 +335,16 @@ impl Builder {
     /// Reads the body; the closure must not append.
     pub(crate) fn read<R>(&self, read: impl FnOnce(&Body) -> R) -> R {
         read(&self.state.borrow().body)
+    }
+
+    /// The present era: handles made now name the nodes of now.
+    pub(crate) fn era(&self) -> u32 {
+        self.moves.borrow().era()
+    }
+
+    /// The node that `id` of `era` is now.
+    pub(crate) fn resolve(&self, id: NodeId, era: u32) -> Option<NodeId> {
+        self.moves.borrow().resolve(id, era)
     }
 
     pub(crate) fn set_label(&self, id: NodeId, label: &str) {

@@ -99,6 +99,60 @@ impl fmt::Display for TypeError {
 
 impl std::error::Error for TypeError {}
 
+/// Something cannot be done for every element of a leading axis at once.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BatchError {
+    /// A scalar is to be mapped over.
+    #[error("{node} is {ty}: there is no leading axis to map over{}", place(.at))]
+    NoAxis {
+        /// The input.
+        node: NodeId,
+        /// Its type.
+        ty: TensorType,
+        /// The user's line.
+        at: Option<Source>,
+    },
+    /// The inputs' leading axes have different sizes.
+    #[error("the leading axes differ: {first} is {first_ty}, {node} is {ty}{}", place(.at))]
+    Sizes {
+        /// The first input.
+        first: NodeId,
+        /// Its type.
+        first_ty: TensorType,
+        /// The other one.
+        node: NodeId,
+        /// Its type.
+        ty: TensorType,
+        /// The user's line.
+        at: Option<Source>,
+    },
+    /// An op depends on the element and has no rule for a leading axis.
+    #[error("{node}: {op} has no rule for a leading axis{}", place(.at))]
+    NoRule {
+        /// The node, as it was made for one element.
+        node: NodeId,
+        /// Its op.
+        op: String,
+        /// The user's line.
+        at: Option<Source>,
+    },
+    /// A rule answered with another type.
+    #[error("{node}: the rule of {op} for a leading axis is wrong: expected {expected}, got {got}{}", place(.at))]
+    Rule {
+        /// The node, as it was made for one element.
+        node: NodeId,
+        /// Its op.
+        op: String,
+        /// The type for one element, with the axis in front.
+        expected: TensorType,
+        /// The type that came.
+        got: TensorType,
+        /// The user's line.
+        at: Option<Source>,
+    },
+}
+
 /// The values given to a graph do not fit its inputs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -33,6 +33,7 @@ mod interpret;
 mod stats;
 mod generate;
 mod assemble;
+mod inline;
 pub mod petgraph_view;
 mod rewrite;
 pub mod pass;
@@ -43,15 +44,15 @@ mod dump;
 
 pub use builder::Builder;
 pub use derived::{
-    AttentionOptions, ConvOptions, ConvTransposeOptions, PadMode, Padding, PerAxis, PoolOptions,
-    RecurrentWeights, Sides, einsum,
+    AttentionOptions, ConvOptions, ConvTransposeOptions, CustomSite, PadMode, Padding, PerAxis, PoolOptions,
+    RecurrentWeights, Sides, custom_vjp, einsum,
 };
 pub use dim::{Bindings, Dim, Polynomial, sym};
 pub use dtype::{DType, Element};
 pub use dump::{Dot, ForwardWithGradients, Mermaid, OpSummary, Port, ScopeSummary, Storage, Summary, units};
 pub use error::{
-    EvalError, FeedError, FormatError, GraphError, OperandNote, TypeError, VerifyError, Violation, place,
-    render,
+    BatchError, EvalError, FeedError, FormatError, GraphError, OperandNote, TypeError, VerifyError,
+    Violation, place, render,
 };
 pub use expr::{Axes, Expr, IntoOperand};
 pub use file::GraphFile;

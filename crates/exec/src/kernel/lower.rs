@@ -41,7 +41,10 @@ impl Kernel {
             | Op::Permute(_)
             | Op::Slice(_)
             | Op::Reverse(_)
-            | Op::StopGradient(_) => Rearrange::of(graph, root).into(),
+            | Op::StopGradient(_)
+            | Op::Barrier(_)
+            | Op::Checkpoint(_)
+            | Op::CustomVjp(_) => Rearrange::of(graph, root).into(),
             Op::Pad(op) => Pad::of(graph, root, op).into(),
             Op::Concat(op) => Concat::of(graph, root, op.axis).into(),
             Op::Reduce(_) if region.nodes.len() > 1 => Kernel::of(compile(graph, region)),

@@ -52,7 +52,9 @@ pub(crate) fn strides(graph: &Graph, node: NodeId) -> Option<(Strides, usize)> {
             }
             Some((strides, offset))
         }
-        Op::Reshape(_) | Op::StopGradient(_) => Some((dense_strides(&sizes(graph, node)), 0)),
+        Op::Reshape(_) | Op::StopGradient(_) | Op::Checkpoint(_) | Op::CustomVjp(_) | Op::Barrier(_) => {
+            Some((dense_strides(&sizes(graph, node)), 0))
+        }
         _ => None,
     }
 }

@@ -3,7 +3,6 @@
 use petgraph::Direction;
 use petgraph::graph::DiGraph;
 use pullback_graph::{Graph, NodeId, OpRules, Tensor};
-use smallvec::SmallVec;
 
 use crate::error::ExecError;
 use crate::plan::cost::{Cost, parallel_time};
@@ -275,7 +274,7 @@ fn cost(graph: &Graph, lowered: &Lowered, step: &Step) -> Cost {
 
 /// What memory planning needs to know, with steps in the order of the graph and sizes as they are.
 fn problem(lowered: &Lowered, costs: &[Cost], options: &PlanOptions) -> Problem {
-    let steps = lowered.steps.iter().zip(costs).map(|(step, cost)| StepUse {
+    let steps = lowered.steps.iter().zip(&lowered.after).zip(costs).map(|((step, after), cost)| StepUse {
         reads: step.reads.clone(),
         writes: step.writes.clone(),
         may_overwrite: step
@@ -284,7 +283,7 @@ fn problem(lowered: &Lowered, costs: &[Cost], options: &PlanOptions) -> Problem 
             .iter()
             .map(|(read, write)| (*read as u32, *write as u32))
             .collect(),
-        after: SmallVec::new(),
+        after: after.iter().map(|step| StepId::new(*step as usize)).collect(),
         time: cost.time,
         pieces: u32::try_from(step.pieces()).expect("fewer than 2^32 pieces"),
         start: 0,

@@ -23,6 +23,8 @@ pub(crate) struct Lowered {
     pub(crate) constants: Vec<Tensor>,
     /// The step that writes each value, as an index into `steps`.
     pub(crate) writer: Vec<Option<u32>>,
+    /// The steps that each step must come after although it reads nothing of theirs: a barrier stands between.
+    pub(crate) after: Vec<SmallVec<[u32; 2]>>,
 }
 
 /// Lowers what the outputs of `graph` need; with `every_node`, each node on its own, needed or not.
@@ -38,6 +40,7 @@ pub(crate) fn lower(graph: &Graph, every_node: bool) -> Result<Lowered, ExecErro
         lowered: Lowered { value_of: vec![None; graph.len()], ..Lowered::default() },
         inputs: graph.inputs().iter().enumerate().map(|(at, id)| (*id, at)).collect(),
         literals: HashMap::new(),
+        waits: HashMap::new(),
     };
     if every_node {
         for node in graph.ids() {
@@ -72,6 +75,8 @@ struct Lowering<'g> {
     inputs: HashMap<NodeId, usize>,
     /// The constant that repeats each scalar, by its bits: shorter literals are the start of longer ones.
     literals: HashMap<(DType, u64), usize>,
+    /// What must have run before a node is read whose bytes were there already.
+    waits: HashMap<NodeId, SmallVec<[u32; 2]>>,
 }
 
 impl Lowering<'_> {
@@ -107,10 +112,23 @@ impl Lowering<'_> {
             .iter()
             .map(|node| self.lowered.value_of[node.index()].expect("regions come after their operands"))
             .collect();
+        let waits = region.operands.iter().filter_map(|node| self.waits.get(node)).flatten().copied();
+        let mut waits: SmallVec<[u32; 2]> = waits.collect();
         if let Some(operand) = kernel.alias() {
+            // An operand whose bytes are not the result's is there for its time alone.
+            let others = reads.iter().enumerate().filter(|(at, _)| *at != operand);
+            waits.extend(others.filter_map(|(_, read)| self.lowered.writer[read.index()]));
+            if !waits.is_empty() {
+                waits.sort_unstable();
+                waits.dedup();
+                self.waits.insert(region.root, waits);
+            }
             self.lowered.value_of[region.root.index()] = Some(reads[operand]);
             return;
         }
+        waits.sort_unstable();
+        waits.dedup();
+        self.lowered.after.push(waits);
         let at = u32::try_from(self.lowered.steps.len()).expect("fewer than 2^32 steps");
         let mut writes = SmallVec::new();
         for node in &region.outputs {

@@ -28,9 +28,11 @@ mod linalg;
 mod normalization;
 mod attention;
 mod recurrent;
+mod custom_vjp;
 
 pub use attention::AttentionOptions;
 pub use conv::{ConvOptions, ConvTransposeOptions, Padding};
+pub use custom_vjp::{CustomSite, custom_vjp};
 pub use einsum::einsum;
 pub use pad::PadMode;
 pub use pool::PoolOptions;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::builder::Builder;
 use crate::dim::Dim;
 use crate::dtype::DType;
-use crate::error::{TypeError, Violation, render};
+use crate::error::{OperandNote, TypeError, Violation, render};
 use crate::id::NodeId;
 use crate::op::{Cast, Clamp, DimSize, Iota, Literal, Op, Polygamma, Scalar, Select, StopGradient};
 use crate::provenance::Source;
@@ -17,6 +17,8 @@ use crate::shape::{Shape, TensorType};
 pub struct Expr<'g> {
     builder: &'g Builder,
     id: NodeId,
+    /// When the handle was made: since then a transform may have written the node anew.
+    era: u32,
 }
 
 /// What may stand on the right of an operator: an expression, or a number, which becomes a tensor like the left side.
@@ -63,13 +65,22 @@ pub(crate) fn fail(error: &TypeError) -> ! {
 
 impl<'g> Expr<'g> {
     pub(crate) fn new(builder: &'g Builder, id: NodeId) -> Self {
-        Expr { builder, id }
+        Expr { builder, id, era: builder.era() }
     }
 
     /// The node.
+    ///
+    /// # Panics
+    /// When there is no such node any more, as for one that was made for a single element of a leading axis.
     #[must_use]
+    #[track_caller]
     pub fn id(self) -> NodeId {
-        self.id
+        match self.builder.resolve(self.id, self.era) {
+            Some(id) => id,
+            None => {
+                panic!("{} was made for one element of a leading axis, and is not there for all", self.id)
+            }
+        }
     }
 
     /// The builder that the node is in.
@@ -81,62 +92,62 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub(crate) fn id_in(self, builder: &Builder) -> NodeId {
         assert!(std::ptr::eq(self.builder, builder), "{} belongs to another builder", self.id);
-        self.id
+        self.id()
     }
 
     /// The type.
     #[must_use]
     pub fn ty(self) -> TensorType {
-        self.builder.read(|body| body.nodes[self.id.index()].ty.clone())
+        self.builder.read(|body| body.nodes[self.id().index()].ty.clone())
     }
 
     /// The element type.
     #[must_use]
     pub fn dtype(self) -> DType {
-        self.builder.read(|body| body.nodes[self.id.index()].ty.dtype)
+        self.builder.read(|body| body.nodes[self.id().index()].ty.dtype)
     }
 
     /// The shape.
     #[must_use]
     pub fn shape(self) -> Shape {
-        self.builder.read(|body| body.nodes[self.id.index()].ty.shape.clone())
+        self.builder.read(|body| body.nodes[self.id().index()].ty.shape.clone())
     }
 
     /// The number of axes.
     #[must_use]
     pub fn rank(self) -> usize {
-        self.builder.read(|body| body.nodes[self.id.index()].ty.rank())
+        self.builder.read(|body| body.nodes[self.id().index()].ty.rank())
     }
 
     /// The op that makes the node.
     #[must_use]
     pub fn op(self) -> Op {
-        self.builder.read(|body| body.nodes[self.id.index()].op.clone())
+        self.builder.read(|body| body.nodes[self.id().index()].op.clone())
     }
 
     /// The operands of the node.
     #[must_use]
     pub fn operands(self) -> Vec<Expr<'g>> {
-        let ids = self.builder.read(|body| body.nodes[self.id.index()].operands.clone());
+        let ids = self.builder.read(|body| body.nodes[self.id().index()].operands.clone());
         ids.into_iter().map(|id| Expr::new(self.builder, id)).collect()
     }
 
     /// The input's name, or the label the user gave.
     #[must_use]
     pub fn label(self) -> Option<Arc<str>> {
-        self.builder.read(|body| body.label(self.id).cloned())
+        self.builder.read(|body| body.label(self.id()).cloned())
     }
 
     /// The user's line that made the node; for a gradient node, the line of its forward node.
     #[must_use]
     pub fn source(self) -> Option<Source> {
-        self.builder.read(|body| body.source(self.id).cloned())
+        self.builder.read(|body| body.source(self.id()).cloned())
     }
 
     /// Names the node: the label appears in dumps and messages.
     #[must_use]
     pub fn named(self, label: &str) -> Expr<'g> {
-        self.builder.set_label(self.id, label);
+        self.builder.set_label(self.id(), label);
         self
     }
 
@@ -165,11 +176,17 @@ impl<'g> Expr<'g> {
         }
     }
 
+    /// The node as a message shows it.
+    pub(crate) fn note(self) -> OperandNote {
+        let id = self.id();
+        self.builder.read(|body| body.operand_note(id))
+    }
+
     /// Stops with a violation that shows the caller's line and the operands.
     #[track_caller]
     pub(crate) fn refuse(self, op: &str, violation: Violation, rest: &[Expr<'g>]) -> ! {
         let all = std::iter::once(&self).chain(rest);
-        let operands = all.map(|expr| self.builder.read(|body| body.operand_note(expr.id)));
+        let operands = all.map(|expr| expr.note());
         fail(&TypeError {
             op: op.to_string(),
             violation,
@@ -354,6 +371,9 @@ impl<'g> Expr<'g> {
 
 impl fmt::Debug for Expr<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.id, self.ty())
+        match self.builder.resolve(self.id, self.era) {
+            Some(id) => write!(f, "{id}: {}", self.ty()),
+            None => write!(f, "{} (no longer there)", self.id),
+        }
     }
 }

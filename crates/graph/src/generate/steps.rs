@@ -180,7 +180,8 @@ impl<'g> Grower<'g, '_> {
     fn catalogue_op(&mut self) -> Option<Expr<'g>> {
         let (name, sample) = self.catalogue[self.choices.below(self.catalogue.len())];
         let Sample { op, operands } = sample(name, self.choices);
-        if matches!(op, Op::Input(_)) || !self.is_allowed(&operands) {
+        // Inputs are made otherwise, and the gradient of a user's rule is not that of its value.
+        if matches!(op, Op::Input(_) | Op::CustomVjp(_)) || !self.is_allowed(&operands) {
             return None;
         }
         let mut fitted = Vec::with_capacity(operands.len());

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use crate::dim::{Bindings, Dim};
 use crate::error::Violation;
+use crate::expr::Expr;
 use crate::op::Op;
-use crate::op::rules::{OpClass, OpRules, Partials, Site};
+use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, Sample};
-use crate::shape::TensorType;
+use crate::shape::{Shape, TensorType};
 use crate::tensor::Tensor;
 
 /// What a third party implements: value, type rule and gradient of an op that this crate does not know.
@@ -33,6 +34,13 @@ pub trait CustomOp: fmt::Debug + Send + Sync {
 
     /// Appends the nodes that carry the cotangent back: one entry per operand.
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g>;
+
+    /// The op over a leading axis, as [`OpRules::batch`]; `None` where there is no such rule, and then elements are mapped
+    /// over only if their number is known, by one application each.
+    fn batch<'g>(&self, op: &Custom, at: &Batch<'g>) -> Option<Expr<'g>> {
+        let _ = (op, at);
+        None
+    }
 
     /// A well-typed application, for tests; its `op` is ignored.
     fn sample(&self, choices: &mut Choices) -> Sample;
@@ -94,9 +102,32 @@ impl OpRules for Custom {
         self.rules.pullback(at)
     }
 
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        self.rules.batch(self, at).or_else(|| one_by_one(self, at))
+    }
+
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
         Ok(self.clone().into())
     }
+}
+
+/// One application per element, joined: what every rule for a leading axis must agree with.
+fn one_by_one<'g>(op: &Custom, at: &Batch<'g>) -> Option<Expr<'g>> {
+    let element = |operand: usize, index: usize| match at.mapped[operand] {
+        true => {
+            let all = at.operands[operand];
+            let shape: Shape = all.shape()[1..].iter().cloned().collect();
+            all.slice(0, index..index + 1).reshape(shape)
+        }
+        false => at.operands[operand],
+    };
+    let each = |index: usize| {
+        let operands: Vec<Expr<'g>> = (0..at.operands.len()).map(|operand| element(operand, index)).collect();
+        operands[0].apply_to(op.clone(), &operands[1..]).expand_dims(0)
+    };
+    let count = at.size.known().filter(|count| *count > 0)?;
+    let all: Vec<Expr<'g>> = (0..count).map(each).collect();
+    Some(all[0].concat(&all[1..], 0))
 }
 
 /// The custom ops that a reader of files and texts knows.

@@ -3,10 +3,10 @@
 use crate::op::attributes::{self, AttributeError};
 use crate::op::linalg::{Cholesky, Cofactor, Determinant, Solve, TriangularSolve};
 use crate::op::{
-    ArgMax, ArgMin, ArgSort, BinaryOp, Broadcast, Cast, Choices, Clamp, CompareOp, Concat, Constant,
-    Cumulative, Custom, DimSize, DotGeneral, Fold, Gather, GatherAlong, Input, Iota, LinearScan, Literal,
-    LogicOp, OpRules, Pad, Permute, Polygamma, Random, Reduce, Registry, Reshape, Reverse, Sample, Scatter,
-    ScatterAlong, Select, Slice, StopGradient, UnaryOp, Unfold,
+    ArgMax, ArgMin, ArgSort, Barrier, BinaryOp, Broadcast, Cast, Checkpoint, Choices, Clamp, CompareOp,
+    Concat, Constant, Cumulative, Custom, CustomVjp, DimSize, DotGeneral, Fold, Gather, GatherAlong, Input,
+    Iota, LinearScan, Literal, LogicOp, OpRules, Pad, Permute, Polygamma, Random, Reduce, Registry, Reshape,
+    Reverse, Sample, Scatter, ScatterAlong, Select, Slice, StopGradient, UnaryOp, Unfold,
 };
 
 /// Declares the `Op` enum, the way from each struct to it, the dispatch of rules, and the catalogue.
@@ -143,5 +143,8 @@ ops! {
         "fold" => Fold(Fold),
         "random" => Random(Random),
         "stop_gradient" => StopGradient(StopGradient),
+        "barrier" => Barrier(Barrier),
+        "checkpoint" => Checkpoint(Checkpoint),
+        "custom_vjp" => CustomVjp(CustomVjp),
     }
 }

@@ -62,6 +62,12 @@ pub trait OpRules: fmt::Debug {
     /// The returned list has one entry per operand. Rules append nodes and touch no numbers.
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g>;
 
+    /// Whether no gradient passes to a floating-point operand, whatever the cotangent: the result is not connected to it.
+    fn blocks(&self, operand: usize) -> bool {
+        let _ = operand;
+        false
+    }
+
     /// The same op applied to every element of a leading axis: appends the nodes, and gives a result with that axis in
     /// front. `None` when there is no such rule; elementwise ops need none, since they mind no axes.
     fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
@@ -95,6 +101,10 @@ impl OpRules for Op {
 
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
         self.rules().pullback(at)
+    }
+
+    fn blocks(&self, operand: usize) -> bool {
+        self.rules().blocks(operand)
     }
 
     fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {

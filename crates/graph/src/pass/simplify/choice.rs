@@ -83,10 +83,12 @@ pub(super) fn cast_back(at: &Candidate<'_>) -> Option<Replacement> {
     (at.node(inner).ty.dtype == *back && holds_all).then_some(Replacement::Existing(inner))
 }
 
-/// `stop_gradient(x) → x`: what it stops has been differentiated.
+/// `stop_gradient(x) → x`, and so for `checkpoint` and `custom_vjp`: what they change has been differentiated.
 pub(super) fn stop_gradient(at: &Candidate<'_>) -> Option<Replacement> {
     match at.op {
-        Op::StopGradient(_) => Some(Replacement::Existing(at.operands[0])),
+        Op::StopGradient(_) | Op::Checkpoint(_) | Op::CustomVjp(_) => {
+            Some(Replacement::Existing(at.operands[0]))
+        }
         _ => None,
     }
 }
