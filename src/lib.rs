@@ -3,10 +3,10 @@
 mod error;
 
 pub use error::Error;
-pub use pullback_autodiff::{grad, hessian, hvp, jacobian, jvp, vjp};
+pub use pullback_autodiff::{checkpoint, grad, hessian, hvp, jacobian, jacobian_forward, jvp, vjp, vmap};
 pub use pullback_exec::Session;
 pub use pullback_graph::{
-    Builder, DType, Dim, Expr, Graph, KinkPolicy, Shape, Tensor, einsum, interpret, sym,
+    Builder, DType, Dim, Expr, Graph, KinkPolicy, Shape, Tensor, custom_vjp, einsum, interpret, sym,
 };
 
 /// Typed tensor-op graphs: ops and their rules, builder, einsum, interpreter, passes, text and files.

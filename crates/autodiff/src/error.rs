@@ -1,6 +1,6 @@
 //! What can be wrong with a request for gradients.
 
-use pullback_graph::{Expr, NodeId, Source, TensorType, place};
+use pullback_graph::{BatchError, Expr, NodeId, Source, TensorType, place};
 
 /// Why there is no gradient.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,16 +95,9 @@ pub enum GradError {
         /// The user's line.
         at: Option<Source>,
     },
-    /// A derivative that is laid out element by element needs known sizes.
-    #[error("a Jacobian has one row per element of {node}, and the sizes of {ty} are not all known{}", place(.at))]
-    SymbolicRows {
-        /// The node differentiated.
-        node: NodeId,
-        /// Its type.
-        ty: TensorType,
-        /// The user's line.
-        at: Option<Source>,
-    },
+    /// Something cannot be mapped over a leading axis.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
 }
 
 impl GradError {

@@ -1,9 +1,11 @@
-//! Second derivatives and whole Jacobians, composed of [`grad`](crate::grad) and [`vjp`](crate::vjp).
+//! Second derivatives and whole Jacobians, composed of [`grad`](crate::grad), [`vjp`](crate::vjp) and [`vmap`].
 
-use pullback_graph::{Dim, Expr, Shape};
+use pullback_graph::{DType, Expr, Shape};
 
 use crate::error::{GradError, expect_type};
+use crate::forward::pushforward;
 use crate::reverse::{GradOptions, gradients, pullback};
+use crate::vmap::vmap;
 
 /// The Hessian-vector product: for each variable `i`, `Σ over j of ∂²loss/∂i∂j · vector j`, by reverse over reverse.
 ///
@@ -25,36 +27,58 @@ pub fn hvp<'g, const N: usize>(
 
 /// The Jacobian of `output` in `variable`: a tensor of shape `output.shape ++ variable.shape`.
 ///
-/// One pullback per element of `output`: nodes appended grow with their number times the active nodes.
+/// Reverse mode, for all elements of `output` at once: [`vmap`] of the pullback over unit cotangents. Nodes appended: a
+/// constant times the active nodes, however many rows there are. Sizes may be symbols.
 ///
 /// # Errors
-/// As [`grad`](crate::grad), and [`GradError::SymbolicRows`] when the output's sizes are not known.
+/// As [`grad`](crate::grad), and [`GradError::Batch`] when an op on the path has no rule for a leading axis.
+#[track_caller]
 pub fn jacobian<'g>(output: Expr<'g>, variable: Expr<'g>) -> Result<Expr<'g>, GradError> {
     let (of, by) = (output.ty(), variable.ty());
-    let Some(count) = of.shape.numel().known() else {
-        return Err(GradError::SymbolicRows { node: output.id(), ty: of, at: output.source() });
-    };
-    let shape: Shape = of.shape.iter().chain(by.shape.iter()).cloned().collect();
-    if count == 0 {
-        return Ok(variable.builder().full(by.dtype, shape, 0.0));
+    if of.rank() == 0 {
+        return Ok(gradients(output, &[variable], &GradOptions::inner())?[0]);
     }
-    let elements = output.reshape([count]);
-    let row_shape: Shape = std::iter::once(Dim::Known(1)).chain(by.shape.iter().cloned()).collect();
-    // All elements before the first gradient: a sweep looks at every node that is older than its loss.
-    let elements: Vec<Expr<'g>> = (0..count).map(|at| elements.slice(0, at..at + 1).reshape(())).collect();
-    let mut rows = Vec::with_capacity(count);
-    for element in elements {
-        let row = gradients(element, &[variable], &GradOptions::inner())?;
-        rows.push(row[0].reshape(&row_shape));
+    if !of.dtype.is_float() {
+        return Err(GradError::not_differentiable(output));
     }
-    Ok(rows[0].concat(&rows[1..], 0).reshape(shape))
+    let rows =
+        vmap([units(output)], |[unit]| pullback(&[output], &[unit], &[variable], &GradOptions::inner()))?;
+    Ok(rows[0].reshape(of.shape.iter().chain(by.shape.iter()).cloned().collect::<Shape>()))
+}
+
+/// The [`jacobian`], by forward mode: [`vmap`] of [`jvp`](crate::jvp) over unit tangents. Cheaper to run where `variable`
+/// has fewer elements than `output`.
+///
+/// # Errors
+/// As [`jacobian`].
+#[track_caller]
+pub fn jacobian_forward<'g>(output: Expr<'g>, variable: Expr<'g>) -> Result<Expr<'g>, GradError> {
+    let (of, by) = (output.ty(), variable.ty());
+    if !by.dtype.is_float() {
+        return Err(GradError::not_differentiable(variable));
+    }
+    let columns = vmap([units(variable)], |[unit]| pushforward(output, &[variable], &[unit]))?;
+    // The axis of columns comes first, and belongs last.
+    let order: Vec<usize> = (1..=of.rank()).chain([0]).collect();
+    Ok(columns.permute(order).reshape(of.shape.iter().chain(by.shape.iter()).cloned().collect::<Shape>()))
 }
 
 /// The Hessian of a scalar in `variable`: a tensor of shape `variable.shape ++ variable.shape`.
 ///
 /// # Errors
 /// As [`jacobian`].
+#[track_caller]
 pub fn hessian<'g>(loss: Expr<'g>, variable: Expr<'g>) -> Result<Expr<'g>, GradError> {
     let first = gradients(loss, &[variable], &GradOptions::inner())?;
     jacobian(first[0], variable)
+}
+
+/// For each element of `like`, a tensor of its type that is 1 there and 0 elsewhere, stacked along a leading axis.
+#[track_caller]
+fn units(like: Expr<'_>) -> Expr<'_> {
+    let (builder, ty) = (like.builder(), like.ty());
+    let count = ty.shape.numel();
+    let square = builder.full(DType::Bool, [count.clone(), count.clone()], 0.0);
+    let units = square.iota_like(0).eq(square.iota_like(1)).cast(ty.dtype);
+    units.reshape(std::iter::once(count).chain(ty.shape.iter().cloned()).collect::<Shape>())
 }

@@ -4,9 +4,12 @@
 //! when the sweep meets a node, every user of it has already contributed to its cotangent. Contributions are summed in
 //! the order in which they arrive, which the ids alone determine.
 
+use std::collections::BTreeMap;
+
 use pullback_graph::op::{Partial, Site};
 use pullback_graph::{Builder, Expr, NodeId, Op, OpRules, ScopeId};
 
+use crate::checkpoint::recompute;
 use crate::error::{GradError, expect_type};
 
 /// What to answer for a variable that the loss does not depend on.
@@ -142,122 +145,231 @@ fn sweep<'g>(
     if let Some(foreign) = all.into_iter().find(|expr| !std::ptr::eq(expr.builder(), builder)) {
         return Err(GradError::Foreign { node: foreign.id(), ty: foreign.ty(), at: foreign.source() });
     }
-    let root = builder.open_scope("grad");
-    let active = active_nodes(builder, outputs, wrt);
-    let mut arrived = vec![Arrived::Nothing; active.last().map_or(0, |id| id.index() + 1)];
-    let walk = Walk { builder, root, options };
-
-    for (at, output) in outputs.iter().enumerate() {
-        let seed = || match cotangents {
-            Some(cotangents) => cotangents[at],
-            None => walk.make("seed", *output, || output.ones_like()),
-        };
-        if let Some(slot) = arrived.get_mut(output.id().index()) {
-            walk.add(slot, *output, seed());
+    let again = BTreeMap::new();
+    let walk = Walk { builder, root: builder.open_scope("grad"), options, again: &again };
+    let seeds = outputs.iter().enumerate().map(|(at, output)| match cotangents {
+        Some(cotangents) => cotangents[at],
+        None => walk.make("seed", *output, || output.ones_like()),
+    });
+    let seeds: Vec<Expr<'g>> = seeds.collect();
+    let answer = |(variable, arrived): (&Expr<'g>, Arrived<'g>)| match arrived {
+        Arrived::Sum(sum) => Ok(sum),
+        Arrived::Zero => Ok(walk.make("zero", *variable, || variable.zeros_like())),
+        Arrived::Nothing if options.disconnected == Disconnected::Zeros => {
+            Ok(walk.make("disconnected", *variable, || variable.zeros_like()))
         }
-    }
-    let is_active = ActiveSet::of(&active);
-    for id in active.iter().rev() {
-        match arrived[id.index()] {
-            Arrived::Nothing => {}
-            Arrived::Zero => {
-                let node = builder.expr(*id);
-                let passes = !matches!(node.op(), Op::StopGradient(_));
-                for operand in
-                    node.operands().iter().filter(|operand| passes && is_active.contains(operand.id()))
-                {
-                    let slot = &mut arrived[operand.id().index()];
-                    if matches!(slot, Arrived::Nothing) {
-                        *slot = Arrived::Zero;
-                    }
+        Arrived::Nothing => Err(GradError::Disconnected {
+            loss: first.id(),
+            variable: variable.id(),
+            label: variable.label().map(|label| label.to_string()),
+            at: variable.source(),
+        }),
+    };
+    wrt.iter().zip(walk.arrivals(outputs, &seeds, wrt, &[])?).map(answer).collect()
+}
+
+/// The nodes between the variables and the outputs: those through which a derivative may flow. The list begins at the
+/// first variable, before which nothing depends on any.
+struct Active {
+    base: usize,
+    members: Vec<bool>,
+}
+
+impl Active {
+    fn between(builder: &Builder, wrt: &[Expr<'_>], outputs: &[Expr<'_>]) -> Self {
+        // The snapshot shares the builder's nodes and is dropped before any are appended, so nothing is copied.
+        let graph = builder.snapshot();
+        let base = wrt.iter().map(|variable| variable.id().index()).min().unwrap_or(graph.len());
+        let end = outputs.iter().map(|output| output.id().index() + 1).max().unwrap_or(0).max(base);
+        let mut depends = vec![false; end - base];
+        for variable in wrt.iter().filter(|variable| variable.id().index() < end) {
+            depends[variable.id().index() - base] = true;
+        }
+        for at in base..end {
+            let node = &graph.nodes()[at];
+            let reached = node.operands.iter().enumerate().any(|(index, operand)| {
+                operand.index() >= base && depends[operand.index() - base] && !node.op.blocks(index)
+            });
+            depends[at - base] |= reached && node.ty.dtype.is_float();
+        }
+        let mut wanted = vec![false; end - base];
+        for output in outputs.iter().filter(|output| output.id().index() >= base) {
+            wanted[output.id().index() - base] = true;
+        }
+        for at in (base..end).rev().filter(|at| depends[*at - base]) {
+            if wanted[at - base] {
+                for operand in graph.nodes()[at].operands.iter().filter(|operand| operand.index() >= base) {
+                    wanted[operand.index() - base] = true;
                 }
             }
-            Arrived::Sum(cotangent) => walk.visit(*id, cotangent, &is_active, &mut arrived)?,
         }
-    }
-    let answer = |variable: &Expr<'g>| {
-        let arrived = arrived.get(variable.id().index()).copied().unwrap_or(Arrived::Nothing);
-        match arrived {
-            Arrived::Sum(sum) => Ok(sum),
-            Arrived::Zero => Ok(walk.make("zero", *variable, || variable.zeros_like())),
-            Arrived::Nothing if options.disconnected == Disconnected::Zeros => {
-                Ok(walk.make("disconnected", *variable, || variable.zeros_like()))
-            }
-            Arrived::Nothing => Err(GradError::Disconnected {
-                loss: first.id(),
-                variable: variable.id(),
-                label: variable.label().map(|label| label.to_string()),
-                at: variable.source(),
-            }),
-        }
-    };
-    wrt.iter().map(answer).collect()
-}
-
-/// The nodes between the variables and the outputs, ascending: those through which a derivative may flow.
-fn active_nodes(builder: &Builder, outputs: &[Expr<'_>], wrt: &[Expr<'_>]) -> Vec<NodeId> {
-    // The snapshot shares the builder's nodes and is dropped before any are appended, so nothing is copied.
-    let graph = builder.snapshot();
-    let last = outputs.iter().map(|output| output.id().index()).max().unwrap_or(0);
-    let mut depends = vec![false; last + 1];
-    for variable in wrt.iter().filter(|variable| variable.id().index() <= last) {
-        depends[variable.id().index()] = true;
-    }
-    for at in 0..=last {
-        let node = &graph.nodes()[at];
-        let reached = node.operands.iter().any(|operand| depends[operand.index()]);
-        depends[at] |= reached && node.ty.dtype.is_float();
-    }
-    let mut wanted = vec![false; last + 1];
-    for output in outputs {
-        wanted[output.id().index()] = true;
-    }
-    for at in (0..=last).rev().filter(|at| depends[*at]) {
-        if wanted[at] {
-            for operand in &graph.nodes()[at].operands {
-                wanted[operand.index()] = true;
-            }
-        }
-    }
-    (0..=last).filter(|at| depends[*at] && wanted[*at]).map(NodeId::new).collect()
-}
-
-/// Membership in the active nodes.
-struct ActiveSet(Vec<bool>);
-
-impl ActiveSet {
-    fn of(active: &[NodeId]) -> Self {
-        let mut members = vec![false; active.last().map_or(0, |id| id.index() + 1)];
-        for id in active {
-            members[id.index()] = true;
-        }
-        ActiveSet(members)
+        let members = depends.into_iter().zip(wanted).map(|(depends, wanted)| depends && wanted);
+        Active { base, members: members.collect() }
     }
 
     fn contains(&self, id: NodeId) -> bool {
-        self.0.get(id.index()).copied().unwrap_or(false)
+        id.index().checked_sub(self.base).and_then(|at| self.members.get(at)).copied().unwrap_or(false)
+    }
+
+    /// The members, descending.
+    fn descending(&self) -> impl Iterator<Item = NodeId> + use<'_> {
+        (0..self.members.len()).rev().filter(|at| self.members[*at]).map(|at| NodeId::new(self.base + at))
     }
 }
 
-/// What every step of the sweep needs.
-struct Walk<'g, 'o> {
-    builder: &'g Builder,
-    root: ScopeId,
-    options: &'o GradOptions,
+/// What has reached each active node.
+struct Arrivals<'g> {
+    base: usize,
+    slots: Vec<Arrived<'g>>,
+}
+
+impl<'g> Arrivals<'g> {
+    fn at(&self, id: NodeId) -> Arrived<'g> {
+        let slot = id.index().checked_sub(self.base).and_then(|at| self.slots.get(at));
+        slot.copied().unwrap_or(Arrived::Nothing)
+    }
+
+    fn slot(&mut self, id: NodeId) -> &mut Arrived<'g> {
+        &mut self.slots[id.index() - self.base]
+    }
+
+    /// Records a path on which the derivative is zero.
+    fn add_zero(&mut self, id: NodeId) {
+        let slot = self.slot(id);
+        if matches!(slot, Arrived::Nothing) {
+            *slot = Arrived::Zero;
+        }
+    }
+}
+
+/// What every step of a sweep needs.
+#[derive(Clone, Copy)]
+pub(crate) struct Walk<'g, 'o> {
+    pub(crate) builder: &'g Builder,
+    /// The box of what is appended.
+    pub(crate) root: ScopeId,
+    pub(crate) options: &'o GradOptions,
+    /// The forward nodes behind those that have been computed again.
+    pub(crate) again: &'o BTreeMap<NodeId, NodeId>,
 }
 
 impl<'g> Walk<'g, '_> {
+    /// The user's node behind `id`.
+    pub(crate) fn forward(&self, id: NodeId) -> NodeId {
+        self.again.get(&id).copied().unwrap_or(id)
+    }
+
     /// Appends nodes of the walk itself, on behalf of `of`.
     fn make(&self, rule: &str, of: Expr<'g>, build: impl FnOnce() -> Expr<'g>) -> Expr<'g> {
-        self.builder.deriving(self.root, of.id(), rule, build)
+        self.builder.deriving(self.root, self.forward(of.id()), rule, build)
+    }
+
+    /// What reaches each variable from the outputs, given their cotangents, and added to what has reached it `before`.
+    fn arrivals(
+        &self,
+        outputs: &[Expr<'g>],
+        seeds: &[Expr<'g>],
+        wrt: &[Expr<'g>],
+        before: &[Arrived<'g>],
+    ) -> Result<Vec<Arrived<'g>>, GradError> {
+        let builder = self.builder;
+        let active = Active::between(builder, wrt, outputs);
+        let mut arrived = Arrivals { base: active.base, slots: vec![Arrived::Nothing; active.members.len()] };
+        for (variable, before) in
+            wrt.iter().zip(before).filter(|(variable, _)| active.contains(variable.id()))
+        {
+            *arrived.slot(variable.id()) = *before;
+        }
+        for (output, seed) in outputs.iter().zip(seeds).filter(|(output, _)| active.contains(output.id())) {
+            self.add(&mut arrived, *output, *seed);
+        }
+        let mut done = None;
+        for id in active.descending() {
+            // A region with several results is computed again once, at its last.
+            if done.is_some_and(|done| id >= done) {
+                continue;
+            }
+            match arrived.at(id) {
+                Arrived::Nothing => {}
+                Arrived::Zero => {
+                    let node = builder.expr(id);
+                    let op = node.op();
+                    for (index, operand) in node.operands().into_iter().enumerate() {
+                        if active.contains(operand.id()) && !op.blocks(index) {
+                            arrived.add_zero(operand.id());
+                        }
+                    }
+                }
+                Arrived::Sum(cotangent) => match builder.expr(id).op() {
+                    Op::Checkpoint(_) => {
+                        let first = self.visit_region(id, wrt, &active, &mut arrived)?;
+                        done = Some(first);
+                    }
+                    _ => self.visit(id, cotangent, &active, &mut arrived)?,
+                },
+            }
+        }
+        Ok(wrt.iter().map(|variable| arrived.at(variable.id())).collect())
     }
 
     /// Adds a contribution to what has reached `operand`.
-    fn add(&self, slot: &mut Arrived<'g>, operand: Expr<'g>, contribution: Expr<'g>) {
-        *slot = Arrived::Sum(match *slot {
+    fn add(&self, arrived: &mut Arrivals<'g>, operand: Expr<'g>, contribution: Expr<'g>) {
+        let sum = match arrived.at(operand.id()) {
             Arrived::Nothing | Arrived::Zero => contribution,
             Arrived::Sum(sum) => self.make("accumulate", operand, || sum + contribution),
-        });
+        };
+        *arrived.slot(operand.id()) = Arrived::Sum(sum);
+    }
+
+    /// Computes the region again of which checkpoint `last` is the last result, and carries the cotangents of its results
+    /// back to what the region reads. Gives the first checkpoint of the region.
+    fn visit_region(
+        &self,
+        last: NodeId,
+        wrt: &[Expr<'g>],
+        active: &Active,
+        arrived: &mut Arrivals<'g>,
+    ) -> Result<NodeId, GradError> {
+        let read =
+            |id: NodeId| self.builder.expr(id).operands()[1..].iter().map(|x| x.id()).collect::<Vec<_>>();
+        let reads = read(last);
+        let (mut results, mut cotangents, mut first) = (Vec::new(), Vec::new(), last);
+        let is_one =
+            |id: &NodeId| matches!(self.builder.expr(*id).op(), Op::Checkpoint(_)) && read(*id) == reads;
+        // The results of one region stand side by side, and all that reads them stands behind.
+        let before = (active.base..=last.index()).rev().map(NodeId::new);
+        for id in before.take_while(is_one).filter(|id| active.contains(*id)) {
+            let result = self.builder.expr(id);
+            let operand = result.operands()[0];
+            match arrived.at(id) {
+                Arrived::Nothing => {}
+                Arrived::Zero => arrived.add_zero(operand.id()),
+                Arrived::Sum(cotangent) => {
+                    if self.options.link {
+                        self.builder.link_cotangent(result, cotangent);
+                    }
+                    results.push(result);
+                    cotangents.push(cotangent);
+                }
+            }
+            first = id;
+        }
+        let region =
+            recompute(self, &results, &cotangents, &wrt.iter().map(|variable| variable.id()).collect());
+        let inside: Vec<(Expr<'g>, Expr<'g>)> =
+            region.boundary.iter().copied().filter(|(outer, _)| active.contains(outer.id())).collect();
+        let variables: Vec<Expr<'g>> = inside.iter().map(|(_, inner)| *inner).collect();
+        let options = GradOptions { link: false, ..self.options.clone() };
+        let walk = Walk { again: &region.again, options: &options, ..*self };
+        // Contributions are added in the order in which they would be without the checkpoint: to the same bits.
+        let before: Vec<Arrived<'g>> = inside.iter().map(|(outer, _)| arrived.at(outer.id())).collect();
+        let found = walk.arrivals(&region.results, &cotangents, &variables, &before)?;
+        for ((outer, _), found) in inside.iter().zip(found) {
+            if !matches!(found, Arrived::Nothing) {
+                *arrived.slot(outer.id()) = found;
+            }
+        }
+        Ok(first)
     }
 
     /// Applies the pullback of node `id`.
@@ -265,8 +377,8 @@ impl<'g> Walk<'g, '_> {
         &self,
         id: NodeId,
         cotangent: Expr<'g>,
-        active: &ActiveSet,
-        arrived: &mut [Arrived<'g>],
+        active: &Active,
+        arrived: &mut Arrivals<'g>,
     ) -> Result<(), GradError> {
         let result = self.builder.expr(id);
         if self.options.link {
@@ -274,14 +386,15 @@ impl<'g> Walk<'g, '_> {
         }
         let op = result.op();
         let operands = result.operands();
+        let wanted = operands.iter().enumerate();
         let site = Site {
-            wanted: operands.iter().map(|operand| active.contains(operand.id())).collect(),
+            wanted: wanted.map(|(at, operand)| active.contains(operand.id()) && !op.blocks(at)).collect(),
             operands: operands.iter().copied().collect(),
             result,
             cotangent,
         };
         let name = op.name();
-        let partials = self.builder.deriving(self.root, id, &name, || op.pullback(&site));
+        let partials = self.builder.deriving(self.root, self.forward(id), &name, || op.pullback(&site));
         let wrong = |message: String| GradError::Rule {
             node: id,
             op: name.to_string(),
@@ -292,20 +405,15 @@ impl<'g> Walk<'g, '_> {
             return Err(wrong(format!("{} operands, but {} partials", operands.len(), partials.len())));
         }
         for (at, operand) in operands.into_iter().enumerate().filter(|(at, _)| site.wants(*at)) {
-            let slot = &mut arrived[operand.id().index()];
             match partials[at] {
                 Partial::Flows(partial) => {
                     let (expected, got) = (operand.ty(), partial.ty());
                     if expected != got {
                         return Err(wrong(format!("operand {at} is {expected}, its cotangent {got}")));
                     }
-                    self.add(slot, operand, partial);
+                    self.add(arrived, operand, partial);
                 }
-                Partial::Flat => {
-                    if matches!(slot, Arrived::Nothing) {
-                        *slot = Arrived::Zero;
-                    }
-                }
+                Partial::Flat => arrived.add_zero(operand.id()),
                 Partial::Stops => {}
                 Partial::Unsupported(reason) => {
                     let (op, at) = (name.to_string(), result.source());
