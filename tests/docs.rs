@@ -11,6 +11,8 @@ use pullback::graph::{Kink, Output, pass};
 
 #[path = "../examples/first_gradient.rs"]
 mod first_gradient;
+#[path = "docs/ops.rs"]
+mod ops;
 
 /// Compares the text block behind `<!-- printed: NAME -->` in a document with what is printed now.
 fn fresh(document: &str, name: &str, printed: &str) {
@@ -52,4 +54,15 @@ fn printed_graphs_in_readme_and_docs_are_fresh() {
 fn tables_in_docs_are_fresh() {
     fresh("docs/gradients.md", "kinks", &Kink::table());
     fresh("docs/building-a-graph.md", "promotion", &DType::promotion_table());
+}
+
+#[test]
+fn the_list_of_operations_is_fresh() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (path, text) = (root.join("docs/ops.md"), ops::document(root));
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let is_fresh = fs::read_to_string(&path).is_ok_and(|known| known == text);
+    assert!(is_fresh, "docs/ops.md is not what the sources say: run with UPDATE_EXPECT=1 to write it anew");
 }
