@@ -1,6 +1,7 @@
 //! Second derivatives and whole Jacobians, composed of [`grad`](crate::grad), [`vjp`](crate::vjp) and [`vmap`].
 
-use pullback_graph::{DType, Expr, Shape};
+use pullback_graph::op::Iota;
+use pullback_graph::{Expr, Shape};
 
 use crate::error::{GradError, expect_type};
 use crate::forward::pushforward;
@@ -78,7 +79,10 @@ pub fn hessian<'g>(loss: Expr<'g>, variable: Expr<'g>) -> Result<Expr<'g>, GradE
 fn units(like: Expr<'_>) -> Expr<'_> {
     let (builder, ty) = (like.builder(), like.ty());
     let count = ty.shape.numel();
-    let square = builder.full(DType::Bool, [count.clone(), count.clone()], 0.0);
-    let units = square.iota_like(0).eq(square.iota_like(1)).cast(ty.dtype);
+    let place = |axis| {
+        let op = Iota { shape: [count.clone(), count.clone()].into(), axis };
+        builder.push(op, &[]).expect("a square has two axes")
+    };
+    let units = place(0).eq(place(1)).cast(ty.dtype);
     units.reshape(std::iter::once(count).chain(ty.shape.iter().cloned()).collect::<Shape>())
 }
