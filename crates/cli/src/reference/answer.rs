@@ -55,7 +55,8 @@ pub fn answer(line: &str, number: usize, options: &Options) -> Value {
     let mut answer = Map::from_iter([("id".to_string(), Value::from(id))]);
     match fields {
         Ok(fields) => answer.extend(fields),
-        Err(Skip(why)) => drop(answer.insert("skip".into(), why.into())),
+        // Only what is wrong: the lines behind it show where in this program.
+        Err(Skip(why)) => drop(answer.insert("skip".into(), why.lines().next().into())),
     }
     answer.into()
 }

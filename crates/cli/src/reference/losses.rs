@@ -51,7 +51,9 @@ pub(super) const OPERATIONS: Table = &[
         let [anchor, positive, negative] = c.inputs()?;
         let power = c.number_or("p", 2.0)?;
         if power != 2.0 {
-            return Err(Skip(format!("distances are Euclidean, not of power {power}")));
+            let distance = |other| (anchor - other + 1e-6).p_norm_over(power, -1);
+            let losses = distance(positive) - distance(negative) + c.number_or("margin", 1.0)?;
+            return one(reduction(c)?.apply(losses.relu()));
         }
         let options = TripletMarginOptions::from(reduction(c)?).margin(c.number_or("margin", 1.0)?);
         one(triplet_margin(anchor, positive, negative, options))

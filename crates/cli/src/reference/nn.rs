@@ -26,7 +26,11 @@ pub(super) const OPERATIONS: Table = &[
     }),
     ("embedding", |c| {
         let [weights, ids] = c.inputs()?;
-        let padding = c.attribute("padding_idx").is_some().then(|| c.size("padding_idx")).transpose()?;
+        // As other indices do in Python, a negative one counts from the end.
+        let rows = weights.shape().first().and_then(|rows| rows.known()).unwrap_or(0);
+        let padding = c.integer_if_any("padding_idx")?;
+        let padding =
+            padding.map(|at| usize::try_from(if at < 0 { at + rows as i64 } else { at })).transpose()?;
         one(weights.embedding(ids, padding))
     }),
     ("im2col", |c| {

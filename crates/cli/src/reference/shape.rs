@@ -1,6 +1,6 @@
 //! Operations that move elements.
 
-use pullback_graph::{DType, Order, PadMode};
+use pullback_graph::{DType, Expr, Order, PadMode};
 
 use super::call::{Call, Outputs, Skip, Table, one, unknown_word};
 
@@ -35,11 +35,13 @@ pub(super) const OPERATIONS: Table = &[
     }),
     ("take", |c| {
         let [x, indices] = c.inputs()?;
-        one(x.gather(indices, c.integer("axis")?))
+        let axis = c.integer("axis")?;
+        one(x.gather(from_front(x, indices, axis), axis))
     }),
     ("take_along_axis", |c| {
         let [x, indices] = c.inputs()?;
-        one(x.gather_along(indices, c.integer("axis")?))
+        let axis = c.integer("axis")?;
+        one(x.gather_along(from_front(x, indices, axis), axis))
     }),
     ("scatter_add", |c| {
         let [x, indices, updates] = c.inputs()?;
@@ -107,6 +109,14 @@ fn pad<'g>(call: &Call<'g>) -> Outputs<'g> {
     // Only constants have a value, but a case may give one to every mode.
     let _ = call.attribute("value");
     one(call.input(0)?.pad_with(call.pairs("pads")?, mode))
+}
+
+/// The indices along `axis` of `x`, negative ones counted from the end, as NumPy does.
+fn from_front<'g>(x: Expr<'g>, indices: Expr<'g>, axis: i64) -> Expr<'g> {
+    let sizes = x.shape().known().unwrap_or_default();
+    let at = if axis < 0 { axis + sizes.len() as i64 } else { axis };
+    let size = usize::try_from(at).ok().and_then(|at| sizes.get(at)).copied().unwrap_or(0) as i64;
+    indices.lt(0).select(indices + size, indices)
 }
 
 fn order(descending: bool) -> Order {
