@@ -105,7 +105,7 @@ impl<T: Copy, F: Fold<T>> Loop for Run<'_, T, F> {
 }
 
 #[inline(always)]
-fn total<T: Copy, F: Fold<T>>(mut total: F::Total, elements: &[T]) -> F::Total {
+pub(crate) fn total<T: Copy, F: Fold<T>>(mut total: F::Total, elements: &[T]) -> F::Total {
     if elements.len() < SHORT {
         for element in elements {
             total = F::add(total, *element);

@@ -2,6 +2,7 @@
 
 use pullback_graph::{Graph, Op};
 
+use crate::kernel::arg::{Arg, Extreme};
 use crate::kernel::compile::compile;
 use crate::kernel::compute::Kernel;
 use crate::kernel::concat::Concat;
@@ -13,6 +14,7 @@ use crate::kernel::movement::{Alias, Rearrange};
 use crate::kernel::pad::Pad;
 use crate::kernel::reduce::Reduce;
 use crate::kernel::reference::Reference;
+use crate::kernel::running::{Cumulative, LinearScan};
 use crate::kernel::scatter::{Scatter, ScatterAlong};
 use crate::kernel::window::{Fold, Unfold};
 
@@ -52,6 +54,16 @@ impl Kernel {
                 Some(kernel) => kernel.into(),
                 None => Reference::of(graph, root).into(),
             },
+            Op::ArgMax(op) => match Arg::of(graph, root, op.axis, Extreme::Largest) {
+                Some(kernel) => kernel.into(),
+                None => Reference::of(graph, root).into(),
+            },
+            Op::ArgMin(op) => match Arg::of(graph, root, op.axis, Extreme::Smallest) {
+                Some(kernel) => kernel.into(),
+                None => Reference::of(graph, root).into(),
+            },
+            Op::Cumulative(op) => Cumulative::of(graph, root, op).into(),
+            Op::LinearScan(op) => LinearScan::of(graph, root, op).into(),
             Op::DotGeneral(op) => Dot::of(graph, region, op).into(),
             Op::Gather(op) => Gather::of(graph, root, op.axis).into(),
             Op::GatherAlong(op) => GatherAlong::of(graph, root, op.axis).into(),
@@ -65,13 +77,9 @@ impl Kernel {
             | Op::Constant(_)
             | Op::Iota(_)
             | Op::DimSize(_)
-            | Op::ArgMax(_)
             | Op::Polygamma(_)
             | Op::Custom(_)
-            | Op::ArgMin(_)
-            | Op::ArgSort(_)
-            | Op::LinearScan(_)
-            | Op::Cumulative(_) => Reference::of(graph, root).into(),
+            | Op::ArgSort(_) => Reference::of(graph, root).into(),
             Op::Cholesky(_)
             | Op::TriangularSolve(_)
             | Op::Solve(_)

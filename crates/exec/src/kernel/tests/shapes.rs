@@ -1,9 +1,9 @@
 //! Shapes that make kernels take their other paths: many pieces, scattered axes, empty ones.
 
 use pullback_graph::op::{
-    BinaryOp, Broadcast, Cast, Choices, CompareOp, Concat, DotGeneral, Fold, Gather, GatherAlong, Pad,
-    Permute, Reduce, ReduceKind, Reverse, Scalar, Scatter, ScatterAlong, ScatterKind, Select, Slice, UnaryOp,
-    Unfold, Window,
+    ArgMax, ArgMin, BinaryOp, Broadcast, Cast, Choices, CompareOp, Concat, Cumulative, CumulativeKind,
+    DotGeneral, Fold, Gather, GatherAlong, LinearScan, Pad, Permute, Reduce, ReduceKind, Reverse, Scalar,
+    Scatter, ScatterAlong, ScatterKind, Select, Slice, UnaryOp, Unfold, Window,
 };
 use pullback_graph::{AxisList, DType, Dim, Op, OpRules, Tensor};
 
@@ -77,6 +77,69 @@ fn reductions_over_any_axes() {
         Reduce { kind: ReduceKind::Max, axes: [1].into() },
         &[values(DType::F32, &[40, 33], &mut Choices::seeded(6))],
     );
+}
+
+/// Sizes that have lanes one after the other, few and many side by side, short and long ones, and none.
+const LANES: [&[usize]; 9] = [
+    &[5000],
+    &[300, 100],
+    &[3, 30, 40],
+    &[40, 30, 3],
+    &[2, 20, 1100],
+    &[4000, 1, 5],
+    &[1, 3, 20],
+    &[0, 4],
+    &[4, 0, 3],
+];
+
+/// Ordinary values, ones with many equal to each other, and zeros of both signs, infinities and NaN among them.
+fn lanes_of(sizes: &[usize]) -> [Tensor; 3] {
+    let special: [f32; 7] = [0.0, -0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30, -2.0];
+    let x = numbers(sizes, 31);
+    let mixed = x.to_f64_vec();
+    let mixed = Tensor::from_fn(sizes, |i| match i * 2_654_435_761 % 4_294_967_291 % 30 {
+        at @ 0..7 => special[at],
+        _ => mixed[i] as f32,
+    });
+    [x, indices(sizes, 5).cast(DType::F32), mixed]
+}
+
+#[test]
+fn lanes_of_many_pieces() {
+    let kinds = [
+        CumulativeKind::Sum,
+        CumulativeKind::Prod,
+        CumulativeKind::Max,
+        CumulativeKind::Min,
+        CumulativeKind::LogSumExp,
+    ];
+    for sizes in LANES {
+        for axis in 0..sizes.len() {
+            let mut ops: Vec<Op> = vec![ArgMax { axis }.into(), ArgMin { axis }.into()];
+            for reverse in [false, true] {
+                ops.extend(kinds.map(|kind| Op::from(Cumulative { kind, axis, reverse })));
+            }
+            for x in lanes_of(sizes) {
+                for op in &ops {
+                    for dtype in [DType::F32, DType::F64, DType::I64] {
+                        check(op, &[x.cast(dtype)], &format!("{op:?}"));
+                    }
+                }
+                for reverse in [false, true] {
+                    for dtype in [DType::F32, DType::F64] {
+                        let factors = lanes_of(sizes)[2].cast(dtype);
+                        passes(LinearScan { axis, reverse }, &[factors, x.cast(dtype)]);
+                    }
+                }
+            }
+        }
+    }
+    // Factors whose product leaves the range of numbers, and then a zero or an infinity.
+    let factors = [1e200, -1e200, 0.5, -0.0, 3.0, f64::INFINITY, 2.0];
+    for columns in [1, 20] {
+        let out_of_range = Tensor::from_fn(&[7, columns], |i| factors[i / columns]);
+        passes(Cumulative { kind: CumulativeKind::Prod, axis: 0, reverse: false }, &[out_of_range]);
+    }
 }
 
 #[test]
