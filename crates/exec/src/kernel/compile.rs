@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::kernel::fuse::{self, Extent, Region, Role};
 use crate::kernel::movement;
 use crate::kernel::program::{Action, Fixed, FixedValue, Instruction, Place, Program, Space, Target};
+use crate::kernel::scalar::ScalarProgram;
 use crate::kernel::view::View;
 
 /// What a node of the region is to the instructions that read it.
@@ -280,7 +281,13 @@ impl Compiler<'_> {
         }
         let results: Vec<(DType, Space)> =
             self.region.outputs.iter().map(|node| (self.graph.ty(*node).dtype, self.space(*node))).collect();
+        let len = self.region.extent.len();
+        let scalar = (len == 1).then(|| {
+            let types: Vec<DType> = results.iter().map(|(dtype, _)| *dtype).collect();
+            ScalarProgram::of(&self.fixed, &self.instructions, files.counts, &types)
+        });
         Program {
+            scalar: scalar.flatten(),
             in_place: self.in_place(&results),
             period: self.period,
             columns: self.columns,
@@ -288,7 +295,7 @@ impl Compiler<'_> {
             instructions: self.instructions,
             registers: files.counts,
             results,
-            len: self.region.extent.len(),
+            len,
             flops,
         }
     }

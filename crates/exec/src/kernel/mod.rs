@@ -18,6 +18,7 @@ mod reference;
 mod fuse;
 mod compile;
 mod program;
+mod scalar;
 mod loops;
 mod routine;
 mod simd;

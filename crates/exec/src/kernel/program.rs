@@ -14,6 +14,7 @@ use pullback_graph::{DType, dispatch, dispatch_float};
 use crate::kernel::compute::{Buffers, ComputeAll};
 use crate::kernel::loops;
 use crate::kernel::pieces::{GRAIN, Pieces};
+use crate::kernel::scalar::ScalarProgram;
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
 use crate::kernel::view::View;
@@ -153,6 +154,8 @@ pub(crate) struct Program {
     pub(crate) len: usize,
     /// Arithmetic per element.
     pub(crate) flops: usize,
+    /// The program as it runs if there is one element.
+    pub(crate) scalar: Option<ScalarProgram>,
 }
 
 impl Action {
@@ -247,6 +250,10 @@ impl ComputeAll for Program {
         scratch: &mut Scratch,
     ) -> Result<(), String> {
         if range.is_empty() {
+            return Ok(());
+        }
+        if let Some(scalar) = &self.scalar {
+            scalar.run(buffers, scratch);
             return Ok(());
         }
         let Buffers { reads, writes, in_place } = buffers;

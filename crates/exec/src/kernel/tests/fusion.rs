@@ -126,6 +126,44 @@ fn products_read_through_transposes_and_broadcasts() {
 }
 
 #[test]
+fn one_element_gives_the_bits_of_many() {
+    for seed in 0..60 {
+        for dtype in [DType::F32, DType::F64] {
+            let of = |sizes: &[usize]| {
+                let mut choices = Choices::seeded(seed);
+                let b = Builder::new();
+                let mut pool = vec![b.input("x", dtype, sizes), b.input("y", dtype, sizes)];
+                for _ in 0..40 {
+                    let (x, y) = (pool[choices.below(pool.len())], pool[choices.below(pool.len())]);
+                    pool.push(match choices.below(6) {
+                        0 | 1 => x.apply(UnaryOp::ALL[choices.below(UnaryOp::ALL.len())]),
+                        2 | 3 => x.apply_to(BinaryOp::ALL[choices.below(BinaryOp::ALL.len())], &[y]),
+                        4 => x.gt(y).or(x.lt(0.5)).select(x, y * 0.5),
+                        _ => x.clamp(-1.0, 2.0).cast(DType::F32).cast(dtype),
+                    });
+                }
+                let last = pool[pool.len() - 1] + pool[pool.len() - 3];
+                let graph = b.finish([("last", last), ("other", pool[10])]).unwrap();
+                let mut feeds = Choices::seeded(seed + 1000);
+                let value =
+                    |feeds: &mut Choices| Tensor::full(sizes, feeds.between(-2.0, 2.0, &[])).cast(dtype);
+                let feeds = [value(&mut feeds), value(&mut feeds)];
+                let values = run_regions(&graph, &fused(&graph), &feeds, ORDERS[0]);
+                let bits = |name: &str| {
+                    values[graph.output(name).unwrap().node.index()].clone().unwrap().to_f64_vec()[0]
+                };
+                [bits("last").to_bits(), bits("other").to_bits()]
+            };
+            let (one, many) = (of(&[]).map(f64::from_bits), of(&[3, 7]).map(f64::from_bits));
+            for (one, many) in one.iter().zip(many) {
+                let same = one.to_bits() == many.to_bits() || (one.is_nan() && many.is_nan());
+                assert!(same, "seed {seed}, {dtype}: {one:e}, {many:e}");
+            }
+        }
+    }
+}
+
+#[test]
 fn nodes_that_nothing_needs_are_in_no_region() {
     let b = Builder::new();
     let x = b.input("x", DType::F32, [3]);
