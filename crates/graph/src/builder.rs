@@ -3,8 +3,8 @@
 mod moves;
 mod leading_axis;
 
+use rustc_hash::FxHashMap;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::Arc;
 
@@ -39,11 +39,11 @@ struct State {
     /// Where all nodes come from while a rule, a transform or a derived op appends them.
     pinned: Option<Origin>,
     /// Sources by the address of the compiler's `Location`: one hash of a pointer per node.
-    locations: HashMap<usize, SourceId>,
+    locations: FxHashMap<usize, SourceId>,
     /// The names taken inside a scope, and the suffix that the next box of each name gets.
-    taken: HashMap<(ScopeId, Arc<str>), usize>,
+    taken: FxHashMap<(ScopeId, Arc<str>), usize>,
     /// The scope under a root that mirrors a forward scope.
-    mirrors: HashMap<(ScopeId, ScopeId), ScopeId>,
+    mirrors: FxHashMap<(ScopeId, ScopeId), ScopeId>,
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! From a region of elementwise nodes to a [`Program`]: first steps over values, then registers for the values.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use pullback_graph::op::Scalar;
 use pullback_graph::{DType, Graph, NodeId, Op};
@@ -41,7 +41,9 @@ struct Named {
 struct Compiler<'g> {
     graph: &'g Graph,
     region: &'g Region,
-    values: HashMap<NodeId, Value>,
+    values: FxHashMap<NodeId, Value>,
+    /// The position of each buffer among the operands of the region.
+    positions: FxHashMap<NodeId, usize>,
     named: Vec<Named>,
     fixed: Vec<Fixed>,
     /// What the length of a tile must be a multiple of.
@@ -63,7 +65,8 @@ pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
     let mut compiler = Compiler {
         graph,
         region,
-        values: HashMap::new(),
+        values: FxHashMap::default(),
+        positions: region.operands.iter().enumerate().map(|(at, operand)| (*operand, at)).collect(),
         named: Vec::new(),
         fixed: Vec::new(),
         period: columns,
@@ -105,8 +108,7 @@ impl Compiler<'_> {
 
     /// The position of a buffer among the operands of the region.
     fn position(&self, node: NodeId) -> usize {
-        let position = self.region.operands.iter().position(|operand| *operand == node);
-        position.expect("what a region does not compute is among its operands")
+        *self.positions.get(&node).expect("what a region does not compute is among its operands")
     }
 
     fn literal(&self, node: NodeId) -> Value {

@@ -1,9 +1,10 @@
 //! The graph that a sweep writes: interning on the way in, compaction at the end.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
 use smallvec::SmallVec;
 
 use super::{Candidate, Replacement};
@@ -21,7 +22,7 @@ const MOST_REPLACEMENTS: usize = 64;
 pub(super) struct Draft {
     body: Body,
     /// Written nodes by the hash of op and operands.
-    interned: HashMap<u64, SmallVec<[NodeId; 1]>>,
+    interned: FxHashMap<u64, SmallVec<[NodeId; 1]>>,
     /// How often each written node is used, by the counts of the old nodes that it stands for.
     uses: Vec<u32>,
     /// The written node that stands for each old one.
@@ -36,7 +37,11 @@ impl Draft {
     /// Nothing yet, in the scopes of `graph`.
     pub(super) fn after(graph: &Graph) -> Draft {
         let old = graph.body();
+        // As many as there were: growing would copy all of them again and again.
+        let count = graph.len();
         let body = Body {
+            nodes: Vec::with_capacity(count),
+            provenance: Vec::with_capacity(count),
             scopes: old.scopes.clone(),
             names: old.names.clone(),
             sources: old.sources.clone(),
@@ -45,10 +50,10 @@ impl Draft {
         };
         Draft {
             body,
-            interned: HashMap::new(),
-            uses: Vec::new(),
-            place: vec![None; graph.len()],
-            principal: Vec::new(),
+            interned: FxHashMap::with_capacity_and_hasher(count, FxBuildHasher),
+            uses: Vec::with_capacity(count),
+            place: vec![None; count],
+            principal: Vec::with_capacity(count),
             changed: false,
         }
     }
@@ -222,7 +227,7 @@ fn first_match(candidate: &Candidate<'_>, passes: &[&Pass]) -> Option<(&'static 
 
 /// Equal for what [`same_operands`] calls the same.
 fn key_hash(op: &Op, operands: &[NodeId]) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = FxHasher::default();
     op.hash(&mut hasher);
     match operands {
         [left, right] if op.is_commutative() => [left.min(right), left.max(right)].hash(&mut hasher),
