@@ -7,6 +7,7 @@ use crate::dim::{Bindings, Dim};
 use crate::error::{FeedError, GraphError};
 use crate::graph::{Body, Graph};
 use crate::op::{Op, OpRules};
+use crate::shape::TensorType;
 use crate::tensor::Tensor;
 
 impl Graph {
@@ -77,28 +78,39 @@ impl Graph {
         &self,
         feeds: impl IntoIterator<Item = (N, &'t Tensor)>,
     ) -> Result<Bindings, FeedError> {
-        let mut given: Vec<Option<&Tensor>> = vec![None; self.inputs().len()];
+        self.solve_types(feeds.into_iter().map(|(name, tensor)| (name, tensor.ty())))
+    }
+
+    /// [`solve`](Graph::solve), from the types of what will be fed.
+    ///
+    /// # Errors
+    /// As [`solve`](Graph::solve).
+    pub fn solve_types<N: AsRef<str>>(
+        &self,
+        feeds: impl IntoIterator<Item = (N, TensorType)>,
+    ) -> Result<Bindings, FeedError> {
+        let mut given: Vec<Option<TensorType>> = vec![None; self.inputs().len()];
         let names = self.inputs().iter().enumerate();
         let positions: HashMap<&str, usize> =
             names.filter_map(|(at, id)| Some((&**self.label(*id)?, at))).collect();
-        for (name, tensor) in feeds {
+        for (name, ty) in feeds {
             let Some(position) = positions.get(name.as_ref()).copied() else {
                 let known = self.inputs().iter().filter_map(|id| self.label(*id).cloned()).collect();
                 return Err(FeedError::Unknown { name: name.as_ref().into(), known });
             };
-            if given[position].replace(tensor).is_some() {
+            if given[position].replace(ty).is_some() {
                 return Err(FeedError::Twice { name: name.as_ref().into() });
             }
         }
         let mut sizes = Solver::default();
-        for (id, tensor) in self.inputs().iter().zip(&given) {
+        for (id, got) in self.inputs().iter().zip(&given) {
             let Op::Input(input) = &self.node(*id).op else { continue };
             let source = || self.source(*id).cloned();
-            let Some(tensor) = tensor else {
+            let Some(got) = got else {
                 let (name, expected) = (input.name.clone(), input.ty.clone());
                 return Err(FeedError::Missing { name, expected, at: source() });
             };
-            let (expected, got) = (input.ty.clone(), tensor.ty());
+            let expected = input.ty.clone();
             let fits = got.dtype == expected.dtype
                 && got.rank() == expected.rank()
                 && got
@@ -107,9 +119,11 @@ impl Graph {
                     .zip(expected.shape.iter())
                     .all(|(got, dim)| dim.known().is_none() || got == dim);
             if !fits {
+                let got = got.clone();
                 return Err(FeedError::Type { name: input.name.clone(), expected, got, at: source() });
             }
-            for (dim, size) in expected.shape.iter().zip(tensor.sizes()) {
+            let of_feed = got.shape.known().unwrap_or_default();
+            for (dim, size) in expected.shape.iter().zip(&of_feed) {
                 let Some(symbol) = dim.symbol() else { continue };
                 let (first, first_input) =
                     sizes.found.entry(symbol.clone()).or_insert_with(|| (*size, input.name.clone())).clone();
@@ -134,12 +148,12 @@ impl Graph {
     }
 
     /// Axes such as `2*batch` have the size that the symbols make them.
-    fn check_composite(&self, sizes: &Solver, given: &[Option<&Tensor>]) -> Result<(), FeedError> {
+    fn check_composite(&self, sizes: &Solver, given: &[Option<TensorType>]) -> Result<(), FeedError> {
         let bindings: Bindings =
             sizes.found.iter().map(|(symbol, (size, _))| (symbol.clone(), *size)).collect();
-        for (id, tensor) in self.inputs().iter().zip(given) {
-            let (Op::Input(input), Some(tensor)) = (&self.node(*id).op, tensor) else { continue };
-            for (dim, size) in input.ty.shape.iter().zip(tensor.sizes()) {
+        for (id, given) in self.inputs().iter().zip(given) {
+            let (Op::Input(input), Some(given)) = (&self.node(*id).op, given) else { continue };
+            for (dim, size) in input.ty.shape.iter().zip(&given.shape.known().unwrap_or_default()) {
                 let expected = dim.bind(&bindings).and_then(|dim| dim.known());
                 if dim.symbol().is_none()
                     && dim.known().is_none()

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use pullback_graph::{Bindings, DType, Graph, NodeId, NodeStats, Sizes, Tensor, dispatch};
+use pullback_graph::{Bindings, DType, Graph, NodeId, NodeStats, Sizes, Tensor};
 
 use crate::plan::{Place, Plan, SlotId, Update, ValueId};
 use crate::run::instance::Instance;
@@ -99,8 +99,14 @@ impl Entry {
             }
         });
         let results = results.collect();
-        instance.slots.copy_to_states(&self.copies);
+        self.carry_over();
         results
+    }
+
+    /// Gives state that was not updated in place its next value.
+    pub(crate) fn carry_over(&mut self) {
+        let instance = Arc::get_mut(&mut self.instance).expect("no helper holds a plan between runs");
+        instance.slots.copy_to_states(&self.copies);
     }
 
     /// The statistics of what is there before the first step, by value.
@@ -141,13 +147,4 @@ impl Entry {
         };
         plan.graph().ids().map(of_node).collect()
     }
-}
-
-/// A tensor of zeros.
-pub(crate) fn zeros(dtype: DType, sizes: &[usize]) -> Tensor {
-    let len = sizes.iter().product();
-    // A vector of zeros comes zeroed from the system, page by page, where it is large.
-    dispatch!(dtype, T => {
-        Tensor::new(sizes, vec![T::default(); len]).expect("there are as many zeros as elements")
-    })
 }

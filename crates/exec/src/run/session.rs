@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pullback_graph::{Bindings, FeedError, Graph, Tensor};
+use pullback_graph::{Bindings, FeedError, Graph, Tensor, TensorType};
 
 use crate::error::ExecError;
 use crate::plan::{Plan, SlotId};
 use crate::run::cancel::CancelToken;
 use crate::run::compile::compile_with;
 use crate::run::crew::Crew;
-use crate::run::entry::{Entry, zeros};
+use crate::run::entry::Entry;
 use crate::run::options::{Options, Record};
 use crate::run::outputs::Outputs;
 use crate::run::report::RunReport;
@@ -211,7 +211,24 @@ impl Session {
         &mut self,
         feeds: impl IntoIterator<Item = (N, Tensor)>,
     ) -> Result<Outputs, ExecError> {
-        self.run_watched(feeds, None)
+        self.run_watched(feeds, None, 1)
+    }
+
+    /// Runs the graph `steps` times over the same feeds, state going from each run to the next, and gives the results of
+    /// the last: what a training loop over one batch would do, without leaving the session in between.
+    ///
+    /// # Errors
+    /// As [`run`](Session::run), at the first run that fails.
+    ///
+    /// # Panics
+    /// When `steps` is 0.
+    pub fn run_steps<N: AsRef<str>>(
+        &mut self,
+        steps: usize,
+        feeds: impl IntoIterator<Item = (N, Tensor)>,
+    ) -> Result<Outputs, ExecError> {
+        assert!(steps > 0, "there is no result of no runs");
+        self.run_watched(feeds, None, steps)
     }
 
     /// Runs the graph once, unless `token` stops it.
@@ -223,15 +240,16 @@ impl Session {
         feeds: impl IntoIterator<Item = (N, Tensor)>,
         token: &CancelToken,
     ) -> Result<Outputs, ExecError> {
-        self.run_watched(feeds, Some(token.clone()))
+        self.run_watched(feeds, Some(token.clone()), 1)
     }
 
     fn run_watched<N: AsRef<str>>(
         &mut self,
         feeds: impl IntoIterator<Item = (N, Tensor)>,
         cancel: Option<CancelToken>,
+        times: usize,
     ) -> Result<Outputs, ExecError> {
-        let ended = self.take_feeds(feeds).and_then(|()| self.run_given(cancel));
+        let ended = self.take_feeds(feeds).and_then(|()| self.run_given(cancel, times));
         // What was not used is not kept either.
         self.given.fill(None);
         ended
@@ -253,7 +271,7 @@ impl Session {
         Ok(())
     }
 
-    fn run_given(&mut self, cancel: Option<CancelToken>) -> Result<Outputs, ExecError> {
+    fn run_given(&mut self, cancel: Option<CancelToken>, times: usize) -> Result<Outputs, ExecError> {
         let at = match self.current {
             Some(at) if self.fits(at) => at,
             _ => {
@@ -267,7 +285,7 @@ impl Session {
             let Options { pool, linger, .. } = &self.options;
             self.crew = Some(Crew::new(self.options.worker_count(), pool.clone(), *linger)?);
         }
-        self.run_plan(at, cancel)
+        self.run_plan(at, cancel, times)
     }
 
     /// Whether the feeds are those that plan `at` was made for; if not, [`solve`](Session::solve) tells what is wrong.
@@ -283,21 +301,15 @@ impl Session {
 
     /// The sizes of the symbols, by the feeds.
     fn solve(&self) -> Result<Bindings, ExecError> {
-        // State keeps its type; only that it is there matters.
-        let placeholders: Vec<Option<Tensor>> = (0..self.inputs.len())
-            .map(|input| {
-                let buffer =
-                    self.buffer(self.inputs[input].state.filter(|_| self.given[input].is_none())?)?;
-                Some(zeros(buffer.dtype(), buffer.sizes()))
-            })
-            .collect();
-        let given = self
-            .given
-            .iter()
-            .zip(&placeholders)
-            .map(|(given, placeholder)| given.as_ref().or(placeholder.as_ref()));
-        let feeds = self.inputs.iter().zip(given).filter_map(|(input, tensor)| Some((&*input.name, tensor?)));
-        Ok(self.graph.solve(feeds)?)
+        let kept = |input: &Input| {
+            let buffer = self.buffer(input.state?)?;
+            Some(TensorType::new(buffer.dtype(), buffer.sizes()))
+        };
+        let types = self.inputs.iter().zip(&self.given).filter_map(|(input, given)| {
+            let ty = given.as_ref().map(Tensor::ty).or_else(|| kept(input))?;
+            Some((&*input.name, ty))
+        });
+        Ok(self.graph.solve_types(types)?)
     }
 
     /// The plan for `bindings`, made if there is none.
@@ -335,7 +347,12 @@ impl Session {
         if states.is_empty() { Ok(()) } else { Err(ExecError::Torn { states }) }
     }
 
-    fn run_plan(&mut self, at: usize, cancel: Option<CancelToken>) -> Result<Outputs, ExecError> {
+    fn run_plan(
+        &mut self,
+        at: usize,
+        cancel: Option<CancelToken>,
+        times: usize,
+    ) -> Result<Outputs, ExecError> {
         if self.home != Some(at) {
             self.bring_home();
             self.home = Some(at);
@@ -353,7 +370,14 @@ impl Session {
         let inputs = self.record.stats.then(|| entry.stats_of_inputs());
 
         let start = Instant::now();
-        let ended = entry.instance.run(self.crew.as_ref());
+        let mut ended = entry.instance.run(self.crew.as_ref());
+        for _ in 1..times {
+            if ended.is_err() {
+                break;
+            }
+            entry.carry_over();
+            ended = entry.instance.run(self.crew.as_ref());
+        }
         let wall = start.elapsed();
 
         let crew = self.crew.as_ref().filter(|_| entry.instance.wants_crew());

@@ -267,3 +267,22 @@ fn sessions_and_results_may_go_to_other_threads() {
     is_send::<crate::ExecError>();
     is_send::<crate::Plan>();
 }
+
+#[test]
+fn many_steps_at_once_are_as_many_runs() {
+    let graph = towers(2);
+    let x = Tensor::random([16, 32], 3);
+    for options in [parallel(1), parallel(2), parallel(2).update_in_place(false)] {
+        let mut one_by_one = with_weights(&graph, options.clone(), 2);
+        let mut at_once = with_weights(&graph, options, 2);
+        let mut expected = None;
+        for _ in 0..5 {
+            expected = Some(one_by_one.run([("x", x.clone())]).expect("it runs"));
+        }
+        let got = at_once.run_steps(5, [("x", x.clone())]).expect("it runs");
+        assert!(got["loss"].bits_eq(&expected.expect("it ran")["loss"]));
+        for ((name, expected), (_, got)) in one_by_one.states().into_iter().zip(at_once.states()) {
+            assert!(got.bits_eq(&expected), "{name}");
+        }
+    }
+}
