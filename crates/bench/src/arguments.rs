@@ -1,0 +1,47 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Measure pullback.
+#[derive(Debug, Parser)]
+#[command(name = "pullback-bench", version)]
+pub struct Arguments {
+    /// What to measure.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the workloads that other engines were measured on, check the answers, and compare the times.
+    Rivals(Rivals),
+}
+
+/// How to measure the workloads W1 to W11.
+#[derive(Args, Debug)]
+pub struct Rivals {
+    /// Only these workloads, such as W1b32,W7.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub only: Vec<String>,
+    /// Numbers of threads, each measured for itself.
+    #[arg(long, value_delimiter = ',', default_value = "1,2", value_name = "COUNTS")]
+    pub threads: Vec<usize>,
+    /// How long each workload is timed for.
+    #[arg(long, default_value_t = 2.0)]
+    pub seconds: f64,
+    /// Compare losses after 50 updates even where that takes long.
+    #[arg(long)]
+    pub full_check: bool,
+    /// Also print where the time goes: by kernel, and the steps that take most.
+    #[arg(long)]
+    pub profile: bool,
+    /// How many steps a profile lists.
+    #[arg(long, default_value_t = 12, value_name = "COUNT")]
+    pub top: usize,
+    /// Write all figures to this file.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}

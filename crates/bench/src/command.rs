@@ -1,0 +1,96 @@
+//! The command: every workload on every number of threads, line by line as they are done.
+
+use std::io::Write;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::arguments::Rivals;
+use crate::check::check;
+use crate::error::BenchError;
+use crate::machine;
+use crate::measure::{Times, measure};
+use crate::profile::Profile;
+use crate::report::{Finding, HEAD, limits_json, limits_line};
+use crate::rivals::{Limits, published};
+use crate::runner::Runner;
+use crate::workloads::{Row, WORKLOADS, Workload, find};
+
+/// Measures the workloads, writes a table to `out`, and answers whether all losses agree.
+///
+/// # Errors
+/// When a workload is not known, a run fails, or the report cannot be written.
+pub fn rivals(arguments: &Rivals, out: &mut impl Write) -> Result<bool, BenchError> {
+    let rows = chosen(&arguments.only)?;
+    let mut limits = Vec::new();
+    for threads in &arguments.threads {
+        let found = machine::limits((*threads).max(1));
+        writeln!(out, "{}", limits_line(*threads, &found))?;
+        limits.push(found);
+    }
+    writeln!(out, "\n{HEAD}")?;
+    let (mut findings, mut profiles) = (Vec::new(), Vec::new());
+    for row in rows {
+        let failed = |error| BenchError::Engine { workload: row.name.to_string(), error };
+        let workload = (row.build)().map_err(failed)?;
+        for (threads, here) in arguments.threads.iter().zip(&limits) {
+            let (finding, profile) =
+                find_out(row, &workload, (*threads).max(1), *here, arguments).map_err(failed)?;
+            writeln!(out, "{}", finding.row())?;
+            out.flush()?;
+            findings.push(finding);
+            profiles.extend(profile.map(|profile| (row.name, *threads, profile)));
+        }
+    }
+    for (name, threads, profile) in &profiles {
+        write!(out, "\n{name}, {threads} thread(s):\n{profile}")?;
+    }
+    for finding in findings.iter().filter(|finding| !finding.agreement.holds()) {
+        writeln!(out, "\n{} is off:\n  {}", finding.name, finding.agreement.off.join("\n  "))?;
+    }
+    if let Some(file) = &arguments.json {
+        let limits = arguments.threads.iter().zip(&limits);
+        let report = json!({
+            "machine": limits.map(|(threads, limits)| limits_json(*threads, limits)).collect::<Vec<_>>(),
+            "findings": findings.iter().map(Finding::json).collect::<Vec<_>>(),
+        });
+        std::fs::write(file, format!("{report:#}\n"))?;
+    }
+    Ok(findings.iter().all(|finding| finding.agreement.holds()))
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static Row>, BenchError> {
+    if names.is_empty() {
+        return Ok(WORKLOADS.iter().collect());
+    }
+    let row = |name: &String| {
+        let known = || WORKLOADS.iter().map(|row| row.name).collect();
+        find(name).ok_or_else(|| BenchError::Unknown { name: name.clone(), known: known() })
+    };
+    names.iter().map(row).collect()
+}
+
+fn find_out(
+    row: &Row,
+    workload: &Workload,
+    threads: usize,
+    here: Limits,
+    arguments: &Rivals,
+) -> Result<(Finding, Option<Profile>), pullback::Error> {
+    let known = published(row.name).expect("what other engines take is known of every workload");
+    let mut runner = Runner::new(workload, threads)?;
+    let patience = if arguments.full_check { Duration::MAX } else { Duration::from_secs(10) };
+    let agreement = check(&mut runner, known, usize::MAX, patience)?;
+    let window = Duration::try_from_secs_f64(arguments.seconds).unwrap_or_default();
+    let times: Times = measure(&mut runner, window)?;
+    let (steps, bytes) = runner.size()?;
+    let (building, planning) = runner.preparation();
+    let profile = arguments.profile.then(|| {
+        // About a second.
+        let runs = (1e6 / times.median()).clamp(2.0, 200.0) as usize;
+        Profile::of(&mut runner, runs, arguments.top)
+    });
+    let finding =
+        Finding { name: row.name, threads, times, known, here, agreement, steps, bytes, building, planning };
+    Ok((finding, profile.transpose()?))
+}

@@ -1,0 +1,28 @@
+//! pullback on eleven workloads, W1 to W11, that other engines were measured on: the same inputs to the bit, the same
+//! arithmetic, and so the same losses.
+//!
+//! - [`inputs`]: the recipe of the inputs, and [`workloads`]: the graphs.
+//! - [`rivals`]: what other engines take, what they answer, and how much faster we mean to be.
+//! - [`machine`]: the limits of this machine; [`Runner`], [`measure()`], [`check()`] and [`Profile`]: what one workload
+//!   takes, whether its answers are right, and where its time goes.
+//! - [`report`]: the table and the JSON of it all, and [`arguments`]: the command line.
+
+pub mod inputs;
+pub mod workloads;
+pub mod rivals;
+pub mod machine;
+mod runner;
+mod measure;
+mod check;
+mod profile;
+pub mod report;
+pub mod arguments;
+mod error;
+mod command;
+
+pub use check::{Agreement, check};
+pub use command::rivals as run_rivals;
+pub use error::BenchError;
+pub use measure::{Times, measure};
+pub use profile::{Line, Profile};
+pub use runner::Runner;

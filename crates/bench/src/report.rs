@@ -1,0 +1,142 @@
+//! The table of a run, as Markdown, and the same as JSON.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::check::Agreement;
+use crate::measure::Times;
+use crate::rivals::{LIMITS, Limits, Published, Rival};
+
+/// What was found for a workload on so many threads.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// The workload.
+    pub name: &'static str,
+    /// The number of threads.
+    pub threads: usize,
+    /// The times of steps.
+    pub times: Times,
+    /// What other engines take.
+    pub known: &'static Published,
+    /// What this machine can do.
+    pub here: Limits,
+    /// Whether the answers are right.
+    pub agreement: Agreement,
+    /// The steps of the plan.
+    pub steps: usize,
+    /// The bytes that the plan holds.
+    pub bytes: usize,
+    /// The time of building and differentiating the graph.
+    pub building: Duration,
+    /// The time of optimizing and planning it.
+    pub planning: Duration,
+}
+
+/// The head of the table.
+pub const HEAD: &str = "\
+| workload | threads | median | min | p90 | floor | its share | best rival | its median | times faster | aim | MB | steps | build + plan | losses |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";
+
+impl Finding {
+    /// The time that this machine needs at least, in µs.
+    fn floor(&self) -> f64 {
+        self.known.floor.micros(&self.here)
+    }
+
+    /// The best other engine: measured on 1 and on 2 threads, and compared with more by its time on 2.
+    fn rival(&self) -> (Rival, f64) {
+        let at = usize::from(self.threads > 1);
+        (self.known.best[at], self.known.aims[at])
+    }
+
+    /// How many times faster than the best other engine.
+    #[must_use]
+    pub fn faster(&self) -> f64 {
+        self.rival().0.median / self.times.median()
+    }
+
+    /// The finding as a line of the table.
+    #[must_use]
+    pub fn row(&self) -> String {
+        let (rival, aim) = self.rival();
+        let met = if self.faster() >= aim { " met" } else { "" };
+        format!(
+            "| {} | {} | {} | {} | {} | {} | {:.0} % | {} | {} | {:.2} | {aim}{met} | {:.1} | {} | {:.1} + {:.1} ms | {} |",
+            self.name,
+            self.threads,
+            time(self.times.median()),
+            time(self.times.min()),
+            time(self.times.p90()),
+            time(self.floor()),
+            100.0 * self.floor() / self.times.median(),
+            rival.engine,
+            time(rival.median),
+            self.faster(),
+            self.bytes as f64 / 1e6,
+            self.steps,
+            millis(self.building),
+            millis(self.planning),
+            self.agreement,
+        )
+    }
+
+    /// The finding with all figures.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let (rival, aim) = self.rival();
+        json!({
+            "workload": self.name,
+            "threads": self.threads,
+            "steps_timed": self.times.count(),
+            "median_us": self.times.median(),
+            "min_us": self.times.min(),
+            "p90_us": self.times.p90(),
+            "floor_us": self.floor(),
+            "floor_of_rivals_machine_us": self.known.floor.micros(&LIMITS[usize::from(self.threads > 1)]),
+            "rival": rival.engine,
+            "rival_median_us": rival.median,
+            "times_faster": self.faster(),
+            "aim": aim,
+            "plan_steps": self.steps,
+            "plan_bytes": self.bytes,
+            "building_ms": millis(self.building),
+            "planning_ms": millis(self.planning),
+            "losses_agree": self.agreement.holds(),
+            "numbers_compared": self.agreement.compared,
+            "off": self.agreement.off,
+        })
+    }
+}
+
+/// What a machine can do, in words.
+#[must_use]
+pub fn limits_line(threads: usize, limits: &Limits) -> String {
+    let [l1, l2, l3, memory] = limits.bandwidth;
+    format!(
+        "{threads} thread(s): {:.0} GFLOP/s; triad {l1:.0} GB/s in the first cache, {l2:.0} in the second, {l3:.0} in the \
+         third, {memory:.0} in memory",
+        limits.gflops
+    )
+}
+
+/// The limits as JSON.
+#[must_use]
+pub fn limits_json(threads: usize, limits: &Limits) -> Value {
+    json!({ "threads": threads, "gflops": limits.gflops, "triad_gb_per_s": limits.bandwidth })
+}
+
+/// A time in µs or ms, with three digits.
+fn time(micros: f64) -> String {
+    let (value, unit) = if micros < 1_000.0 { (micros, "µs") } else { (micros / 1_000.0, "ms") };
+    let digits = match value {
+        value if value < 10.0 => 2,
+        value if value < 100.0 => 1,
+        _ => 0,
+    };
+    format!("{value:.digits$} {unit}")
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_nanos() as f64 / 1e6
+}
