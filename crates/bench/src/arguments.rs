@@ -32,6 +32,9 @@ pub struct Rivals {
     /// How long each workload is timed for.
     #[arg(long, default_value_t = 2.0)]
     pub seconds: f64,
+    /// How many steps to run in a call; without, as many as the engine compared with: 50 for a JAX loop, 1 for others.
+    #[arg(long, value_name = "COUNT")]
+    pub steps_per_call: Option<usize>,
     /// Compare losses after 50 updates even where that takes long.
     #[arg(long)]
     pub full_check: bool,

@@ -82,7 +82,8 @@ fn find_out(
     let patience = if arguments.full_check { Duration::MAX } else { Duration::from_secs(10) };
     let agreement = check(&mut runner, known, usize::MAX, patience)?;
     let window = Duration::try_from_secs_f64(arguments.seconds).unwrap_or_default();
-    let times: Times = measure(&mut runner, window)?;
+    let per_call = arguments.steps_per_call.unwrap_or_else(|| known.rival(threads).0.steps_per_call()).max(1);
+    let times: Times = measure(&mut runner, window, per_call)?;
     let (steps, bytes) = runner.size()?;
     let (building, planning) = runner.preparation();
     let profile = arguments.profile.then(|| {
@@ -90,7 +91,18 @@ fn find_out(
         let runs = (1e6 / times.median()).clamp(2.0, 200.0) as usize;
         Profile::of(&mut runner, runs, arguments.top)
     });
-    let finding =
-        Finding { name: row.name, threads, times, known, here, agreement, steps, bytes, building, planning };
+    let finding = Finding {
+        name: row.name,
+        threads,
+        times,
+        per_call,
+        known,
+        here,
+        agreement,
+        steps,
+        bytes,
+        building,
+        planning,
+    };
     Ok((finding, profile.transpose()?))
 }

@@ -10,17 +10,17 @@ use crate::runner::Runner;
 const BLOCK: usize = 200;
 /// Steps before the first that counts, of every block.
 const WARM_UP: usize = 5;
-/// As many steps count at least.
+/// As many calls count at least.
 const LEAST: usize = 10;
 
-/// The times of single steps, in µs.
+/// The times of steps, in µs: of each call, divided by its steps.
 #[derive(Clone, Debug)]
 pub struct Times {
     sorted: Vec<f64>,
 }
 
 impl Times {
-    /// The number of steps.
+    /// The number of calls.
     #[must_use]
     pub fn count(&self) -> usize {
         self.sorted.len()
@@ -46,11 +46,11 @@ impl Times {
     }
 }
 
-/// Runs steps for `window`, and no fewer than ten. Taking the state back is not timed.
+/// Runs steps for `window`, `per_call` in each call, and no fewer than ten calls. Taking the state back is not timed.
 ///
 /// # Errors
 /// When a step fails.
-pub fn measure(runner: &mut Runner, window: Duration) -> Result<Times, Error> {
+pub fn measure(runner: &mut Runner, window: Duration, per_call: usize) -> Result<Times, Error> {
     let mut times = Vec::new();
     let begin = Instant::now();
     let mut enough = false;
@@ -63,10 +63,10 @@ pub fn measure(runner: &mut Runner, window: Duration) -> Result<Times, Error> {
                 break;
             }
         }
-        for _ in 0..BLOCK {
+        for _ in 0..(BLOCK / per_call).max(1) {
             let start = Instant::now();
-            runner.step()?;
-            times.push(start.elapsed().as_nanos() as f64 / 1e3);
+            runner.steps(per_call)?;
+            times.push(start.elapsed().as_nanos() as f64 / 1e3 / per_call as f64);
             enough = times.len() >= LEAST && begin.elapsed() > window;
             if enough {
                 break;

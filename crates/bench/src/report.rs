@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::check::Agreement;
 use crate::measure::Times;
-use crate::rivals::{LIMITS, Limits, Published, Rival};
+use crate::rivals::{LIMITS, Limits, Published};
 
 /// What was found for a workload on so many threads.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct Finding {
     pub threads: usize,
     /// The times of steps.
     pub times: Times,
+    /// The steps in each call.
+    pub per_call: usize,
     /// What other engines take.
     pub known: &'static Published,
     /// What this machine can do.
@@ -35,8 +37,8 @@ pub struct Finding {
 
 /// The head of the table.
 pub const HEAD: &str = "\
-| workload | threads | median | min | p90 | floor | its share | best rival | its median | times faster | aim | MB | steps | build + plan | losses |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";
+| workload | threads | a call | median | min | p90 | floor | its share | best rival | its median | times faster | aim | MB | steps | build + plan | losses |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";
 
 impl Finding {
     /// The time that this machine needs at least, in µs.
@@ -44,27 +46,22 @@ impl Finding {
         self.known.floor.micros(&self.here)
     }
 
-    /// The best other engine: measured on 1 and on 2 threads, and compared with more by its time on 2.
-    fn rival(&self) -> (Rival, f64) {
-        let at = usize::from(self.threads > 1);
-        (self.known.best[at], self.known.aims[at])
-    }
-
     /// How many times faster than the best other engine.
     #[must_use]
     pub fn faster(&self) -> f64 {
-        self.rival().0.median / self.times.median()
+        self.known.rival(self.threads).0.median / self.times.median()
     }
 
     /// The finding as a line of the table.
     #[must_use]
     pub fn row(&self) -> String {
-        let (rival, aim) = self.rival();
+        let (rival, aim) = self.known.rival(self.threads);
         let met = if self.faster() >= aim { " met" } else { "" };
         format!(
-            "| {} | {} | {} | {} | {} | {} | {:.0} % | {} | {} | {:.2} | {aim}{met} | {:.1} | {} | {:.1} + {:.1} ms | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {:.0} % | {} | {} | {:.2} | {aim}{met} | {:.1} | {} | {:.1} + {:.1} ms | {} |",
             self.name,
             self.threads,
+            self.per_call,
             time(self.times.median()),
             time(self.times.min()),
             time(self.times.p90()),
@@ -84,11 +81,12 @@ impl Finding {
     /// The finding with all figures.
     #[must_use]
     pub fn json(&self) -> Value {
-        let (rival, aim) = self.rival();
+        let (rival, aim) = self.known.rival(self.threads);
         json!({
             "workload": self.name,
             "threads": self.threads,
-            "steps_timed": self.times.count(),
+            "steps_per_call": self.per_call,
+            "calls_timed": self.times.count(),
             "median_us": self.times.median(),
             "min_us": self.times.min(),
             "p90_us": self.times.p90(),

@@ -21,6 +21,15 @@ pub struct Published {
     pub sums: &'static [(f64, f64)],
 }
 
+impl Published {
+    /// The best engine on so many threads, and how many times faster we mean to be. With more than two, those on two.
+    #[must_use]
+    pub fn rival(&self, threads: usize) -> (Rival, f64) {
+        let at = usize::from(threads > 1);
+        (self.best[at], self.aims[at])
+    }
+}
+
 /// An engine and its time for a step.
 #[derive(Clone, Copy, Debug)]
 pub struct Rival {
@@ -28,6 +37,14 @@ pub struct Rival {
     pub engine: &'static str,
     /// The median, in µs.
     pub median: f64,
+}
+
+impl Rival {
+    /// How many steps it runs in a call. To be compared with, we run as many.
+    #[must_use]
+    pub fn steps_per_call(self) -> usize {
+        if self.engine == JAX_LOOP { 50 } else { 1 }
+    }
 }
 
 /// What a step costs at least.

@@ -46,8 +46,19 @@ impl Runner {
     /// # Errors
     /// When it fails.
     pub fn step(&mut self) -> Result<Outputs, Error> {
+        self.steps(1)
+    }
+
+    /// So many steps in one call; the results of the last.
+    ///
+    /// # Errors
+    /// When one fails.
+    ///
+    /// # Panics
+    /// When there are none.
+    pub fn steps(&mut self, count: usize) -> Result<Outputs, Error> {
         let feeds = self.workload.feeds.iter().map(|(name, value)| (name.as_str(), value.clone()));
-        Ok(self.session.run(feeds)?)
+        Ok(self.session.run_steps(count, feeds)?)
     }
 
     /// `runs` steps, and for each how long it took and when each part of it ran.
