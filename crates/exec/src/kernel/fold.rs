@@ -1,11 +1,12 @@
-//! Combining many elements into one: sums, maxima, minima.
+//! Combining many elements into one: sums, products, maxima, minima.
 //!
 //! The order is fixed by lengths alone: a run is cut into blocks, a block is combined in a fixed number of lanes and
 //! the lanes as a tree, and blocks are combined in order. So the bits are the same for every instruction set.
 //!
 //! Sums of floats: a block adds at most 64 numbers per lane in the element type, blocks add up in f64. A sum of f32
 //! differs from the exact one by at most 40 units in the last place of `Σ|x|`, usually by less than one; a sum of f64
-//! by at most 80, and one more for each block.
+//! by at most 80, and one more for each block. Products of floats are multiplied in order, in f64: a part of them, taken
+//! alone, may leave the range of numbers.
 
 use std::marker::PhantomData;
 
@@ -22,23 +23,35 @@ pub(crate) trait Fold<T>: Copy + Default {
     const IDENTITY: T;
     /// No elements.
     const NOTHING: Self::Total;
+    /// Whether elements must be combined one by one, in order.
+    const IN_ORDER: bool;
     /// Combines two elements.
     fn combine(left: T, right: T) -> T;
     /// Combines a total with a block's result.
     fn add(total: Self::Total, block: T) -> Self::Total;
     /// The total as an element.
     fn finish(total: Self::Total) -> T;
+
+    /// What elements that must be combined in order are, where that is known only from all of them: asked if the result is
+    /// not a number.
+    fn mend(_elements: impl Iterator<Item = T>) -> Option<T> {
+        None
+    }
 }
 
 /// Adds; whole numbers wrap.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sum;
 
-/// The largest, NaN if there is one.
+/// Multiplies; whole numbers wrap.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Prod;
+
+/// The largest, NaN if there is one; of truth values: any.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Max;
 
-/// The smallest, NaN if there is one.
+/// The smallest, NaN if there is one; of truth values: all.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Min;
 
@@ -49,6 +62,7 @@ macro_rules! fold {
             type Total = $Total;
             const IDENTITY: $ty = $identity;
             const NOTHING: $Total = $identity;
+            const IN_ORDER: bool = false;
 
             #[inline(always)]
             fn combine($a: $ty, $b: $ty) -> $ty {
@@ -73,12 +87,59 @@ macro_rules! fold {
 fold!(Sum over f32: identity -0.0, |a, b| a + b, total f64, |total, block| total + f64::from(block), |end| (end + 0.0) as f32);
 fold!(Sum over f64: identity -0.0, |a, b| a + b, total f64, |total, block| total + block, |end| end + 0.0);
 fold!(Sum over i64: identity 0, |a, b| a.wrapping_add(b), total i64, |total, block| total.wrapping_add(block), |end| end);
+fold!(Prod over i64: identity 1, |a, b| a.wrapping_mul(b), total i64, |total, block| total.wrapping_mul(block), |end| end);
 fold!(Max over f32: identity f32::NEG_INFINITY, |a, b| a.larger(b), total f32, |total, block| total.larger(block), |end| end);
 fold!(Max over f64: identity f64::NEG_INFINITY, |a, b| a.larger(b), total f64, |total, block| total.larger(block), |end| end);
 fold!(Max over i64: identity i64::MIN, |a, b| a.max(b), total i64, |total, block| total.max(block), |end| end);
 fold!(Min over f32: identity f32::INFINITY, |a, b| a.smaller(b), total f32, |total, block| total.smaller(block), |end| end);
 fold!(Min over f64: identity f64::INFINITY, |a, b| a.smaller(b), total f64, |total, block| total.smaller(block), |end| end);
 fold!(Min over i64: identity i64::MAX, |a, b| a.min(b), total i64, |total, block| total.min(block), |end| end);
+fold!(Max over bool: identity false, |a, b| a | b, total bool, |total, block| total | block, |end| end);
+fold!(Min over bool: identity true, |a, b| a & b, total bool, |total, block| total & block, |end| end);
+
+macro_rules! product {
+    ($ty:ident) => {
+        impl Fold<$ty> for Prod {
+            type Total = f64;
+            const IDENTITY: $ty = 1.0;
+            const NOTHING: f64 = 1.0;
+            const IN_ORDER: bool = true;
+
+            #[inline(always)]
+            fn combine(left: $ty, right: $ty) -> $ty {
+                left * right
+            }
+
+            #[inline(always)]
+            fn add(total: f64, element: $ty) -> f64 {
+                total * f64::from(element)
+            }
+
+            #[inline(always)]
+            fn finish(total: f64) -> $ty {
+                total as $ty
+            }
+
+            fn mend(elements: impl Iterator<Item = $ty>) -> Option<$ty> {
+                let product = elements.fold((1.0, 0.0), |product, x| times(product, f64::from(x)));
+                Some(product.0 as $ty)
+            }
+        }
+    };
+}
+
+product!(f32);
+product!(f64);
+
+/// A product, and 1 beside it once a factor was not finite: 0 as soon as a zero is met, if all so far were finite.
+#[inline(always)]
+pub(crate) fn times((product, infinite): (f64, f64), x: f64) -> (f64, f64) {
+    let infinite = if x.is_finite() { infinite } else { 1.0 };
+    let next = product * x;
+    // Finite factors whose product has left the range of numbers, and then a zero.
+    let lost = next.is_nan() & (infinite == 0.0);
+    (if lost { x * product.signum() } else { next }, infinite)
+}
 
 /// Elements per block of a run.
 const BLOCK: usize = 2048;
@@ -106,7 +167,7 @@ impl<T: Copy, F: Fold<T>> Loop for Run<'_, T, F> {
 
 #[inline(always)]
 pub(crate) fn total<T: Copy, F: Fold<T>>(mut total: F::Total, elements: &[T]) -> F::Total {
-    if elements.len() < SHORT {
+    if F::IN_ORDER || elements.len() < SHORT {
         for element in elements {
             total = F::add(total, *element);
         }
@@ -114,7 +175,7 @@ pub(crate) fn total<T: Copy, F: Fold<T>>(mut total: F::Total, elements: &[T]) ->
     }
     for block in elements.chunks(BLOCK) {
         // 256 bytes of lanes: four registers of AVX-512, and no more than the baseline has.
-        let sum = if size_of::<T>() == 4 { lanes::<T, F, 64>(block) } else { lanes::<T, F, 32>(block) };
+        let sum = if size_of::<T>() <= 4 { lanes::<T, F, 64>(block) } else { lanes::<T, F, 32>(block) };
         total = F::add(total, sum);
     }
     total
@@ -177,8 +238,16 @@ impl<T: Copy, F: Fold<T>> Loop for Columns<'_, T, F> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let Columns { elements, rows, block, totals } = self;
-        let Some((first, rest)) = rows.split_first() else { return };
         let columns = block.len();
+        if F::IN_ORDER {
+            for row in rows {
+                for (total, element) in totals.iter_mut().zip(&elements[*row..row + columns]) {
+                    *total = F::add(*total, *element);
+                }
+            }
+            return;
+        }
+        let Some((first, rest)) = rows.split_first() else { return };
         block.copy_from_slice(&elements[*first..first + columns]);
         for row in rest {
             for (sum, element) in block.iter_mut().zip(&elements[*row..row + columns]) {

@@ -11,7 +11,7 @@ use pullback_graph::{DType, Graph, NodeId};
 use smallvec::SmallVec;
 
 use crate::kernel::compute::Compute;
-use crate::kernel::fold::{Columns, Fold, Max, Min, ROWS, Run, Sum};
+use crate::kernel::fold::{Columns, Fold, Max, Min, Prod, ROWS, Run, Sum};
 use crate::kernel::movement::sizes;
 use crate::kernel::pieces::{GRAIN, Pieces};
 use crate::kernel::scratch::{Banked, Scratch};
@@ -42,12 +42,9 @@ pub(crate) struct Reduce {
 const COLUMNS: usize = 1024;
 
 impl Reduce {
-    /// The reduction that a node is; `None` for those without a loop, and where there is nothing to choose from, which is
-    /// for the reference to refuse.
+    /// The reduction that a node is; `None` where there is nothing to combine and that is not 0, or for the reference to
+    /// refuse.
     pub(crate) fn of(graph: &Graph, node: NodeId, op: &Op) -> Option<Reduce> {
-        if op.kind == ReduceKind::Prod || graph.ty(node).dtype == DType::Bool {
-            return None;
-        }
         let sizes = sizes(graph, graph.node(node).operands[0]);
         let kernel = Reduce::new(op.kind, graph.ty(node).dtype, &sizes, |axis| op.axes.contains(axis));
         (kernel.count > 0 || op.kind == ReduceKind::Sum).then_some(kernel)
@@ -95,6 +92,21 @@ impl Reduce {
         }
     }
 
+    /// The result whose first element is at `place`.
+    fn finish<T: Banked, F: Fold<T>>(&self, total: F::Total, place: usize, source: &[T]) -> T {
+        let end = F::finish(total);
+        if !F::IN_ORDER || end.partial_cmp(&end).is_some() {
+            return end;
+        }
+        let mut runs = Walk::new(&self.reduced, place, 0);
+        let elements = (0..self.count / self.run).flat_map(|_| {
+            let start = runs.place();
+            runs.advance(1);
+            source[start..start + self.run].iter().copied()
+        });
+        F::mend(elements).unwrap_or(end)
+    }
+
     fn fold_runs<T: Banked, F: Fold<T>>(&self, range: Range<usize>, source: &[T], out: &mut [T]) {
         let mut kept = Walk::new(&self.outer, 0, range.start);
         for out in out {
@@ -105,7 +117,7 @@ impl Reduce {
                 total = simd::run(Run::<T, F> { total, elements });
                 runs.advance(1);
             }
-            *out = F::finish(total);
+            *out = self.finish::<T, F>(total, kept.place(), source);
             kept.advance(1);
         }
     }
@@ -136,7 +148,9 @@ impl Reduce {
                 }
                 simd::run(Columns::<T, F> { elements: source, rows: &places[..rows], block, totals });
             }
-            part.iter_mut().zip(totals).for_each(|(out, total)| *out = F::finish(*total));
+            for (at, (out, total)) in part.iter_mut().zip(totals).enumerate() {
+                *out = self.finish::<T, F>(*total, kept.place() + column + at, source);
+            }
             rest = tail;
             column += width;
             if column == self.inner {
@@ -175,21 +189,20 @@ impl Compute for Reduce {
             return Ok(());
         }
         macro_rules! fold {
-            ($ty:ty) => {{
+            ($ty:ty: $($Kind:ident)*) => {{
                 let (source, out) = (reads[0].typed::<$ty>(), write.typed::<$ty>());
                 match self.kind {
-                    ReduceKind::Sum => self.fold::<$ty, Sum>(range, source, out, scratch),
-                    ReduceKind::Prod => return Err("products have no loop".into()),
-                    ReduceKind::Max => self.fold::<$ty, Max>(range, source, out, scratch),
-                    ReduceKind::Min => self.fold::<$ty, Min>(range, source, out, scratch),
+                    $(ReduceKind::$Kind => self.fold::<$ty, $Kind>(range, source, out, scratch),)*
+                    #[allow(unreachable_patterns, reason = "numbers can be combined in every way")]
+                    _ => return Err("takes numbers".into()),
                 }
             }};
         }
         match self.dtype {
-            DType::F32 => fold!(f32),
-            DType::F64 => fold!(f64),
-            DType::I64 => fold!(i64),
-            DType::Bool => return Err("truth values cannot be reduced".into()),
+            DType::F32 => fold!(f32: Sum Prod Max Min),
+            DType::F64 => fold!(f64: Sum Prod Max Min),
+            DType::I64 => fold!(i64: Sum Prod Max Min),
+            DType::Bool => fold!(bool: Max Min),
         }
         Ok(())
     }

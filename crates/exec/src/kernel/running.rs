@@ -11,6 +11,7 @@ use pullback_graph::op::{self, CumulativeKind, Real};
 use pullback_graph::{DType, Element, Graph, NodeId};
 
 use crate::kernel::compute::Compute;
+use crate::kernel::fold::times;
 use crate::kernel::lanes::Lanes;
 use crate::kernel::pieces::Pieces;
 use crate::kernel::scratch::{Banked, Scratch};
@@ -109,16 +110,6 @@ step!(LogSumExp of f32 f64, in f64: |x| with_exp((f64::NEG_INFINITY, 0.0), x.to_
     |(largest, sum)| if largest.is_finite() { largest + sum.ln() } else { largest });
 step!(Linear of f32 f64, in f64: |x| (x.to_f64(), 0.0),
     |(last, rest), factor, x| (if factor != 0.0 { factor.to_f64() * last + x.to_f64() } else { x.to_f64() }, rest), |(last, _)| last);
-
-/// A product, and 1 beside it once a factor was not finite: 0 as soon as a zero is met, if all so far were finite.
-#[inline(always)]
-fn times((product, infinite): (f64, f64), x: f64) -> (f64, f64) {
-    let infinite = if x.is_finite() { infinite } else { 1.0 };
-    let next = product * x;
-    // Finite factors whose product has left the range of numbers, and then a zero.
-    let lost = next.is_nan() & (infinite == 0.0);
-    (if lost { x * product.signum() } else { next }, infinite)
-}
 
 /// The largest, and the sum of exponentials seen from it.
 #[inline(always)]
