@@ -37,10 +37,44 @@ impl Indexed {
         }
     }
 
+    /// The elements of `slab`, which is whole along the axis, at each index: column `column` and those after it.
+    #[inline]
+    pub(crate) fn pick<T: Copy>(
+        &self,
+        slab: &[T],
+        column: usize,
+        indices: &[i64],
+        out: &mut [T],
+    ) -> Result<(), String> {
+        if self.inner == 1 {
+            for (index, out) in indices.iter().zip(out) {
+                *out = slab[self.checked(*index)?];
+            }
+        } else {
+            for ((column, index), out) in (column..).zip(indices).zip(out) {
+                *out = slab[self.checked(*index)? * self.inner + column];
+            }
+        }
+        Ok(())
+    }
+
     /// What is wrong with the first index that is out of range, where nothing is to be read or written.
     pub(crate) fn check(&self, indices: &[i64]) -> Result<(), String> {
         indices.iter().try_for_each(|index| self.checked(*index).map(|_| ()))
     }
+}
+
+/// The elements `range` cut between rows of `row` elements: for each part the number of its row, where in the row it starts,
+/// and how many elements it has.
+pub(crate) fn parts(range: Range<usize>, row: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    let row = row.max(1);
+    let (mut at, mut start, mut rest) = (range.start / row, range.start % row, range.len());
+    std::iter::from_fn(move || {
+        let part = (at, start, rest.min(row - start));
+        rest -= part.2;
+        (at, start) = (at + 1, 0);
+        (part.2 > 0).then_some(part)
+    })
 }
 
 /// Whole slices at indices.
@@ -83,11 +117,21 @@ impl Compute for Gather {
             return self.axis.check(if outer > 0 { indices } else { &[] });
         }
         dispatch!(self.dtype, T => {
-            let source = reads[0].typed::<T>();
+            let (source, mut out) = (reads[0].typed::<T>(), write.typed::<T>());
             // Pieces are cut between slices.
-            for (row, out) in (range.start / inner..).zip(write.typed::<T>().chunks_exact_mut(inner)) {
-                let from = (row / self.count * bound + self.axis.checked(indices[row % self.count])?) * inner;
-                out.copy_from_slice(&source[from..from + inner]);
+            for (outer, start, len) in parts(range.start / inner..range.end / inner, self.count) {
+                let source = &source[outer * bound * inner..][..bound * inner];
+                let indices = &indices[start..start + len];
+                let (slices, rest) = out.split_at_mut(len * inner);
+                if inner == 1 {
+                    self.axis.pick(source, 0, indices, slices)?;
+                } else {
+                    for (index, out) in indices.iter().zip(slices.chunks_exact_mut(inner)) {
+                        let from = self.axis.checked(*index)? * inner;
+                        out.copy_from_slice(&source[from..from + inner]);
+                    }
+                }
+                out = rest;
             }
         });
         Ok(())
@@ -129,12 +173,17 @@ impl Compute for GatherAlong {
         _scratch: &mut Scratch,
     ) -> Result<(), String> {
         let Indexed { bound, inner, .. } = self.axis;
-        let indices = &reads[1].typed::<i64>()[range.clone()];
+        let mut indices = &reads[1].typed::<i64>()[range.clone()];
+        // Rows that share a place before the axis, and where there is something after it, one along it.
+        let (row, rows) = if inner == 1 { (self.count, 1) } else { (inner, self.count) };
         dispatch!(self.dtype, T => {
-            let source = reads[0].typed::<T>();
-            for ((at, index), out) in range.zip(indices).zip(write.typed::<T>()) {
-                let (outer, inside) = (at / (self.count * inner), at % inner);
-                *out = source[(outer * bound + self.axis.checked(*index)?) * inner + inside];
+            let (source, mut out) = (reads[0].typed::<T>(), write.typed::<T>());
+            for (at, start, len) in parts(range, row) {
+                let slab = &source[at / rows * bound * inner..][..bound * inner];
+                let (some, rest) = indices.split_at(len);
+                let (elements, tail) = out.split_at_mut(len);
+                self.axis.pick(slab, start, some, elements)?;
+                (indices, out) = (rest, tail);
             }
         });
         Ok(())

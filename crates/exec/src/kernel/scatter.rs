@@ -191,13 +191,24 @@ impl ScatterAlong {
         let Indexed { bound, inner, .. } = self.axis;
         start(reads[0], &range, out);
         // Pieces are cut between whole indexed axes.
-        let stride = self.count * inner;
-        let updated = range.start / (bound * inner) * stride..range.end / (bound * inner) * stride;
-        let (indices, updates) = (reads[1].typed::<i64>(), reads[2].typed::<T>());
-        for ((at, index), update) in updated.clone().zip(&indices[updated.clone()]).zip(&updates[updated]) {
-            let place = (at / stride * bound + self.axis.checked(*index)?) * inner + at % inner;
-            let out = &mut out[place - range.start];
-            *out = combine(*out, *update);
+        let (slab, stride) = (bound * inner, self.count * inner);
+        let updated = range.start / slab * stride..range.end / slab * stride;
+        let indices = reads[1].typed::<i64>()[updated.clone()].chunks_exact(stride.max(1));
+        let updates = reads[2].typed::<T>()[updated].chunks_exact(stride.max(1));
+        for ((out, indices), updates) in out.chunks_exact_mut(slab).zip(indices).zip(updates) {
+            if inner == 1 {
+                for (index, update) in indices.iter().zip(updates) {
+                    let out = &mut out[self.axis.checked(*index)?];
+                    *out = combine(*out, *update);
+                }
+                continue;
+            }
+            for (indices, updates) in indices.chunks_exact(inner).zip(updates.chunks_exact(inner)) {
+                for ((column, index), update) in indices.iter().enumerate().zip(updates) {
+                    let out = &mut out[self.axis.checked(*index)? * inner + column];
+                    *out = combine(*out, *update);
+                }
+            }
         }
         Ok(())
     }
