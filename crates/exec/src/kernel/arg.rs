@@ -173,9 +173,25 @@ impl<T: Copy, F: Wanted<T>> Loop for Rows<'_, T, F> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for (out, row) in self.out.iter_mut().zip(self.elements.chunks_exact(self.count)) {
-            *out = first::<T, F>(row, F::finish(total::<T, F>(F::NOTHING, row))) as i64;
+            *out = if self.count < BLOCK {
+                one_by_one::<T, F>(row)
+            } else {
+                first::<T, F>(row, F::finish(total::<T, F>(F::NOTHING, row)))
+            } as i64;
         }
     }
+}
+
+/// Where the first extreme of a short row is.
+#[inline(always)]
+fn one_by_one<T: Copy, F: Wanted<T>>(row: &[T]) -> usize {
+    let (mut best, mut place) = (row[0], 0);
+    for (at, element) in row.iter().enumerate() {
+        let beats = F::beats(*element, best);
+        best = if beats { *element } else { best };
+        place = if beats { at } else { place };
+    }
+    place
 }
 
 /// Where the first element is that is `extreme`.

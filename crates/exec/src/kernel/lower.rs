@@ -16,6 +16,7 @@ use crate::kernel::reduce::Reduce;
 use crate::kernel::reference::Reference;
 use crate::kernel::running::{Cumulative, LinearScan};
 use crate::kernel::scatter::{Scatter, ScatterAlong};
+use crate::kernel::sort::ArgSort;
 use crate::kernel::window::{Fold, Unfold};
 
 impl Kernel {
@@ -64,6 +65,7 @@ impl Kernel {
             },
             Op::Cumulative(op) => Cumulative::of(graph, root, op).into(),
             Op::LinearScan(op) => LinearScan::of(graph, root, op).into(),
+            Op::ArgSort(op) => ArgSort::of(graph, root, op).into(),
             Op::DotGeneral(op) => Dot::of(graph, region, op).into(),
             Op::Gather(op) => Gather::of(graph, root, op.axis).into(),
             Op::GatherAlong(op) => GatherAlong::of(graph, root, op.axis).into(),
@@ -78,8 +80,7 @@ impl Kernel {
             | Op::Iota(_)
             | Op::DimSize(_)
             | Op::Polygamma(_)
-            | Op::Custom(_)
-            | Op::ArgSort(_) => Reference::of(graph, root).into(),
+            | Op::Custom(_) => Reference::of(graph, root).into(),
             Op::Cholesky(_)
             | Op::TriangularSolve(_)
             | Op::Solve(_)

@@ -35,6 +35,7 @@ mod fold;
 mod lanes;
 mod arg;
 mod running;
+mod sort;
 mod dot;
 mod contraction;
 mod matmul;

@@ -1,11 +1,11 @@
 //! Shapes that make kernels take their other paths: many pieces, scattered axes, empty ones.
 
 use pullback_graph::op::{
-    ArgMax, ArgMin, BinaryOp, Broadcast, Cast, Choices, CompareOp, Concat, Cumulative, CumulativeKind,
-    DotGeneral, Fold, Gather, GatherAlong, LinearScan, Pad, Permute, Reduce, ReduceKind, Reverse, Scalar,
-    Scatter, ScatterAlong, ScatterKind, Select, Slice, UnaryOp, Unfold, Window,
+    ArgMax, ArgMin, ArgSort, BinaryOp, Broadcast, Cast, Choices, CompareOp, Concat, Cumulative,
+    CumulativeKind, DotGeneral, Fold, Gather, GatherAlong, LinearScan, Pad, Permute, Reduce, ReduceKind,
+    Reverse, Scalar, Scatter, ScatterAlong, ScatterKind, Select, Slice, UnaryOp, Unfold, Window,
 };
-use pullback_graph::{AxisList, DType, Dim, Op, OpRules, Tensor};
+use pullback_graph::{AxisList, DType, Dim, Op, OpRules, Order, Tensor};
 
 use super::{check, values};
 
@@ -64,9 +64,11 @@ fn reductions_over_any_axes() {
     for sizes in shapes {
         for mask in 0..1_usize << sizes.len() {
             let axes: AxisList = (0..sizes.len()).filter(|axis| mask >> axis & 1 == 1).collect();
-            for kind in [ReduceKind::Sum, ReduceKind::Max, ReduceKind::Min] {
+            for kind in [ReduceKind::Sum, ReduceKind::Prod, ReduceKind::Max, ReduceKind::Min] {
                 let op = Op::from(Reduce { kind, axes: axes.clone() });
                 let x = numbers(sizes, 5);
+                check(&op, &[indices(sizes, 100).cast(DType::Bool)], &format!("{op:?}"));
+                check(&op, &[Tensor::full(sizes, false)], &format!("{op:?}"));
                 check(&op, std::slice::from_ref(&x), &format!("{op:?}"));
                 check(&op, &[x.cast(DType::F64)], &format!("{op:?}"));
                 check(&op, &[x.cast(DType::I64)], &format!("{op:?}"));
@@ -77,7 +79,22 @@ fn reductions_over_any_axes() {
         Reduce { kind: ReduceKind::Max, axes: [1].into() },
         &[values(DType::F32, &[40, 33], &mut Choices::seeded(6))],
     );
+    for columns in [1, 20] {
+        let x = Tensor::from_fn(&[OUT_OF_RANGE.len(), 2, columns], |i| OUT_OF_RANGE[i / columns / 2]);
+        for op in [
+            Reduce { kind: ReduceKind::Prod, axes: [0].into() },
+            Reduce { kind: ReduceKind::Prod, axes: [0, 1].into() },
+        ] {
+            passes(op, std::slice::from_ref(&x));
+        }
+        // And without what is not finite.
+        let x = Tensor::from_fn(&[5, 2, columns], |i| OUT_OF_RANGE[i / columns / 2]);
+        passes(Reduce { kind: ReduceKind::Prod, axes: [0].into() }, &[x]);
+    }
 }
+
+/// Factors whose product leaves the range of numbers, then a zero, and later an infinity.
+const OUT_OF_RANGE: [f64; 7] = [1e200, -1e200, 0.5, -0.0, 3.0, f64::INFINITY, 2.0];
 
 /// Sizes that have lanes one after the other, few and many side by side, short and long ones, and none.
 const LANES: [&[usize]; 9] = [
@@ -116,12 +133,13 @@ fn lanes_of_many_pieces() {
     for sizes in LANES {
         for axis in 0..sizes.len() {
             let mut ops: Vec<Op> = vec![ArgMax { axis }.into(), ArgMin { axis }.into()];
+            ops.extend([Order::Ascending, Order::Descending].map(|order| Op::from(ArgSort { axis, order })));
             for reverse in [false, true] {
                 ops.extend(kinds.map(|kind| Op::from(Cumulative { kind, axis, reverse })));
             }
             for x in lanes_of(sizes) {
                 for op in &ops {
-                    for dtype in [DType::F32, DType::F64, DType::I64] {
+                    for dtype in DType::ALL {
                         check(op, &[x.cast(dtype)], &format!("{op:?}"));
                     }
                 }
@@ -134,10 +152,8 @@ fn lanes_of_many_pieces() {
             }
         }
     }
-    // Factors whose product leaves the range of numbers, and then a zero or an infinity.
-    let factors = [1e200, -1e200, 0.5, -0.0, 3.0, f64::INFINITY, 2.0];
     for columns in [1, 20] {
-        let out_of_range = Tensor::from_fn(&[7, columns], |i| factors[i / columns]);
+        let out_of_range = Tensor::from_fn(&[7, columns], |i| OUT_OF_RANGE[i / columns]);
         passes(Cumulative { kind: CumulativeKind::Prod, axis: 0, reverse: false }, &[out_of_range]);
     }
 }
@@ -203,6 +219,17 @@ fn indexing_of_many_pieces_and_out_of_range() {
             passes(ScatterAlong { kind, axis }, &[x.clone(), aligned.clone(), numbers(&sizes, 15)]);
             let whole = |tensor: &Tensor| tensor.cast(DType::I64);
             passes(ScatterAlong { kind, axis }, &[whole(&x), aligned.clone(), whole(&numbers(&sizes, 15))]);
+        }
+    }
+    // Few elements after the axis, and none of it in the indices.
+    for (sizes, taken, axis) in
+        [([9000, 4, 1], [9000, 3, 1], 1), ([50, 70, 3], [50, 900, 3], 1), ([9, 5, 7], [9, 0, 7], 1)]
+    {
+        let (x, aligned) = (numbers(&sizes, 26), indices(&taken, sizes[axis]));
+        passes(GatherAlong { axis }, &[x.clone(), aligned.clone()]);
+        passes(Gather { axis }, &[x.clone(), indices(&taken[1..], sizes[axis])]);
+        for kind in KINDS {
+            passes(ScatterAlong { kind, axis }, &[x.clone(), aligned.clone(), numbers(&taken, 27)]);
         }
     }
     for kind in KINDS {
