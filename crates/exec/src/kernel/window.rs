@@ -29,6 +29,16 @@ struct Axis {
 #[derive(Debug)]
 struct Axes(SmallVec<[Axis; 2]>);
 
+/// One place of the windows on an axis.
+#[derive(Debug)]
+struct Span {
+    /// The windows that have this place on the axis, not in the padding.
+    inside: Range<usize>,
+    /// Where it is on the axis for the first of them.
+    first: usize,
+    axis: Axis,
+}
+
 /// The windows of a tensor.
 #[derive(Debug)]
 pub(crate) struct Unfold {
@@ -46,14 +56,14 @@ pub(crate) struct Fold {
 }
 
 impl Axis {
-    /// The windows whose place `offset` is on the axis, and where that of the first of them is.
-    fn inside(&self, offset: usize) -> (Range<usize>, usize) {
+    /// Place `offset` of the windows.
+    fn span(self, offset: usize) -> Span {
         let Window { stride, dilation, before, .. } = self.window;
         let start = offset * dilation;
         let windows_before = |place: usize| place.saturating_sub(start).div_ceil(stride).min(self.count);
         let inside = windows_before(before)..windows_before(before + self.size);
         let first = if inside.is_empty() { 0 } else { inside.start * stride + start - before };
-        (inside, first)
+        Span { inside, first, axis: self }
     }
 }
 
@@ -86,69 +96,114 @@ impl Axes {
         self.0.iter().map(|axis| axis.window.size).product()
     }
 
-    /// Place number `place` of a window, by axis.
-    fn offsets(&self, mut place: usize) -> SmallVec<[usize; 2]> {
-        let mut offsets = SmallVec::from_elem(0, self.0.len());
-        for (offset, axis) in offsets.iter_mut().zip(&self.0).rev() {
-            (*offset, place) = (place % axis.window.size, place / axis.window.size);
+    /// Place number `place` of the windows, by axis.
+    fn spans(&self, mut place: usize) -> SmallVec<[Span; 2]> {
+        let mut spans = SmallVec::new();
+        for axis in self.0.iter().rev() {
+            spans.push(axis.span(place % axis.window.size));
+            place /= axis.window.size;
         }
-        offsets
+        spans.reverse();
+        spans
     }
 }
 
-/// What is at the places `offsets` of all windows.
-fn read<T: Banked>(axes: &[Axis], offsets: &[usize], plane: &[T], out: &mut [T]) {
-    let (Some((axis, axes)), Some((offset, offsets))) = (axes.split_first(), offsets.split_first()) else {
+/// What is at one place of all windows.
+fn read<T: Banked>(spans: &[Span], plane: &[T], out: &mut [T]) {
+    let Some((span, spans)) = spans.split_first() else {
         out.copy_from_slice(plane);
         return;
     };
-    let (inside, first) = axis.inside(*offset);
-    let row = out.len() / axis.count;
+    let Span { inside, first, axis } = span;
+    let row = if spans.is_empty() { 1 } else { out.len() / axis.count };
     out[..inside.start * row].fill(T::default());
     out[inside.end * row..].fill(T::default());
     if inside.is_empty() {
         return;
     }
     let out = &mut out[inside.start * row..inside.end * row];
-    let (stride, inner) = (axis.window.stride, plane.len() / axis.size);
+    let stride = axis.window.stride;
+    if spans.is_empty() {
+        read_row(&plane[*first..], stride, out);
+        return;
+    }
+    let inner = plane.len() / axis.size;
     let plane = &plane[first * inner..];
-    match (axes.is_empty(), stride) {
-        (true, 1) => out.copy_from_slice(&plane[..out.len()]),
-        (true, _) => out.iter_mut().zip(plane.iter().step_by(stride)).for_each(|(to, from)| *to = *from),
-        (false, _) => {
-            for (at, out) in out.chunks_exact_mut(row).enumerate() {
-                read(axes, offsets, &plane[at * stride * inner..][..inner], out);
-            }
-        }
+    for (at, out) in out.chunks_exact_mut(row).enumerate() {
+        read(spans, &plane[at * stride * inner..][..inner], out);
     }
 }
 
-/// Adds what is at the places `offsets` of all windows.
-fn add<T: Banked>(axes: &[Axis], offsets: &[usize], terms: &[T], plane: &mut [T])
+/// Adds what is at one place of all windows.
+fn add<T: Banked>(spans: &[Span], terms: &[T], plane: &mut [T])
+where
+    Sum: Combine<T>,
+{
+    let Some((span, spans)) = spans.split_first() else {
+        add_row(plane, 1, terms);
+        return;
+    };
+    let Span { inside, first, axis } = span;
+    if inside.is_empty() {
+        return;
+    }
+    let row = if spans.is_empty() { 1 } else { terms.len() / axis.count };
+    let terms = &terms[inside.start * row..inside.end * row];
+    let stride = axis.window.stride;
+    if spans.is_empty() {
+        add_row(&mut plane[*first..], stride, terms);
+        return;
+    }
+    let inner = plane.len() / axis.size;
+    let plane = &mut plane[first * inner..];
+    for (at, terms) in terms.chunks_exact(row).enumerate() {
+        add(spans, terms, &mut plane[at * stride * inner..][..inner]);
+    }
+}
+
+/// Copies every `stride`-th element.
+fn read_row<T: Banked>(from: &[T], stride: usize, to: &mut [T]) {
+    match stride {
+        1 => to.copy_from_slice(&from[..to.len()]),
+        2 => read_every::<T, 2>(from, to),
+        3 => read_every::<T, 3>(from, to),
+        _ => to.iter_mut().zip(from.iter().step_by(stride)).for_each(|(to, from)| *to = *from),
+    }
+}
+
+/// Adds to every `stride`-th element.
+fn add_row<T: Banked>(to: &mut [T], stride: usize, terms: &[T])
 where
     Sum: Combine<T>,
 {
     let combine = |(sum, term): (&mut T, &T)| *sum = Sum::combine(*sum, *term);
-    let (Some((axis, axes)), Some((offset, offsets))) = (axes.split_first(), offsets.split_first()) else {
-        plane.iter_mut().zip(terms).for_each(combine);
-        return;
-    };
-    let (inside, first) = axis.inside(*offset);
-    if inside.is_empty() {
-        return;
+    match stride {
+        1 => to.iter_mut().zip(terms).for_each(combine),
+        2 => add_every::<T, 2>(to, terms),
+        3 => add_every::<T, 3>(to, terms),
+        _ => to.iter_mut().step_by(stride).zip(terms).for_each(combine),
     }
-    let row = terms.len() / axis.count;
-    let terms = &terms[inside.start * row..inside.end * row];
-    let (stride, inner) = (axis.window.stride, plane.len() / axis.size);
-    let plane = &mut plane[first * inner..];
-    match (axes.is_empty(), stride) {
-        (true, 1) => plane.iter_mut().zip(terms).for_each(combine),
-        (true, _) => plane.iter_mut().step_by(stride).zip(terms).for_each(combine),
-        (false, _) => {
-            for (at, terms) in terms.chunks_exact(row).enumerate() {
-                add(axes, offsets, terms, &mut plane[at * stride * inner..][..inner]);
-            }
-        }
+}
+
+/// Copies every element of a stride that the compiler knows. After the last one there may be none to skip.
+fn read_every<T: Copy, const STRIDE: usize>(from: &[T], to: &mut [T]) {
+    let Some((last, to)) = to.split_last_mut() else { return };
+    *last = from[to.len() * STRIDE];
+    for (to, from) in to.iter_mut().zip(from.chunks_exact(STRIDE)) {
+        *to = from[0];
+    }
+}
+
+/// Adds to every element of a stride that the compiler knows.
+fn add_every<T: Copy, const STRIDE: usize>(to: &mut [T], terms: &[T])
+where
+    Sum: Combine<T>,
+{
+    let Some((last, terms)) = terms.split_last() else { return };
+    let end = &mut to[terms.len() * STRIDE];
+    *end = Sum::combine(*end, *last);
+    for (to, term) in to.chunks_exact_mut(STRIDE).zip(terms) {
+        to[0] = Sum::combine(to[0], *term);
     }
 }
 
@@ -166,7 +221,7 @@ impl Unfold {
         let (plane, places, windows) = (self.axes.plane(), self.axes.places(), self.axes.windows());
         for (out, at) in out.chunks_exact_mut(windows).zip(range.start / windows..) {
             let x = &x[at / places * plane..][..plane];
-            read(&self.axes.0, &self.axes.offsets(at % places), x, out);
+            read(&self.axes.spans(at % places), x, out);
         }
     }
 }
@@ -213,7 +268,7 @@ impl Fold {
         for (out, at) in out.chunks_exact_mut(plane).zip(range.start / plane..) {
             for place in 0..places {
                 let terms = &x[(at * places + place) * windows..][..windows];
-                add(&self.axes.0, &self.axes.offsets(place), terms, out);
+                add(&self.axes.spans(place), terms, out);
             }
         }
     }
