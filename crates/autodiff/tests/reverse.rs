@@ -6,7 +6,10 @@ use pullback_autodiff::{
     Disconnected, GradError, GradOptions, grad, gradients, hessian, hvp, jacobian, jvp, vjp,
 };
 use pullback_graph::DType::{F64, I64};
-use pullback_graph::{Builder, Expr, Tensor, interpret};
+use pullback_graph::op::{
+    Choices, CustomOp, OperandSample, Partial, Partials, Registry, Sample, Site, StopGradient,
+};
+use pullback_graph::{Builder, Expr, Tensor, TensorType, Violation, interpret};
 
 /// The value of one expression over inputs `x`, `y`, ….
 fn value(expr: Expr<'_>, feeds: &[(&str, Tensor)]) -> Tensor {
@@ -155,4 +158,43 @@ fn a_chain_of_a_million_nodes_is_differentiated_and_dropped() {
     let [dx] = grad(y, [x]).unwrap();
     assert!(dx.id().index() > 2_000_000);
     drop(b.finish([("dx", dx)]).unwrap());
+}
+
+/// The operand, by an op whose derivative nobody has written down.
+#[derive(Debug)]
+struct Secret;
+
+impl CustomOp for Secret {
+    fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
+        Ok(operands[0].clone())
+    }
+
+    fn evaluate(&self, operands: &[&Tensor], _result: &TensorType) -> Result<Tensor, String> {
+        Ok(operands[0].clone())
+    }
+
+    fn pullback<'g>(&self, _at: &Site<'g>) -> Partials<'g> {
+        Partials::from_iter([Partial::Unsupported("it is a secret")])
+    }
+
+    fn sample(&self, choices: &mut Choices) -> Sample {
+        Sample { op: StopGradient.into(), operands: vec![OperandSample::any(choices.float_type(2))] }
+    }
+}
+
+#[test]
+fn an_op_without_a_rule_is_named_with_its_reason_and_line_if_a_gradient_needs_it() {
+    let op = Registry::new().add("secret", Secret).unwrap();
+    let b = Builder::new();
+    let (x, w) = (b.input("x", F64, [3]), b.input("w", F64, [3]));
+    let hidden = x.apply(op);
+    let loss = (hidden * w).sum();
+    let error = grad(loss, [x]).unwrap_err();
+    let GradError::Unsupported { node, op, reason, at } = &error else { panic!("{error}") };
+    assert_eq!((*node, op.as_str(), *reason), (hidden.id(), "secret", "it is a secret"));
+    assert!(at.as_ref().is_some_and(|at| at.file.ends_with("reverse.rs")), "{error}");
+    assert!(error.to_string().contains("secret has no derivative here: it is a secret"), "{error}");
+    assert!(matches!(jvp(loss, [x], [x.ones_like()]), Err(GradError::Unsupported { .. })));
+    // Its values may be used.
+    assert!(grad(loss, [w]).is_ok());
 }

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod common;
+
+use common::Elementwise;
 use pullback_autodiff::{GradError, grad, hvp, jvp, vmap};
 use pullback_graph::DType::{F64, I64};
 use pullback_graph::op::Registry;
@@ -202,6 +205,14 @@ fn what_cannot_be_mapped_is_said() {
     assert!(error.to_string().contains("f64[4, 3]") && error.to_string().contains("vmap.rs:"), "{error}");
     let error = vmap([s], |[si]| si).unwrap_err();
     assert!(matches!(error, GradError::Batch(BatchError::NoAxis { .. })), "{error}");
+    // An op of the user's without a rule is applied once per element, and their number is not known here.
+    let op = Elementwise::named("cubed", |x| x * x * x, |x, ct| ct * x * x * 3.0);
+    let rows = b.input("rows", F64, [sym("n"), 3.into()]);
+    let error = vmap([rows], |[row]| row.apply(op.clone())).unwrap_err();
+    let GradError::Batch(BatchError::NoRule { op: name, at, .. }) = &error else { panic!("{error}") };
+    assert_eq!((name.as_str(), at.is_some()), ("cubed", true));
+    assert!(error.to_string().contains("cubed has no rule for a leading axis"), "{error}");
+    assert!(vmap([x], |[xi]| xi.apply(op)).is_ok());
     // The closure's own errors come through.
     let error = vmap([x], |[xi]| grad(xi, [xi])).unwrap_err();
     assert!(matches!(error, GradError::NotScalar { .. }), "{error}");

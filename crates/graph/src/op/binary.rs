@@ -14,7 +14,7 @@ use crate::kinks::{Kink, Subgradient};
 use crate::op::Op;
 use crate::op::Slope::{By, GateBy, MinusOne, One, Over};
 use crate::op::real::Real;
-use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site, Slope};
+use crate::op::rules::{Batch, OpClass, OpRules, Partial, Partials, Site, Slope};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
 use crate::op::table::{expect_one_dtype, expect_one_shape, expect_operands};
 use crate::shape::TensorType;
@@ -346,6 +346,10 @@ impl OpRules for BinaryOp {
             false => Partial::Stops,
         };
         Partials::from_iter([partial(0), partial(1)])
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        Some(at.elementwise(*self))
     }
 
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {

@@ -9,7 +9,7 @@ use crate::dtype::DType;
 use crate::error::Violation;
 use crate::expr::Expr;
 use crate::kinks::Kink;
-use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site, Slope};
+use crate::op::rules::{Batch, OpClass, OpRules, Partial, Partials, Site, Slope};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
 use crate::op::scalar::Scalar;
 use crate::op::table::{expect_one_dtype, expect_one_shape, expect_operands};
@@ -72,6 +72,10 @@ impl OpRules for Select {
             partials[2] = Partial::Flows(condition.select(at.cotangent.zeros_like(), at.cotangent));
         }
         partials
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        Some(at.elementwise(*self))
     }
 
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
@@ -163,6 +167,10 @@ impl OpRules for Clamp {
         Partials::from_iter([slope.apply(at.cotangent)])
     }
 
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        Some(at.elementwise(*self))
+    }
+
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
         Ok((*self).into())
     }
@@ -211,6 +219,10 @@ impl OpRules for Cast {
             return Partials::from_iter([Partial::Stops]);
         }
         at.first(|| at.cotangent.cast(from))
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        Some(at.elementwise(*self))
     }
 
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {

@@ -11,7 +11,7 @@ use crate::dtype::{DType, Element};
 use crate::error::Violation;
 use crate::expr::{Expr, IntoOperand};
 use crate::op::Op;
-use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site};
+use crate::op::rules::{Batch, OpClass, OpRules, Partial, Partials, Site};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
 use crate::op::table::{expect_one_dtype, expect_one_shape, expect_operands};
 use crate::shape::TensorType;
@@ -161,6 +161,10 @@ impl OpRules for CompareOp {
         Partials::from_iter([Partial::Stops, Partial::Stops])
     }
 
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        Some(at.elementwise(*self))
+    }
+
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
         Ok((*self).into())
     }
@@ -193,6 +197,10 @@ impl OpRules for LogicOp {
 
     fn pullback<'g>(&self, _at: &Site<'g>) -> Partials<'g> {
         Partials::from_iter([Partial::Stops, Partial::Stops])
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        Some(at.elementwise(*self))
     }
 
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {

@@ -12,7 +12,8 @@ use crate::dim::{Bindings, Dim};
 use crate::dispatch;
 use crate::dtype::{DType, Element};
 use crate::error::Violation;
-use crate::op::rules::{OpClass, OpRules, Partials, Site};
+use crate::expr::Expr;
+use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, Sample};
 use crate::op::table::expect_operands;
 use crate::op::{Op, Scalar};
@@ -189,6 +190,11 @@ impl OpRules for Input {
         Partials::new()
     }
 
+    fn batch<'g>(&self, _at: &Batch<'g>) -> Option<Expr<'g>> {
+        // It has no operand that could be one element's: it is the same for all of them, and shared.
+        None
+    }
+
     fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {
         Ok(Input { ty: self.ty.bind(bindings)?, ..self.clone() }.into())
     }
@@ -216,6 +222,11 @@ impl OpRules for Literal {
         Partials::new()
     }
 
+    fn batch<'g>(&self, _at: &Batch<'g>) -> Option<Expr<'g>> {
+        // It has no operand that could be one element's: it is the same for all of them, and shared.
+        None
+    }
+
     fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {
         Ok(Literal { value: self.value, shape: self.shape.bind(bindings)? }.into())
     }
@@ -241,6 +252,11 @@ impl OpRules for Constant {
 
     fn pullback<'g>(&self, _at: &Site<'g>) -> Partials<'g> {
         Partials::new()
+    }
+
+    fn batch<'g>(&self, _at: &Batch<'g>) -> Option<Expr<'g>> {
+        // It has no operand that could be one element's: it is the same for all of them, and shared.
+        None
     }
 
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
@@ -277,6 +293,11 @@ impl OpRules for Iota {
         Partials::new()
     }
 
+    fn batch<'g>(&self, _at: &Batch<'g>) -> Option<Expr<'g>> {
+        // It has no operand that could be one element's: it is the same for all of them, and shared.
+        None
+    }
+
     fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {
         Ok(Iota { shape: self.shape.bind(bindings)?, axis: self.axis }.into())
     }
@@ -308,6 +329,11 @@ impl OpRules for DimSize {
 
     fn pullback<'g>(&self, _at: &Site<'g>) -> Partials<'g> {
         Partials::new()
+    }
+
+    fn batch<'g>(&self, _at: &Batch<'g>) -> Option<Expr<'g>> {
+        // It has no operand that could be one element's: it is the same for all of them, and shared.
+        None
     }
 
     fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {

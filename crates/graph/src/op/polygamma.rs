@@ -8,8 +8,9 @@ use crate::dim::{Bindings, Dim};
 use crate::dispatch_float;
 use crate::dtype::Element;
 use crate::error::Violation;
+use crate::expr::Expr;
 use crate::op::Op;
-use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site};
+use crate::op::rules::{Batch, OpClass, OpRules, Partial, Partials, Site};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
 use crate::op::special;
 use crate::op::table::expect_operands;
@@ -83,6 +84,10 @@ impl OpRules for Polygamma {
             return Partials::from_iter([Partial::Unsupported("the derivative has too high an order")]);
         }
         at.first(|| at.cotangent * at.operands[0].polygamma(self.order + 1))
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        Some(at.elementwise(*self))
     }
 
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {

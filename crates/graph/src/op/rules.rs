@@ -69,11 +69,8 @@ pub trait OpRules: fmt::Debug {
     }
 
     /// The same op applied to every element of a leading axis: appends the nodes, and gives a result with that axis in
-    /// front. `None` when there is no such rule; elementwise ops need none, since they mind no axes.
-    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
-        let _ = at;
-        None
-    }
+    /// front. `None` when there is no such rule.
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>>;
 
     /// The same op with symbols replaced by sizes, where its attributes hold dimensions.
     ///
@@ -108,14 +105,7 @@ impl OpRules for Op {
     }
 
     fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
-        match self.class() {
-            OpClass::Elementwise => {
-                let operands: SmallVec<[Expr<'g>; 2]> =
-                    (0..at.operands.len()).map(|index| at.spread(index)).collect();
-                Some(operands[0].apply_to(self.clone(), &operands[1..]))
-            }
-            _ => self.rules().batch(at),
-        }
+        self.rules().batch(at)
     }
 
     fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {
@@ -195,6 +185,14 @@ impl<'g> Batch<'g> {
         let axes = (1..=shape.rank()).collect();
         let shape = std::iter::once(self.size.clone()).chain(shape.iter().cloned()).collect();
         operand.apply(crate::op::Broadcast { shape, axes })
+    }
+
+    /// The op as it is, over all operands with the leading axis: the rule of elementwise ops, which mind no axes.
+    #[must_use]
+    pub fn elementwise(&self, op: impl Into<Op>) -> Expr<'g> {
+        let operands: SmallVec<[Expr<'g>; 2]> =
+            (0..self.operands.len()).map(|index| self.spread(index)).collect();
+        operands[0].apply_to(op, &operands[1..])
     }
 }
 

@@ -16,7 +16,7 @@ use crate::kinks::Kink;
 use crate::op::Op;
 use crate::op::Slope::{By, Flat, GateBy, MinusOne, Over, OverBoth};
 use crate::op::real::Real;
-use crate::op::rules::{OpClass, OpRules, Partial, Partials, Site, Slope};
+use crate::op::rules::{Batch, OpClass, OpRules, Partial, Partials, Site, Slope};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
 use crate::op::table::expect_operands;
 use crate::shape::TensorType;
@@ -284,6 +284,10 @@ impl OpRules for UnaryOp {
             return Partials::from_iter([Partial::Stops]);
         }
         Partials::from_iter([self.slope(at.operands[0], at.result).apply(at.cotangent)])
+    }
+
+    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+        Some(at.elementwise(*self))
     }
 
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
