@@ -53,9 +53,13 @@ impl<'g> Grower<'g, '_> {
                 let other = samples.iter().enumerate().find(|(other, sample)| {
                     *other != index && matches!(sample.domain, Domain::Lattice { .. })
                 });
-                other.is_some_and(|(other, _)| {
-                    values(index).iter().zip(values(other)).all(|(a, b)| (a - b).abs() >= MARGIN)
-                })
+                match other {
+                    Some((other, _)) => {
+                        values(index).iter().zip(values(other)).all(|(a, b)| (a - b).abs() >= MARGIN)
+                    }
+                    // One alone is where its operand lies.
+                    None => values(index).iter().all(|x| holds(samples[index].domain, *x)),
+                }
             }
             Domain::Distinct => are_apart(index),
             Domain::Truth => true,
@@ -152,7 +156,11 @@ fn holds(domain: Domain, value: f64) -> bool {
             is_within && kinks.iter().all(|kink| (value - kink).abs() >= MARGIN)
         }
         Domain::Index { below } => (0.0..below as f64).contains(&value),
-        Domain::Lattice { .. } | Domain::Distinct | Domain::Truth | Domain::Dominant => true,
+        Domain::Lattice { step, offset } => {
+            let nearest = ((value - offset) / step).round().clamp(-4.0, 4.0);
+            (value - offset - nearest * step).abs() < MARGIN
+        }
+        Domain::Distinct | Domain::Truth | Domain::Dominant => true,
     }
 }
 
@@ -163,7 +171,7 @@ mod tests {
     use crate::dtype::DType;
     use crate::generate::{GraphSpec, generate};
     use crate::interpret::interpret;
-    use crate::op::{Choices, OpRules};
+    use crate::op::{Choices, Op, OpRules};
 
     #[test]
     fn an_empty_stream_makes_one_number() {
@@ -171,11 +179,15 @@ mod tests {
         assert_eq!((made.graph.len(), made.feeds.len()), (1, 1), "{}", made.graph);
     }
 
+    /// Ops that programs do not have: the gradient of a user's rule is not that of its value.
+    const LEFT_OUT: [&str; 1] = ["custom_vjp"];
+
     #[test]
-    fn programs_run_and_meet_every_kind_of_op() {
+    fn programs_run_and_meet_every_op_of_the_catalogue() {
+        let all: BTreeSet<&str> = Op::catalogue().into_iter().map(|(name, _)| name).collect();
         for dtype in [DType::F64, DType::F32] {
             let mut met = BTreeSet::new();
-            for seed in 0..400 {
+            for seed in 0..1000 {
                 let spec = GraphSpec { dtype, ..GraphSpec::default() };
                 let made = generate(&mut Choices::seeded(seed), &spec);
                 let values =
@@ -185,9 +197,10 @@ mod tests {
                     loss.dtype() == dtype && loss.item().is_some_and(f64::is_finite),
                     "seed {seed}: {loss}"
                 );
-                met.extend(made.graph.nodes().iter().map(|node| node.op.name().into_owned()));
+                met.extend(made.graph.nodes().iter().map(|node| node.op.to_parts().0));
             }
-            assert!(met.len() > 60, "{met:?}");
+            let missing: Vec<_> = all.iter().filter(|name| !met.contains(**name)).collect();
+            assert_eq!(missing, LEFT_OUT.iter().collect::<Vec<_>>(), "{dtype}");
         }
     }
 

@@ -13,7 +13,7 @@ use crate::shape::{Shape, TensorType};
 impl<'g> Grower<'g, '_> {
     /// One more node of the pool, with what it needs.
     pub(super) fn step(&mut self) -> Option<Expr<'g>> {
-        match self.choices.below(10) {
+        match self.choices.below(12) {
             0 => self.unary(),
             1 | 2 => self.binary(),
             3 | 4 => self.movement(),
@@ -194,6 +194,14 @@ impl<'g> Grower<'g, '_> {
                 }
             };
             fitted.push(from_pool.unwrap_or_else(|| self.input(operand)));
+        }
+        // What lattices are about is seen when all operands are there.
+        if !self.suits(&fitted, &operands) {
+            for (fitted, operand) in fitted.iter_mut().zip(&operands) {
+                if matches!(operand.domain, Domain::Lattice { .. }) {
+                    *fitted = self.input(operand);
+                }
+            }
         }
         let made = self.apply_within(op, &fitted, &operands)?;
         let is_other_float = made.dtype().is_float() && made.dtype() != self.spec.dtype;
