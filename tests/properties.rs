@@ -109,7 +109,8 @@ fn interpreted(graph: &Graph, feeds: &Feeds) -> Vec<Tensor> {
 /// The results of a run.
 fn run(graph: &Graph, threads: usize, feeds: &Feeds) -> Vec<Tensor> {
     let options = Options::default().threads(threads).inline_below(Duration::ZERO);
-    let out = Session::with(graph, options).unwrap().run(feeds.iter().cloned()).unwrap();
+    let out = Session::with(graph, options).and_then(|mut session| session.run(feeds.iter().cloned()));
+    let out = out.unwrap_or_else(|error| panic!("{error}\n{graph}"));
     out.iter().map(|(_, value)| value.clone()).collect()
 }
 

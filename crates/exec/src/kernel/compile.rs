@@ -84,7 +84,12 @@ pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
                 flops += 1;
                 compiler.fold(*node)
             }
-            Role::Spread(columns) if columns == compiler.columns => compiler.spread(*node),
+            // What is spread out over the rows themselves is no row of theirs, however long it is.
+            Role::Spread(columns)
+                if columns == compiler.columns && compiler.space(*node) == Space::Elements =>
+            {
+                compiler.spread(*node)
+            }
             Role::Alias => compiler.value(graph.node(*node).operands[0]),
             Role::Literal => compiler.literal(*node),
             Role::Spread(_) | Role::Broadcast => compiler.broadcast(*node),

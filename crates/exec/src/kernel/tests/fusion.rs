@@ -88,6 +88,18 @@ fn rows_are_reduced_and_spread_out_again_in_one_region() {
 }
 
 #[test]
+fn what_is_spread_out_over_the_rows_of_a_region_is_no_row_of_it() {
+    let b = Builder::new();
+    let x = b.input("x", DType::F64, [3, 2, 2]);
+    let scale = b.input("scale", DType::F64, [3, 1]);
+    // Six rows of two elements; one of three numbers for each two of these rows.
+    let y = x.exp().sum_over(2) * scale;
+    let graph = b.finish([("y", y)]).unwrap();
+    let feeds = [Tensor::random([3, 2, 2], 1).cast(DType::F64), Tensor::random([3, 1], 2).cast(DType::F64)];
+    check(&graph, &feeds, "two kinds of rows");
+}
+
+#[test]
 fn broadcasts_literals_and_transposes_are_read_in_place() {
     let b = Builder::new();
     let x = b.input("x", DType::F32, [6, 5]);
