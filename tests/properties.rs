@@ -209,7 +209,10 @@ proptest! {
     fn regions_that_are_computed_again_give_the_same_bits(made in programs(), at in any::<Index>()) {
         let expected = interpreted(&with_gradients(&made), &made.feeds);
         // The whole program, and what comes before some node, whose values are read by what comes after.
-        for end in [made.graph.len(), at.index(made.graph.len())] {
+        // Regions nest; one that begins within another and ends behind it is none that a closure can make.
+        let is_region = |id: NodeId| matches!(made.graph.node(id).op, Op::Checkpoint(_));
+        let ends = [made.graph.len(), at.index(made.graph.len())];
+        for end in ends.into_iter().filter(|end| !made.graph.ids().skip(*end).any(is_region)) {
             let b = Builder::new();
             let x = inputs(&b, &made.graph);
             let mut places = checkpoint("region", [x[0]], |_| {
