@@ -4,7 +4,7 @@ use pullback_graph::op::DotGeneral;
 use pullback_graph::{AxisList, Graph, NodeId, Sizes};
 use smallvec::SmallVec;
 
-use crate::kernel::fuse::Region;
+use crate::kernel::fuse::{Region, Role, role};
 use crate::kernel::movement::{self, sizes};
 use crate::kernel::view::{Strides, View, dense_strides};
 
@@ -38,6 +38,15 @@ impl Source {
     pub(crate) fn of(graph: &Graph, region: &Region, operand: NodeId) -> Source {
         let sizes = sizes(graph, operand);
         let through = region.contains(operand).then(|| movement::strides(graph, operand)).flatten();
+        let strides = through.map_or_else(|| dense_strides(&sizes), |(strides, _)| strides);
+        Source { sizes, strides }
+    }
+
+    /// The operand as a product reads it: through a transpose or a broadcast, or as its own dense buffer.
+    pub(crate) fn alone(graph: &Graph, operand: NodeId) -> Source {
+        let sizes = sizes(graph, operand);
+        let through = matches!(role(graph, operand), Role::Broadcast | Role::Spread(_) | Role::Permute);
+        let through = through.then(|| movement::strides(graph, operand)).flatten();
         let strides = through.map_or_else(|| dense_strides(&sizes), |(strides, _)| strides);
         Source { sizes, strides }
     }

@@ -10,17 +10,19 @@
 use std::ops::Range;
 
 use pullback_graph::op::DotGeneral;
-use pullback_graph::{AxisList, DType, Graph};
+use pullback_graph::{AxisList, DType, Graph, NodeId, Op};
 use smallvec::smallvec;
 
 use crate::kernel::compute::Compute;
 use crate::kernel::contraction::{Axes, Axis, Roles, Source};
-use crate::kernel::fuse::Region;
+use crate::kernel::fuse::{Region, numel};
 use crate::kernel::matmul::{Dims, Matrix, Method, Product, Scalar};
+use crate::kernel::movement::sizes;
 use crate::kernel::pieces::Pieces;
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
 use crate::kernel::view::View;
+use crate::kernel::window::{Fold, Unfold};
 
 /// A stack of matrix products.
 #[derive(Debug)]
@@ -38,6 +40,8 @@ pub(crate) struct Dot {
     left: Option<View>,
     /// How the right operand is packed as dense `[batch, contracted, columns]`, if it is.
     right: Option<View>,
+    /// The windows that the operands are, if they are made matrix by matrix.
+    windows: [Option<Unfold>; 2],
     /// Rows of the result, in all matrices of the stack.
     rows: usize,
 }
@@ -52,9 +56,9 @@ const LEAST_ROWS: (usize, usize) = (64, 128);
 const CACHED: usize = 1 << 17;
 
 impl Dot {
-    /// The contraction at the root of a region.
-    pub(crate) fn of(graph: &Graph, region: &Region, op: &DotGeneral) -> Dot {
-        let node = graph.node(region.root);
+    /// The contraction `at` of a region.
+    pub(crate) fn of(graph: &Graph, region: &Region, at: NodeId, op: &DotGeneral) -> Dot {
+        let node = graph.node(at);
         let left = Source::of(graph, region, node.operands[0]);
         let right = Source::of(graph, region, node.operands[1]);
         let results = node.ty.shape.numel().known().expect("a graph is bound before it is lowered");
@@ -78,12 +82,17 @@ impl Dot {
             });
         let chosen = choices.into_iter().find(|(_, _, roles)| roles.are_strided());
         let (pack_left, pack_right, roles) = chosen.expect("two packed operands are strided");
-        Dot::new(
+        let dot = Dot::new(
             node.ty.dtype,
             roles,
             pack_left.then(|| left.packing(&left_order)),
             pack_right.then(|| right.packing(&right_order)),
-        )
+        );
+        let windows = |operand: NodeId| match &graph.node(operand).op {
+            Op::Unfold(op) if region.contains(operand) => Some(Unfold::of(graph, operand, &op.windows)),
+            _ => None,
+        };
+        Dot { windows: [windows(node.operands[0]), windows(node.operands[1])], ..dot }
     }
 
     fn new(dtype: DType, roles: Roles, left: Option<View>, right: Option<View>) -> Dot {
@@ -106,6 +115,7 @@ impl Dot {
             column: column.right,
             left,
             right,
+            windows: [None, None],
             rows: stack * row.size,
         }
     }
@@ -151,25 +161,43 @@ impl Dot {
         let (right_elements, right_base) =
             right.as_ref().map_or((reads[1].typed::<T>(), 0), |(buffer, base)| (buffer, *base));
         let mut room = [scratch.take::<T>(2, 0), scratch.take::<T>(3, 0)];
+        let mut made = [scratch.take::<T>(4, 0), scratch.take::<T>(5, 0)];
+        // Which matrices have been made of windows last.
+        let mut holds = [usize::MAX; 2];
         let (mut at, mut rest) = (rows.start, out);
         while at < rows.end {
             let (index, row) = (at / m, at % m);
             let count = (m - row).min(rows.end - at);
             let (part, tail) = rest.split_at_mut(count * n);
             let (left_start, right_start) = self.start(index);
-            let left_start = left_start + row * self.row - left_base;
-            let left =
-                Matrix { elements: &left_elements[left_start..], row: self.row, column: self.contracted.0 };
-            let right = Matrix {
-                elements: &right_elements[right_start - right_base..],
-                row: self.contracted.1,
-                column: self.column,
+            let starts = [left_start, right_start];
+            for (at, windows) in self.windows.iter().enumerate() {
+                let Some(windows) = windows.as_ref().filter(|_| holds[at] != starts[at]) else { continue };
+                let len = k * if at == 0 { m } else { n };
+                if made[at].len() < len {
+                    made[at].resize(len, T::default());
+                }
+                windows.read(starts[at]..starts[at] + len, reads[at].typed(), &mut made[at][..len]);
+                holds[at] = starts[at];
+            }
+            let left = match &self.windows[0] {
+                Some(_) => &made[0][row * self.row..],
+                None => &left_elements[left_start + row * self.row - left_base..],
             };
+            let right = match &self.windows[1] {
+                Some(_) => &made[1][..],
+                None => &right_elements[right_start - right_base..],
+            };
+            let left = Matrix { elements: left, row: self.row, column: self.contracted.0 };
+            let right = Matrix { elements: right, row: self.contracted.1, column: self.column };
             let dims = Dims { m: count, ..self.dims };
             self.method.multiply(Product { dims, left, right, result: part, room: &mut room });
             rest = tail;
             at += count;
         }
+        let [one, other] = made;
+        scratch.put(4, one);
+        scratch.put(5, other);
         let [block, panel] = room;
         scratch.put(2, block);
         scratch.put(3, panel);
@@ -180,6 +208,36 @@ impl Dot {
             scratch.put(1, buffer);
         }
     }
+}
+
+/// Whether the contraction `node` takes operand `at`, windows of a tensor, matrix by matrix: both operands are read where
+/// they are, and each of its matrices is whole.
+pub(crate) fn takes_windows(graph: &Graph, node: NodeId, at: usize) -> bool {
+    let Op::DotGeneral(op) = &graph.node(node).op else { return false };
+    let operands = &graph.node(node).operands;
+    let [left, right] = [0, 1].map(|operand| Source::alone(graph, operands[operand]));
+    if numel(graph, node) == 0 || op.contract_left.iter().any(|axis| left.sizes[axis] == 0) {
+        return false;
+    }
+    let roles = Roles::of(op, &left, &right);
+    let size = |axes: &Axes| axes.iter().map(|axis| axis.size).product::<usize>();
+    let other = if at == 0 { &roles.rows } else { &roles.columns };
+    let stride = |axis: &Axis| if at == 0 { axis.left } else { axis.right };
+    let matrix = size(&roles.contracted) * size(other);
+    let inside = roles.contracted.iter().chain(other).all(|axis| stride(axis) * axis.size <= matrix);
+    let outside = roles.batch.iter().all(|axis| stride(axis).is_multiple_of(matrix));
+    roles.are_strided() && roles.rows.len() <= 1 && inside && outside
+}
+
+/// Whether rows of the contraction `node` are whole windows of the axes that `fold` adds up.
+pub(crate) fn fills_windows(graph: &Graph, node: NodeId, fold: NodeId) -> bool {
+    let (Op::DotGeneral(op), Op::Fold(windows)) = (&graph.node(node).op, &graph.node(fold).op) else {
+        return false;
+    };
+    let right = sizes(graph, graph.node(node).operands[1]);
+    let columns: usize = op.free_right(right.len()).iter().map(|axis| right[axis]).product();
+    let (_, windows) = Fold::of(graph, fold, &windows.windows).planes();
+    numel(graph, node) > 0 && windows.is_multiple_of(columns)
 }
 
 /// Copies the elements `range` of a view into buffer `index` of the worker.
@@ -204,6 +262,9 @@ impl Compute for Dot {
         let Dims { k, n, .. } = self.dims;
         let least = if k * n <= CACHED { LEAST_ROWS.0 } else { LEAST_ROWS.1 };
         let rows = (GRAIN / (k * n).max(1)).max(least).next_multiple_of(16);
+        // Matrices that are made on the way are made once.
+        let made = self.windows.iter().any(Option::is_some);
+        let rows = if made { rows.next_multiple_of(self.dims.m.max(1)) } else { rows };
         Pieces::of(self.rows * n, rows.saturating_mul(n))
     }
 

@@ -7,6 +7,9 @@
 //! region has rows, one per element or one per row: a reduction along the last axes makes a number of each row, and a
 //! broadcast along them spreads it out again, so that a softmax is one region.
 //!
+//! A product reads windows that slide over its operand matrix by matrix, and what adds overlapping windows up takes them
+//! from a product the same way, so that a convolution never writes its windows out.
+//!
 //! Literals, broadcasts and transposes are not computed at all where a kernel can read through them; such a node may
 //! stand in several regions, and has a region of its own only if something needs its buffer.
 
@@ -14,7 +17,7 @@ use pullback_graph::op::ReduceKind;
 use pullback_graph::{DType, Graph, NodeId, Op};
 use smallvec::SmallVec;
 
-use crate::kernel::movement;
+use crate::kernel::{dot, movement};
 
 /// Nodes that one kernel computes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +62,10 @@ pub(crate) enum Role {
     Permute,
     /// A product that takes its operands by strides.
     Dot,
+    /// Windows of its operand, which a product can read matrix by matrix.
+    Windows,
+    /// Overlapping windows added up, which may come from a product matrix by matrix.
+    Overlap,
     /// None of these.
     Other,
 }
@@ -218,6 +225,8 @@ pub(crate) fn role(graph: &Graph, node: NodeId) -> Role {
         Op::Permute(_) if movement::view(graph, node).is_some_and(|view| view.is_dense()) => Role::Alias,
         Op::Permute(_) => Role::Permute,
         Op::DotGeneral(_) => Role::Dot,
+        Op::Unfold(_) => Role::Windows,
+        Op::Fold(_) => Role::Overlap,
         _ => Role::Other,
     }
 }
@@ -242,8 +251,17 @@ fn row_length(graph: &Graph, node: NodeId, is_reduced: impl Fn(usize) -> bool) -
     (last && is_row(rows, columns) && rows * columns == numel(graph, operand)).then_some(columns)
 }
 
-/// How the kernel of a region whose root is `root` gets at `operand`, one of its nodes' operands.
-pub(crate) fn read(graph: &Graph, root: Role, operand: NodeId, role: impl Fn(NodeId) -> Role) -> Read {
+/// How the kernel of a region whose root is `root` gets at operand `at` of `node`, which is in the region.
+pub(crate) fn read(
+    graph: &Graph,
+    root: Role,
+    node: NodeId,
+    at: usize,
+    role: impl Fn(NodeId) -> Role,
+) -> Read {
+    let operand = graph.node(node).operands[at];
+    // A product in the region of what adds it up reads as any product does.
+    let root = if role(node) == Role::Dot { Role::Dot } else { root };
     let source = |node: NodeId| graph.node(node).operands[0];
     let through = |nodes: &[NodeId], buffer, access| Read { through: nodes.into(), buffer, access };
     match (root, role(operand)) {
@@ -262,7 +280,12 @@ pub(crate) fn read(graph: &Graph, root: Role, operand: NodeId, role: impl Fn(Nod
         | (Role::Dot, Role::Broadcast | Role::Spread(_) | Role::Permute) => {
             through(&[operand], Some(source(operand)), Access::Buffer)
         }
-        (Role::Elementwise | Role::Rows(_), _) => through(&[], Some(operand), Access::Elements),
+        (Role::Dot, Role::Windows) if dot::takes_windows(graph, node, at) => {
+            through(&[operand], Some(source(operand)), Access::Buffer)
+        }
+        (Role::Elementwise | Role::Rows(_) | Role::Overlap, _) => {
+            through(&[], Some(operand), Access::Elements)
+        }
         _ => through(&[], Some(operand), Access::Buffer),
     }
 }
@@ -283,12 +306,19 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
         if reader.is_none() && !keep(id) {
             continue;
         }
-        let join = |root: NodeId, access| match counts[root.index()] < LIMIT && role(root).is_computed() {
-            true => extents[root.index()].joined(own, len, access).map(|extent| (root, extent)),
-            false => None,
+        let alone = !keep(id) && reader.is_some_and(|readers| !readers.shared);
+        let join = |root: NodeId, access| match role(root) {
+            Role::Overlap => {
+                let joins = own == Role::Alias || (own == Role::Dot && dot::fills_windows(graph, id, root));
+                (alone && joins).then_some((root, extents[root.index()]))
+            }
+            computed if computed.is_computed() && counts[root.index()] < LIMIT => {
+                extents[root.index()].joined(own, len, access).map(|extent| (root, extent))
+            }
+            _ => None,
         };
         // What is written under two names would be written twice.
-        let twice = own == Role::Alias && (keep(id) || reader.is_some_and(|readers| readers.shared));
+        let twice = own == Role::Alias && !alone;
         let joined = match reader {
             _ if twice => None,
             Some(Readers { root, access, .. }) => join(root, access),
@@ -296,8 +326,8 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
         };
         // A region that reads what this node reads saves reading it again, if it comes before all that read this node.
         let neighbor = || {
-            let operands = graph.node(id).operands.iter().filter_map(|operand| {
-                let read = read(graph, own, *operand, role);
+            let operands = (0..graph.node(id).operands.len()).filter_map(|at| {
+                let read = read(graph, own, id, at, role);
                 readers[read.buffer.filter(|_| read.access == Access::Elements)?.index()]
             });
             let first = reader.map_or(NodeId::new(graph.len()), |readers| readers.root);
@@ -309,8 +339,8 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
         extents[root.index()] = extent;
         root_of[id.index()] = Some(root);
         counts[root.index()] += 1;
-        for operand in &graph.node(id).operands {
-            let read = read(graph, role(root), *operand, role);
+        for at in 0..graph.node(id).operands.len() {
+            let read = read(graph, role(root), id, at, role);
             let Some(buffer) = read.buffer else { continue };
             let new = Readers { root, access: read.access, shared: false };
             let of = &mut readers[buffer.index()];
@@ -348,8 +378,12 @@ fn collect(
             continue;
         }
         let (mut nodes, mut operands) = (computed.clone(), Vec::new());
-        for operand in computed.iter().flat_map(|id| &graph.node(*id).operands) {
-            let read = read(graph, role(root), *operand, role);
+        let places = computed.iter().flat_map(|id| {
+            let id = *id;
+            (0..graph.node(id).operands.len()).map(move |at| (id, at))
+        });
+        for (id, at) in places {
+            let read = read(graph, role(root), id, at, role);
             nodes.extend(read.through);
             let Some(buffer) = read.buffer else { continue };
             // Only programs take each buffer once; other kernels take one per operand of their node.

@@ -11,6 +11,7 @@ use crate::kernel::fill::{Draw, Fill};
 use crate::kernel::fuse::{Region, Role, role};
 use crate::kernel::index::{Gather, GatherAlong};
 use crate::kernel::movement::{Alias, Rearrange};
+use crate::kernel::overlap::Overlap;
 use crate::kernel::pad::Pad;
 use crate::kernel::reduce::Reduce;
 use crate::kernel::reference::Reference;
@@ -66,13 +67,23 @@ impl Kernel {
             Op::Cumulative(op) => Cumulative::of(graph, root, op).into(),
             Op::LinearScan(op) => LinearScan::of(graph, root, op).into(),
             Op::ArgSort(op) => ArgSort::of(graph, root, op).into(),
-            Op::DotGeneral(op) => Dot::of(graph, region, op).into(),
+            Op::DotGeneral(op) => Dot::of(graph, region, root, op).into(),
             Op::Gather(op) => Gather::of(graph, root, op.axis).into(),
             Op::GatherAlong(op) => GatherAlong::of(graph, root, op.axis).into(),
             Op::Scatter(op) => Scatter::of(graph, root, op).into(),
             Op::ScatterAlong(op) => ScatterAlong::of(graph, root, op).into(),
             Op::Unfold(op) => Unfold::of(graph, root, &op.windows).into(),
-            Op::Fold(op) => Fold::of(graph, root, &op.windows).into(),
+            Op::Fold(op) => {
+                let fold = Fold::of(graph, root, &op.windows);
+                let product = region.nodes.iter().find_map(|node| match &graph.node(*node).op {
+                    Op::DotGeneral(op) => Some(Dot::of(graph, region, *node, op)),
+                    _ => None,
+                });
+                match product {
+                    Some(product) => Overlap::new(product, fold).into(),
+                    None => fold.into(),
+                }
+            }
             Op::Random(op) => Draw::of(graph, root, op).into(),
             // Leaves are made once and then read; the rest has not been worth a loop yet.
             Op::Input(_)

@@ -40,6 +40,7 @@ mod dot;
 mod contraction;
 mod matmul;
 mod gemm;
+mod overlap;
 mod tile;
 #[cfg(test)]
 mod tests;

@@ -217,7 +217,8 @@ impl Unfold {
         }
     }
 
-    fn read<T: Banked>(&self, range: Range<usize>, x: &[T], out: &mut [T]) {
+    /// Writes the elements `range`, whole places of all windows, to `out`.
+    pub(crate) fn read<T: Banked>(&self, range: Range<usize>, x: &[T], out: &mut [T]) {
         let (plane, places, windows) = (self.axes.plane(), self.axes.places(), self.axes.windows());
         for (out, at) in out.chunks_exact_mut(windows).zip(range.start / windows..) {
             let x = &x[at / places * plane..][..plane];
@@ -259,13 +260,24 @@ impl Fold {
         }
     }
 
-    fn add<T: Banked>(&self, range: Range<usize>, x: &[T], out: &mut [T])
+    /// The elements of the result.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The elements of a plane of the result, and of the windows that are added up in it.
+    pub(crate) fn planes(&self) -> (usize, usize) {
+        (self.axes.plane(), self.axes.places() * self.axes.windows())
+    }
+
+    /// Adds up windows to whole planes.
+    pub(crate) fn add<T: Banked>(&self, x: &[T], out: &mut [T])
     where
         Sum: Combine<T>,
     {
         let (plane, places, windows) = (self.axes.plane(), self.axes.places(), self.axes.windows());
         out.fill(T::default());
-        for (out, at) in out.chunks_exact_mut(plane).zip(range.start / plane..) {
+        for (at, out) in out.chunks_exact_mut(plane).enumerate() {
             for place in 0..places {
                 let terms = &x[(at * places + place) * windows..][..windows];
                 add(&self.axes.spans(place), terms, out);
@@ -296,11 +308,15 @@ impl Compute for Fold {
         mut write: SliceMut<'_>,
         _scratch: &mut Scratch,
     ) -> Result<(), String> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let (plane, windows) = self.planes();
+        let first = range.start / plane * windows;
         match self.dtype {
-            _ if range.is_empty() => {}
-            DType::F32 => self.add::<f32>(range, reads[0].typed(), write.typed()),
-            DType::F64 => self.add::<f64>(range, reads[0].typed(), write.typed()),
-            DType::I64 => self.add::<i64>(range, reads[0].typed(), write.typed()),
+            DType::F32 => self.add::<f32>(&reads[0].typed()[first..], write.typed()),
+            DType::F64 => self.add::<f64>(&reads[0].typed()[first..], write.typed()),
+            DType::I64 => self.add::<i64>(&reads[0].typed()[first..], write.typed()),
             DType::Bool => return Err("truth values cannot be added".into()),
         }
         Ok(())

@@ -176,6 +176,27 @@ fn one_element_gives_the_bits_of_many() {
 }
 
 #[test]
+fn convolutions_never_write_their_windows_out() {
+    use pullback_graph::ConvOptions;
+    for (sizes, kernel, options) in [
+        ([3, 4, 9, 10], [6, 4, 3, 3], ConvOptions::default().padding([1, 1])),
+        ([2, 4, 11, 8], [4, 2, 5, 2], ConvOptions::default().stride([2, 1]).groups(2)),
+        ([5, 1, 7, 7], [2, 1, 7, 7], ConvOptions::default()),
+    ] {
+        let b = Builder::new();
+        let x = b.input("x", DType::F32, sizes);
+        let w = b.input("w", DType::F32, kernel);
+        let y = x.conv(w, &options);
+        let back = y.tanh().conv_transpose(w, &Default::default());
+        let graph = b.finish([("y", y), ("back", back)]).unwrap();
+        let names: Vec<&str> =
+            fused(&graph).iter().map(|region| Kernel::lower(&graph, region).name()).collect();
+        assert!(!names.contains(&"unfold") && !names.contains(&"fold"), "{names:?}");
+        check(&graph, &[Tensor::random(sizes, 1), Tensor::random(kernel, 2)], "a convolution");
+    }
+}
+
+#[test]
 fn nodes_that_nothing_needs_are_in_no_region() {
     let b = Builder::new();
     let x = b.input("x", DType::F32, [3]);
