@@ -56,6 +56,9 @@ struct Compiler<'g> {
 /// The longest period of a view that is loaded once per piece instead of once per tile.
 const PERIOD: usize = 1024;
 
+/// Pairs of operands and results that are offered to be placed together.
+const MOST_PAIRS: usize = 1024;
+
 /// The program of an elementwise region.
 pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
     let columns = match region.extent {
@@ -321,6 +324,10 @@ impl Compiler<'_> {
             }
         }
         let mut pairs = Vec::new();
+        // Where a kernel of scalars has hundreds of both, looking for the best pair costs more than their memory.
+        if self.region.operands.len() * results.len() > MOST_PAIRS {
+            return pairs;
+        }
         for (at, id) in self.region.operands.iter().enumerate().filter(|(at, _)| !elsewhere.contains(at)) {
             let own = (self.graph.ty(*id).dtype, self.space(*id));
             pairs.extend((0..results.len()).filter(|write| results[*write] == own).map(|write| (at, write)));

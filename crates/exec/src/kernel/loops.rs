@@ -61,8 +61,9 @@ vector_loop! {
 vector_loop! {
     /// Limits to bounds.
     clamp, Limit<T: Real>(op: &'a Clamp, x: &'a [T], out: &'a mut [T]) {
+        let (low, high) = op.bounds::<T>();
         for (out, x) in out.iter_mut().zip(x) {
-            *out = op.value(*x);
+            *out = x.larger(low).smaller(high);
         }
     }
 }

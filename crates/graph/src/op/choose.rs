@@ -103,11 +103,19 @@ impl Clamp {
         Clamp { low: Scalar::from(low), high: Scalar::from(high) }
     }
 
+    /// Both bounds as elements.
+    #[must_use]
+    #[inline(always)]
+    pub fn bounds<T: Real>(&self) -> (T, T) {
+        (T::from_f64(self.low.to_f64()), T::from_f64(self.high.to_f64()))
+    }
+
     /// One element limited.
     #[must_use]
     #[inline(always)]
     pub fn value<T: Real>(&self, x: T) -> T {
-        x.larger(T::from_f64(self.low.to_f64())).smaller(T::from_f64(self.high.to_f64()))
+        let (low, high) = self.bounds();
+        x.larger(low).smaller(high)
     }
 
     pub(crate) fn sample(choices: &mut Choices) -> Sample {
