@@ -7,6 +7,8 @@
 //! region has rows, one per element or one per row: a reduction along the last axes makes a number of each row, and a
 //! broadcast along them spreads it out again, so that a softmax is one region.
 //!
+//! What stays apart although it reads the same is then [merged](crate::kernel::merge).
+//!
 //! A product reads windows that slide over its operand matrix by matrix, and what adds overlapping windows up takes them
 //! from a product the same way, so that a convolution never writes its windows out.
 //!
@@ -15,8 +17,10 @@
 
 use pullback_graph::op::ReduceKind;
 use pullback_graph::{DType, Graph, NodeId, Op};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use crate::kernel::merge::{in_order, merge};
 use crate::kernel::{dot, movement};
 
 /// Nodes that one kernel computes.
@@ -78,12 +82,12 @@ pub(crate) struct Read {
     /// The buffer it reads; `None` for a number.
     pub(crate) buffer: Option<NodeId>,
     /// What must hold for the node behind the buffer to be computed in the same kernel.
-    access: Access,
+    pub(crate) access: Access,
 }
 
 /// In which way a region reads a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Access {
+pub(crate) enum Access {
     /// Element by element, or row by row.
     Elements,
     /// One element for each row of so many.
@@ -93,7 +97,7 @@ enum Access {
 }
 
 /// Nodes in one region; more would only lengthen the list of live registers.
-const LIMIT: u32 = 1024;
+pub(crate) const LIMIT: u32 = 1024;
 
 /// The longest rows that are gone through in one kernel: a few of them fit the second-level cache.
 const LONGEST_ROW: usize = 8192;
@@ -126,6 +130,16 @@ impl Extent {
         match self {
             Extent::Flat(len) => len,
             Extent::Rows { rows, columns } => rows * columns,
+        }
+    }
+
+    /// The extent of two regions in one, if they go together.
+    pub(crate) fn with(self, other: Extent) -> Option<Extent> {
+        match (self, other) {
+            (Extent::Flat(one), Extent::Flat(two)) => (one == two).then_some(self),
+            (Extent::Rows { rows, columns }, extent) | (extent, Extent::Rows { rows, columns }) => {
+                extent.with_rows(rows, columns)
+            }
         }
     }
 
@@ -167,7 +181,7 @@ impl Extent {
 
 impl Role {
     /// Whether a node of this role can be the root of a program.
-    fn is_computed(self) -> bool {
+    pub(crate) fn is_computed(self) -> bool {
         matches!(self, Role::Elementwise | Role::Rows(_))
     }
 }
@@ -351,7 +365,15 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
             });
         }
     }
-    collect(graph, keep, &root_of, &extents, role)
+    let found = collect(graph, keep, &root_of, &extents, role);
+    let Some(merged) = merge(graph, &found, role) else { return found };
+    let place: FxHashMap<NodeId, (NodeId, Extent)> =
+        found.iter().map(|region| region.root).zip(merged).collect();
+    for root in root_of.iter_mut().flatten() {
+        let (new, extent) = place[root];
+        (*root, extents[new.index()]) = (new, extent);
+    }
+    in_order(graph, collect(graph, keep, &root_of, &extents, role))
 }
 
 /// The regions, given the root of each node that is computed.

@@ -246,9 +246,9 @@ impl<'a, T> Matrix<'a, T> {
         assert!(last < self.elements.len(), "the strides of a product stay within its operand");
     }
 
-    /// Whether the elements of a column, or its neighbors, lie so that they push each other out of the cache.
+    /// Whether neighbors in a row are apart, so that each is read from another cache line.
     pub(crate) fn is_far_apart(&self) -> bool {
-        self.column != 1 || (self.row * size_of::<T>()).is_multiple_of(2048)
+        self.column != 1
     }
 }
 

@@ -16,6 +16,7 @@ mod scratch;
 mod pieces;
 mod reference;
 mod fuse;
+mod merge;
 mod compile;
 mod program;
 mod scalar;

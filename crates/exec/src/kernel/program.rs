@@ -186,8 +186,9 @@ impl Action {
     }
 }
 
-/// What the registers of a program should take up of the first-level cache, in bytes.
-const CACHE: usize = 24 * 1024;
+/// What the registers of a program should take up, in bytes: about a first-level cache. Longer tiles would save calls, but
+/// wait for the second level.
+const CACHE: usize = 48 * 1024;
 
 /// A piece that is running, at one of its tiles.
 struct Tile<'a, 'b> {

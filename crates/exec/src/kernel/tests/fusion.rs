@@ -61,6 +61,32 @@ fn what_reads_the_same_is_one_region() {
 }
 
 #[test]
+fn values_and_gradients_of_many_elements_are_one_region() {
+    let b = Builder::new();
+    let [x, y] = ["x", "y"].map(|name| b.input(name, DType::F32, [80, 64]));
+    let value = (x * y).sin() * x;
+    let total = value.sum();
+    let slope = (x * y).cos();
+    let (dx, dy) = (slope * y * x + value / x, slope * x * x);
+    let graph = b.finish([("total", total), ("dx", dx), ("dy", dy)]).unwrap();
+    let names: Vec<&str> =
+        fused(&graph)[2..].iter().map(|region| Kernel::lower(&graph, region).name()).collect();
+    assert_eq!(names, ["fused", "reduce"]);
+    let feeds = [Tensor::random([80, 64], 1), Tensor::random([80, 64], 2)];
+    check(&graph, &feeds, "values and gradients");
+
+    // What must run in between keeps regions apart.
+    let w = b.input("w", DType::F32, [64, 64]);
+    let hidden = (x * y).tanh();
+    let both = hidden.dot(w) + hidden;
+    let graph = b.finish([("both", both)]).unwrap();
+    let names: Vec<&str> =
+        fused(&graph)[3..].iter().map(|region| Kernel::lower(&graph, region).name()).collect();
+    assert_eq!(names, ["fused", "matmul", "elementwise"]);
+    check(&graph, &[feeds[0].clone(), feeds[1].clone(), Tensor::random([64, 64], 3)], "apart");
+}
+
+#[test]
 fn a_node_joins_no_region_that_comes_after_a_reader_of_it() {
     let b = Builder::new();
     let x = b.input("x", DType::F32, [4, 4]);
