@@ -188,7 +188,7 @@ impl Action {
 
 /// What the registers of a program should take up, in bytes: about a first-level cache. Longer tiles would save calls, but
 /// wait for the second level.
-const CACHE: usize = 48 * 1024;
+const CACHE: usize = 32 * 1024;
 
 /// A piece that is running, at one of its tiles.
 struct Tile<'a, 'b> {
