@@ -11,6 +11,8 @@ use pullback::graph::{Kink, Output, pass};
 
 #[path = "../examples/first_gradient.rs"]
 mod first_gradient;
+#[path = "docs/formula.rs"]
+mod formula;
 #[path = "docs/ops.rs"]
 mod ops;
 

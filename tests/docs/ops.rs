@@ -4,18 +4,21 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pullback::graph::Op;
 use pullback::graph::op::{Choices, Sample};
+use pullback::graph::{Kink, KinkRow, Op};
 use pullback::{Builder, Expr};
+
+use crate::formula;
 
 const HEAD: &str = "\
 # Operations
 
 Written by a test from the comments in `crates/graph/src/`; `UPDATE_EXPECT=1 cargo test --test docs` writes it anew.
 
-- [Elementwise primitives](#elementwise-primitives): rows of tables. Operands have one shape and type. The gradient is what
-  becomes of the cotangent `ȳ`; `x`, or `a` and `b`, are the operands and `y` is the result. Where no formula says it, it is
-  the text of the table: `By(f)` multiplies, and `Gate…(condition)` lets pass only where the condition holds.
+- [Elementwise primitives](#elementwise-primitives): rows of tables. Operands have one shape and type. The gradient makes
+  `x̄`, or `ā` and `b̄`, of the cotangent `ȳ`; `x`, or `a` and `b`, are the operands and `y` is the result. Kinks are the
+  points where there is no derivative, with the rows of the table in `docs/gradients.md` that choose an answer; what does
+  not depend on the choice stands with the gradient.
 - [Structural primitives](#structural-primitives): formula, operands, constraints, gradient.
 - [Methods](#methods): what is called to append them, and what is composed of them. Gradients of composed methods follow from the
   primitives; their documentation says what they are at kinks.
@@ -60,12 +63,12 @@ pub(crate) fn document(root: &Path) -> String {
         }
         let _ = write!(
             text,
-            "\n### {}\n\n| op | value | gradient | kept away from in tests | example |\n|---|---|---|---|---|\n",
+            "\n### {}\n\n| op | value | gradient | kinks | example |\n|---|---|---|---|---|\n",
             source.title
         );
         for row in rows {
             let name = row.name();
-            let cells = [format!("`{name}`"), row.summary(), row.slopes(), row.kinks(), example(&name)];
+            let cells = [format!("`{name}`"), row.summary(), row.gradient(), row.kinks(), example(&name)];
             let _ = writeln!(text, "| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
             seen.push(name);
         }
@@ -196,20 +199,6 @@ fn running(line: &str) -> Option<String> {
     is_row.then(|| format!("{method}(self, axis: i64) -> Expr`, `{reversed}(self, axis: i64) -> Expr"))
 }
 
-/// The formula in parentheses, unless it is a name.
-fn grouped(formula: &str) -> String {
-    if formula.chars().all(char::is_alphanumeric) { formula.to_string() } else { format!("({formula})") }
-}
-
-/// Whether every parenthesis that is closed was opened before.
-fn balanced(code: &str) -> bool {
-    let depths = code.chars().scan(0, |depth, c| {
-        *depth += i32::from(c == '(') - i32::from(c == ')');
-        Some(*depth)
-    });
-    depths.min().unwrap_or(0) >= 0
-}
-
 fn unclosed(code: &str) -> bool {
     code.matches('{').count() > code.matches('}').count()
 }
@@ -226,9 +215,18 @@ impl Item {
         self.kind == Kind::Struct && rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
     }
 
-    /// The documentation on one line.
+    /// What a row computes, on one line.
     fn summary(&self) -> String {
-        without_links(&self.doc.join(" "))
+        self.said().0
+    }
+
+    /// What the documentation of a row says of the value, and of the gradient behind `Gradient:`.
+    fn said(&self) -> (String, Option<String>) {
+        let doc = without_links(&self.doc.join(" "));
+        match doc.split_once("Gradient: ") {
+            Some((value, gradient)) => (value.trim_end().into(), Some(gradient.into())),
+            None => (doc, None),
+        }
     }
 
     /// The documentation without examples; what panics is a constraint.
@@ -257,41 +255,57 @@ impl Item {
         kept.join("\n").replace("Panics:\nWhen", "Panics when")
     }
 
-    /// What a row does to the cotangent, one answer per operand.
-    fn slopes(&self) -> String {
-        let parts = ["slope |", "left |", "right |"].iter().filter_map(|word| {
-            let rest = &self.code[self.code.find(&format!(" {word}"))? + 1..];
-            let end = rest.find(", right |").or(rest.rfind(';')).unwrap_or(rest.len());
-            let rest = rest[..end].trim_end_matches([',', ' ']);
-            let (_, answer) = rest[word.len()..].split_once("| ")?;
-            let operand = match *word {
-                "left |" => "left: ",
-                "right |" => "right: ",
-                _ => "",
-            };
-            let whole =
-                |name: &str| answer.strip_prefix(name)?.strip_suffix(')').filter(|inner| balanced(inner));
-            let formula = match answer {
-                "One" => "ȳ".to_string(),
-                "MinusOne" => "-ȳ".to_string(),
-                "Flat" => "0".to_string(),
-                answer => match (whole("By("), whole("Over(")) {
-                    (Some(factor), _) => format!("ȳ · {}", grouped(factor)),
-                    (_, Some(divisor)) => format!("ȳ / {}", grouped(divisor)),
-                    _ => answer.to_string(),
-                },
-            };
-            Some(format!("{operand}`{formula}`"))
-        });
-        let parts: Vec<String> = parts.collect();
-        if parts.is_empty() { "none".into() } else { parts.join("; ") }
+    /// What a row makes of the cotangent: as its documentation says, else the slopes as formulas.
+    fn gradient(&self) -> String {
+        if let Some(words) = self.said().1 {
+            assert!(
+                self.slopes().all(|(bar, _)| words.contains(&format!("{bar} ="))),
+                "{words}: not every operand"
+            );
+            return words;
+        }
+        let formulas: Vec<String> = self
+            .slopes()
+            .map(|(bar, slope)| match formula::of_slope(slope) {
+                Some(formula) => format!("`{bar} = {formula}`"),
+                None => {
+                    panic!("{}: {slope} is no formula: the row needs a line `/// Gradient: …`", self.name())
+                }
+            })
+            .collect();
+        if formulas.is_empty() { "none".into() } else { formulas.join("; ") }
     }
 
-    /// The points that tests keep away from.
+    /// The cotangents of the operands and the slopes they are made by, as the row has them.
+    fn slopes(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [("slope |", "x̄"), ("left |", "ā"), ("right |", "b̄")].into_iter().filter_map(|(word, bar)| {
+            let rest = &self.code[self.code.find(&format!(" {word}"))? + 1 + word.len()..];
+            let end = rest.find(", right |").or(rest.rfind(';')).unwrap_or(rest.len());
+            let (_, slope) = rest[..end].trim_end_matches([',', ' ']).split_once("| ")?;
+            Some((bar, slope))
+        })
+    }
+
+    /// The points where a row has a kink, and the answers of the table that its documentation names.
     fn kinks(&self) -> String {
-        let kinks =
+        let points =
             self.code.split_once(" .. ").and_then(|(_, rest)| rest.split_once(" [")?.1.split_once(']'));
-        kinks.map(|(kinks, _)| kinks.to_string()).unwrap_or_default()
+        let points = points.map(|(points, _)| points.replace(".0", "")).unwrap_or_default();
+        // Several points are those of a pattern, within the range that tests draw from.
+        let points = if points.contains(',') { format!("…, {points}, …") } else { points };
+        let doc = self.doc.join(" ");
+        let rows: Vec<KinkRow> =
+            Kink::TABLE.into_iter().filter(|row| doc.contains(&format!("`Kink::{:?}`", row.kink))).collect();
+        let names = rows.iter().map(|row| match points.is_empty() {
+            true => format!("{} (`Kink::{:?}`)", row.place, row.kink),
+            false => format!("`Kink::{:?}`", row.kink),
+        });
+        let names = names.collect::<Vec<_>>().join("; ");
+        match (points.is_empty(), names.is_empty()) {
+            (true, _) => names,
+            (false, true) => points,
+            (false, false) => format!("{points} ({names})"),
+        }
     }
 }
 

@@ -24,6 +24,7 @@ use crate::tensor::Tensor;
 ///
 /// A row reads: doc, `Variant = text_name, commutes …, domains left, right, value |a, b| …, int |a, b| …,
 /// slopes |a, b, y| (…, …);` where the two slopes are closures, so that only the wanted one appends nodes.
+/// The doc has a line `Gradient: …` if one is more than arithmetic.
 macro_rules! binary_ops {
     ($($(#[doc = $doc:literal])* $Variant:ident = $method:ident, commutes $commutes:literal, domains $left:expr, $right:expr,
         value |$a:ident, $b:ident| $value:expr, $(int |$ia:ident, $ib:ident| $int:expr,)?
@@ -108,14 +109,6 @@ macro_rules! binary_ops {
                     $(BinaryOp::$Variant => [$left, $right],)*
                 }
             }
-
-            /// The row's documentation: what is computed.
-            #[must_use]
-            pub fn doc(self) -> &'static str {
-                match self {
-                    $(BinaryOp::$Variant => concat!($($doc, "\n"),*).trim(),)*
-                }
-            }
         }
 
         impl<'g> Expr<'g> {
@@ -159,8 +152,11 @@ binary_ops! {
     /// `a / b`; whole numbers round towards zero, and dividing one by zero is an error.
     Div = div, commutes false, domains ANY, NONZERO, value |a, b| a / b, int |a, b| (b != 0).then(|| a.wrapping_div(b)),
         left |_, b, _| Over(b), right |_, b, y| By(-(y / b));
-    /// `a^b`. The derivative in `a` is 0 where `b` is 0, at 0 too ([`Kink::PowerOfZero`](crate::Kink::PowerOfZero)); in `b`
-    /// it is 0 where `a` is 0 and `b ≥ 0`, and -∞ for `b < 0` ([`Kink::ZeroToPower`](crate::Kink::ZeroToPower)).
+    /// `a^b`.
+    ///
+    /// Gradient: `ā = ȳ · b · a^(b - 1)`, 0 where `b = 0`, at `a = 0` too ([`Kink::PowerOfZero`](crate::Kink::PowerOfZero));
+    /// `b̄ = ȳ · y · log(a)`, where `a = 0` it is 0 for `b ≥ 0` and the slope -∞ for `b < 0`
+    /// ([`Kink::ZeroToPower`](crate::Kink::ZeroToPower)).
     Pow = pow, commutes false, domains POSITIVE, ANY, value |a, b| a.powf(b),
         left |a, b, _| {
             if is_unguarded(a.builder().kinks().at(Kink::PowerOfZero), b) {
@@ -178,33 +174,50 @@ binary_ops! {
             let flat = a.eq(0.0).and(b.ge(0.0));
             GateBy { open: flat.not(), slope: y * flat.select(a.ones_like(), a).log() }
         };
-    /// The larger of `a` and `b`, NaN if either is; where they are equal each side gets half of the gradient.
+    /// The larger of `a` and `b`, NaN if either is.
+    ///
+    /// Gradient: `ā = ȳ` where `a > b`, `b̄ = ȳ` where `b > a`, half of it for each where they are equal
+    /// ([`Kink::Pair`](crate::Kink::Pair)), 0 elsewhere.
     Maximum = maximum, commutes false, domains STAGGERED[0], STAGGERED[1], value |a, b| a.larger(b), int |a, b| Some(a.max(b)),
         left |a, b, _| share(a, b), right |a, b, _| share(b, a);
-    /// The smaller of `a` and `b`, NaN if either is; where they are equal each side gets half of the gradient.
+    /// The smaller of `a` and `b`, NaN if either is.
+    ///
+    /// Gradient: `ā = ȳ` where `a < b`, `b̄ = ȳ` where `b < a`, half of it for each where they are equal
+    /// ([`Kink::Pair`](crate::Kink::Pair)), 0 elsewhere.
     Minimum = minimum, commutes false, domains STAGGERED[0], STAGGERED[1], value |a, b| a.smaller(b), int |a, b| Some(a.min(b)),
         left |a, b, _| share(b, a), right |a, b, _| share(a, b);
-    /// `a - b·trunc(a/b)` with the exact quotient: the remainder with the sign of `a`; by zero an error for whole numbers.
+    /// `a - b·trunc(a/b)` with the exact quotient: the remainder with the sign of `a`, which jumps
+    /// where the quotient is whole; by zero an error for whole numbers.
     Rem = rem, commutes false, domains Domain::Lattice { step: 1.5, offset: 0.7 }, Domain::Between { low: 1.45, high: 1.55, kinks: &[] },
         value |a, b| a % b, int |a, b| (b != 0).then(|| a.wrapping_rem(b)),
         left |_, _, _| One,
         // Truncating a rounded quotient may be one off: 1 / 0.1 rounds to 10, and 0.1 goes into 1 nine times.
         right |a, b, y| By(-((a - y) / b).round());
-    /// The angle of the point `(b, a)` in radians, between -π and π; its derivative at the origin is 0.
+    /// The angle of the point `(b, a)` in radians, between -π and π.
+    ///
+    /// Gradient: `ā = ȳ · b / (a² + b²)`; `b̄ = -ȳ · a / (a² + b²)`; both 0 at the origin.
     Atan2 = atan2, commutes false, domains NONZERO, NONZERO, value |a, b| a.atan2(b),
         left |a, b, _| By(by_square_norm(b, a, b)), right |a, b, _| By(-by_square_norm(a, a, b));
-    /// `a - b·floor(a/b)` with the exact quotient: the remainder with the sign of `b`, as Python's `%`; by zero an error for
-    /// whole numbers.
+    /// `a - b·floor(a/b)` with the exact quotient: the remainder with the sign of `b`, as Python's `%`, which
+    /// jumps where the quotient is whole; by zero an error for whole numbers.
+    ///
+    /// Gradient: `ā = ȳ`; `b̄ = -ȳ · floor(a / b)`, with the exact quotient.
     Remainder = remainder, commutes false, domains Domain::Lattice { step: 1.5, offset: 0.7 }, Domain::Between { low: 1.45, high: 1.55, kinks: &[] },
         value |a, b| a.floored_rem(b), int |a, b| floored_int_rem(a, b),
         left |_, _, _| One, right |a, b, _| By(-floored_quotient(a, b));
-    /// `√(a² + b²)`, without overflow of the squares; its derivative at the origin is 0.
+    /// `√(a² + b²)`, without overflow of the squares.
+    ///
+    /// Gradient: `ā = ȳ · a / y`; `b̄ = ȳ · b / y`; both 0 at the origin.
     Hypot = hypot, commutes true, domains NONZERO, NONZERO, value |a, b| a.hypot(b),
         left |a, _, y| over_length(a, y), right |_, b, y| over_length(b, y);
-    /// `log(e^a + e^b)`, without overflow; equal operands share the gradient evenly, infinite ones too.
+    /// `log(e^a + e^b)`, without overflow.
+    ///
+    /// Gradient: `ā = ȳ · sigmoid(a - b)`; `b̄ = ȳ · sigmoid(b - a)`; half each for equal infinities.
     Logaddexp = logaddexp, commutes true, domains ANY, ANY, value |a, b| a.ln_add_exp(b),
         left |a, b, _| By(above(a, b).sigmoid()), right |a, b, _| By(above(b, a).sigmoid());
-    /// `a · log(b)`; 0 where `a` is 0, and so are its derivatives where `b` is 0 as well.
+    /// `a · log(b)`; 0 where `a` is 0.
+    ///
+    /// Gradient: `ā = ȳ · log(b)`, 0 where `a = 0` and `b ≤ 0`; `b̄ = ȳ · a / b`, 0 where `a = 0` and `b = 0`.
     Xlogy = xlogy, commutes false, domains ANY, POSITIVE, value |a, b| a.times_log_of(b, b.ln()),
         left |a, b, _| {
             let flat = a.eq(0.0).and(b.le(0.0));
@@ -214,7 +227,9 @@ binary_ops! {
             let flat = a.eq(0.0).and(b.eq(0.0));
             GateBy { open: flat.not(), slope: a / flat.select(b.ones_like(), b) }
         };
-    /// `a · log(1 + b)`, accurate for small `b`; 0 where `a` is 0, and so are its derivatives where `b` is -1 as well.
+    /// `a · log(1 + b)`, accurate for small `b`; 0 where `a` is 0.
+    ///
+    /// Gradient: `ā = ȳ · log(1 + b)`, 0 where `a = 0` and `b ≤ -1`; `b̄ = ȳ · a / (1 + b)`, 0 where `a = 0` and `b = -1`.
     Xlog1py = xlog1py, commutes false, domains ANY, POSITIVE, value |a, b| a.times_log_of(b, b.ln_1p()),
         left |a, b, _| {
             let flat = a.eq(0.0).and(b.le(-1.0));

@@ -25,7 +25,8 @@ use crate::tensor::Tensor;
 /// Turns rows into the enum, its loops and the `Expr` methods.
 ///
 /// A row reads: doc, `Variant = text_name, domain low..high [kinks], value |x| …, int |x| …, slope |x, y| …;`
-/// where `value` is written over [`Real`], `int` (optional) over `i64`, and `slope` over [`Expr`]: `x` is the operand,
+/// where the doc has a line `Gradient: …` if the slope is more than arithmetic,
+/// `value` is written over [`Real`], `int` (optional) over `i64`, and `slope` over [`Expr`]: `x` is the operand,
 /// `y` the result, the answer a [`Slope`]. `domain` is where tests draw from, `kinks` the points they keep away from.
 macro_rules! unary_ops {
     ($($(#[doc = $doc:literal])* $Variant:ident = $method:ident, domain $low:literal .. $high:literal [$($kink:literal),*],
@@ -109,14 +110,6 @@ macro_rules! unary_ops {
                     $(UnaryOp::$Variant => Domain::Between { low: $low, high: $high, kinks: &[$($kink),*] },)*
                 }
             }
-
-            /// The first line of the row's documentation: what is computed.
-            #[must_use]
-            pub fn doc(self) -> &'static str {
-                match self {
-                    $(UnaryOp::$Variant => concat!($($doc, "\n"),*).trim(),)*
-                }
-            }
         }
 
         impl<'g> Expr<'g> {
@@ -137,18 +130,22 @@ macro_rules! unary_ops {
 unary_ops! {
     /// `-x`.
     Neg = neg, domain -3.0 .. 3.0 [], value |x| -x, int |x| x.wrapping_neg(), slope |_, _| MinusOne;
-    /// `|x|`; its derivative at 0 is 0 ([`Kink::Abs`](crate::Kink::Abs)).
+    /// `|x|`.
+    ///
+    /// Gradient: `x̄ = ȳ · sign(x)`; 0 at 0 ([`Kink::Abs`](crate::Kink::Abs)).
     Abs = abs, domain -3.0 .. 3.0 [0.0], value |x| x.abs(), int |x| x.wrapping_abs(), slope |x, _| sign_or(x, Kink::Abs);
     /// 1, 0 or -1 with the sign of `x`; NaN for NaN. Piecewise constant.
     Sign = sign, domain -3.0 .. 3.0 [0.0], value |x| x.sign(), int |x| x.signum(), slope |_, _| Flat;
-    /// `max(x, 0)`; its derivative at 0 is 0 ([`Kink::Relu`](crate::Kink::Relu)).
+    /// `max(x, 0)`.
+    ///
+    /// Gradient: `x̄ = ȳ` where `x > 0`, 0 elsewhere; 0 at 0 ([`Kink::Relu`](crate::Kink::Relu)).
     Relu = relu, domain -3.0 .. 3.0 [0.0], value |x| x.larger(T::from_f64(0.0)), int |x| x.max(0),
         slope |x, _| Slope::step(x, Kink::Relu, || x.gt(0.0), || x.ge(0.0));
     /// `e^x`.
     Exp = exp, domain -3.0 .. 3.0 [], value |x| x.exp(), slope |_, y| By(y);
     /// `e^x - 1`, accurate near 0.
     Expm1 = expm1, domain -3.0 .. 3.0 [], value |x| x.exp_m1(), slope |x, _| By(x.exp());
-    /// The natural logarithm.
+    /// The natural logarithm; its derivative at 0 is infinite ([`Kink::Pole`](crate::Kink::Pole)).
     Log = log, domain 0.1 .. 5.0 [], value |x| x.ln(), slope |x, _| Over(x);
     /// `log(1 + x)`, accurate near 0.
     Log1p = log1p, domain -0.9 .. 5.0 [], value |x| x.ln_1p(), slope |x, _| Over(x + 1.0);
@@ -158,7 +155,7 @@ unary_ops! {
     Log2 = log2, domain 0.1 .. 5.0 [], value |x| x.log2(), slope |x, _| Over(x * std::f64::consts::LN_2);
     /// The logarithm to base 10.
     Log10 = log10, domain 0.1 .. 5.0 [], value |x| x.log10(), slope |x, _| Over(x * std::f64::consts::LN_10);
-    /// The square root; its derivative at 0 is infinite.
+    /// The square root; its derivative at 0 is infinite ([`Kink::Pole`](crate::Kink::Pole)).
     Sqrt = sqrt, domain 0.1 .. 5.0 [], value |x| x.sqrt(), slope |_, y| Over(y + y);
     /// `1 / sqrt(x)`.
     Rsqrt = rsqrt, domain 0.1 .. 5.0 [], value |x| T::from_f64(1.0) / x.sqrt(), slope |x, y| By(y * -0.5 / x);
@@ -173,6 +170,8 @@ unary_ops! {
     /// The angle in radians, between 0 and π, whose cosine is `x`.
     Acos = acos, domain -0.9 .. 0.9 [], value |x| x.acos(), slope |x, _| Over(-((1.0 - x) * (x + 1.0)).sqrt());
     /// The angle in radians, between -π/2 and π/2, whose tangent is `x`.
+    ///
+    /// Gradient: `x̄ = ȳ / (x² + 1)`.
     Atan = atan, domain -3.0 .. 3.0 [], value |x| x.atan(), slope |x, _| over_square_plus_one(x);
     /// The hyperbolic sine.
     Sinh = sinh, domain -3.0 .. 3.0 [], value |x| x.sinh(), slope |x, _| By(x.cosh());
@@ -181,6 +180,8 @@ unary_ops! {
     /// The hyperbolic tangent.
     Tanh = tanh, domain -3.0 .. 3.0 [], value |x| x.tanh(), slope |_, y| By(1.0 - y * y);
     /// The inverse of the hyperbolic sine.
+    ///
+    /// Gradient: `x̄ = ȳ / √(x² + 1)`.
     Asinh = asinh, domain -3.0 .. 3.0 [], value |x| x.asinh(), slope |x, _| Over(length_with_one(x));
     /// The inverse of the hyperbolic cosine, for `x ≥ 1`.
     Acosh = acosh, domain 1.1 .. 5.0 [], value |x| x.acosh(), slope |x, _| Over((x - 1.0).sqrt() * (x + 1.0).sqrt());
