@@ -44,14 +44,6 @@ macro_rules! truth_ops {
                 $Enum::ALL.iter().copied().find(|op| op.name_static() == name)
             }
 
-            /// The row's documentation: what is computed.
-            #[must_use]
-            pub fn doc(self) -> &'static str {
-                match self {
-                    $($Enum::$Variant => concat!($($doc, "\n"),*).trim(),)*
-                }
-            }
-
             /// The value of every element: one tight loop per row.
             ///
             /// # Panics
