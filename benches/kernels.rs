@@ -1,7 +1,5 @@
 //! Single ops through a session, beside the same work by ndarray or by a loop.
 
-mod common;
-
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
