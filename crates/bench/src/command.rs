@@ -9,7 +9,7 @@ use crate::arguments::Rivals;
 use crate::check::check;
 use crate::error::BenchError;
 use crate::machine;
-use crate::measure::{Times, measure};
+use crate::measure::measure;
 use crate::profile::Profile;
 use crate::report::{Finding, HEAD, limits_json, limits_line};
 use crate::rivals::{Limits, published};
@@ -46,7 +46,7 @@ pub fn rivals(arguments: &Rivals, out: &mut impl Write) -> Result<bool, BenchErr
         write!(out, "\n{name}, {threads} thread(s):\n{profile}")?;
     }
     for finding in findings.iter().filter(|finding| !finding.agreement.holds()) {
-        writeln!(out, "\n{} is off:\n  {}", finding.name, finding.agreement.off.join("\n  "))?;
+        writeln!(out, "\n{} is off:\n  {}", finding.workload.name, finding.agreement.off.join("\n  "))?;
     }
     if let Some(file) = &arguments.json {
         let limits = arguments.threads.iter().zip(&limits);
@@ -71,7 +71,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Row>, BenchError> {
 }
 
 fn find_out(
-    row: &Row,
+    row: &'static Row,
     workload: &Workload,
     threads: usize,
     here: Limits,
@@ -83,7 +83,7 @@ fn find_out(
     let agreement = check(&mut runner, known, usize::MAX, patience)?;
     let window = Duration::try_from_secs_f64(arguments.seconds).unwrap_or_default();
     let per_call = arguments.steps_per_call.unwrap_or_else(|| known.rival(threads).0.steps_per_call()).max(1);
-    let times: Times = measure(&mut runner, window, per_call)?;
+    let times = measure(&mut runner, window, per_call)?;
     let (steps, bytes) = runner.size()?;
     let (building, planning) = runner.preparation();
     let profile = arguments.profile.then(|| {
@@ -92,7 +92,7 @@ fn find_out(
         Profile::of(&mut runner, runs, arguments.top)
     });
     let finding = Finding {
-        name: row.name,
+        workload: row,
         threads,
         times,
         per_call,

@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use crate::check::Agreement;
 use crate::measure::Times;
 use crate::rivals::{LIMITS, Limits, Published};
+use crate::workloads::Row;
 
 /// What was found for a workload on so many threads.
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// The workload.
-    pub name: &'static str,
+    pub workload: &'static Row,
     /// The number of threads.
     pub threads: usize,
     /// The times of steps.
@@ -59,7 +60,7 @@ impl Finding {
         let met = if self.faster() >= aim { " met" } else { "" };
         format!(
             "| {} | {} | {} | {} | {} | {} | {} | {:.0} % | {} | {} | {:.2} | {aim}{met} | {:.1} | {} | {:.1} + {:.1} ms | {} |",
-            self.name,
+            self.workload.name,
             self.threads,
             self.per_call,
             time(self.times.median()),
@@ -83,7 +84,8 @@ impl Finding {
     pub fn json(&self) -> Value {
         let (rival, aim) = self.known.rival(self.threads);
         json!({
-            "workload": self.name,
+            "workload": self.workload.name,
+            "what": self.workload.what,
             "threads": self.threads,
             "steps_per_call": self.per_call,
             "calls_timed": self.times.count(),

@@ -1,14 +1,12 @@
 //! The workloads by name, at the sizes that other engines were measured with.
 
-use std::fmt;
-
 use pullback::Error;
 
 use crate::workloads::workload::Workload;
 use crate::workloads::{Gpt, chain, cnn, formula, gpt, hessian_vector, mlp, row_norm, scalars, towers, xor};
 
 /// A workload.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// The name, such as `W1b32`.
     pub name: &'static str,
@@ -16,12 +14,6 @@ pub struct Row {
     pub what: &'static str,
     /// Makes the inputs and the graph.
     pub build: fn() -> Result<Workload, Error>,
-}
-
-impl fmt::Debug for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Row").field("name", &self.name).field("what", &self.what).finish_non_exhaustive()
-    }
 }
 
 const fn row(name: &'static str, what: &'static str, build: fn() -> Result<Workload, Error>) -> Row {
