@@ -75,9 +75,9 @@ fn fields(case: &Value, options: &Options) -> Result<Map<String, Value>, Skip> {
     Ok(fields)
 }
 
-/// The first line of what was said in a panic.
+/// What was said in a panic.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-    let line = text.and_then(|text| text.lines().next()).unwrap_or("panicked");
-    line.strip_prefix("error: ").unwrap_or(line).to_string()
+    let text = text.unwrap_or("panicked");
+    text.strip_prefix("error: ").unwrap_or(text).to_string()
 }

@@ -15,8 +15,7 @@ pub(super) const OPERATIONS: Table = &[
     }),
     ("group_norm", |c| {
         let [x, w, b] = c.inputs()?;
-        let groups = usize::try_from(c.integer("groups")?).map_err(|_| Skip("groups are negative".into()))?;
-        one(x.group_norm(groups, Some(w), Some(b), c.number("eps")?))
+        one(x.group_norm(c.size("groups")?, Some(w), Some(b), c.number("eps")?))
     }),
     ("instance_norm", |c| {
         let [x, w, b] = c.inputs()?;

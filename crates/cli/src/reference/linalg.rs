@@ -6,10 +6,7 @@ use super::call::{Skip, Table, one};
 
 pub(super) const OPERATIONS: Table = &[
     ("matmul", |c| c.binary(|a, b| a.matmul(b))),
-    ("linear", |c| {
-        let x = c.input(0)?.matmul(c.input(1)?.t());
-        one(c.optional(2).map_or(x, |bias| x + bias))
-    }),
+    ("linear", |c| one(c.input(0)?.linear(c.input(1)?, c.optional(2)))),
     ("einsum", |c| {
         let equation = c.word_or("equation", "")?;
         let (first, others) = c.list()?;

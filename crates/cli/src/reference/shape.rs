@@ -75,8 +75,7 @@ pub(super) const OPERATIONS: Table = &[
         Ok(vec![x.sort(axis, order), x.argsort(axis, order)])
     }),
     ("topk", |c| {
-        let (k, axis) = (c.integer("k")?, c.integer("axis")?);
-        let k = usize::try_from(k).map_err(|_| Skip("k is negative".into()))?;
+        let (k, axis) = (c.size("k")?, c.integer("axis")?);
         // The largest unless it is said otherwise.
         let descending = c.attribute("largest").is_none() || c.flag("largest")?;
         let [x] = c.inputs()?;
