@@ -269,3 +269,18 @@ fn movement_carries_gradients_back_to_where_the_elements_came_from() {
         assert_eq!(dx.sizes(), x.sizes(), "{name}");
     }
 }
+
+/// Cut off one by one, each of 256 slices would give a gradient of the size of all of them.
+#[test]
+fn the_gradient_of_slices_does_not_cost_their_square() {
+    let b = Builder::new();
+    let x = b.input("x", F64, [256, 8]);
+    let loss = x.unstack(0).into_iter().map(|row| row.square().sum()).reduce(|sum, row| sum + row).unwrap();
+    let [dx] = grad(loss, [x]).unwrap();
+    let graph = b.finish([("dx", dx)]).unwrap();
+    let elements: usize = graph.ids().map(|id| graph.ty(id).shape.numel().known().unwrap()).sum();
+    assert!(elements < 60 * 256 * 8, "{elements} elements");
+    let x = Tensor::from_fn(&[256, 8], |i| i as f64);
+    let expected = Tensor::from_fn(&[256, 8], |i| 2.0 * i as f64);
+    assert_eq!(interpret(&graph, [("x", &x)]).unwrap().output("dx").unwrap(), &expected);
+}

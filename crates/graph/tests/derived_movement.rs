@@ -143,6 +143,19 @@ fn stacks_have_a_new_axis() {
 }
 
 #[test]
+fn slices_along_an_axis_are_what_stacks_put_together() {
+    for (sizes, axis) in [([5, 2, 3], 0), ([2, 7, 3], 1), ([2, 3, 4], -1), ([1, 2, 3], -3)] {
+        let again = of(&sizes, |x| {
+            let slices = x.unstack(axis);
+            slices[0].stack(&slices[1..], axis)
+        });
+        assert_eq!(again, of(&sizes, |x| x));
+    }
+    assert!(Builder::new().input("x", F64, [0, 2]).unstack(0).is_empty());
+    refused("axis 0 of f64[n] has no known size (C3)", |b| b.input("x", F64, ["n"]).unstack(0)[0]);
+}
+
+#[test]
 fn a_roll_brings_back_what_leaves() {
     let sizes = [3, 4];
     for shift in [-9, -4, -1, 0, 1, 3, 4, 6, i64::MAX, i64::MIN] {

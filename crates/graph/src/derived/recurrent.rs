@@ -114,9 +114,9 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn rnn(self, h: Expr<'g>, weights: &RecurrentWeights<'g>) -> (Expr<'g>, Expr<'g>) {
         let _ = weights.hidden_size("rnn", 1);
-        let length = self.length("rnn");
+        self.expect_length("rnn");
         self.builder().derived("rnn", Location::caller(), || {
-            let steps = weights.of_input(self).steps(length);
+            let steps = weights.of_input(self).unstack(0);
             states(h, steps, h, |x, h| rnn_step(x, h, weights), |h| h)
         })
     }
@@ -134,9 +134,9 @@ impl<'g> Expr<'g> {
         weights: &RecurrentWeights<'g>,
     ) -> (Expr<'g>, Expr<'g>, Expr<'g>) {
         let size = weights.hidden_size("lstm", 4);
-        let length = self.length("lstm");
+        self.expect_length("lstm");
         self.builder().derived("lstm", Location::caller(), || {
-            let steps = weights.of_input(self).steps(length);
+            let steps = weights.of_input(self).unstack(0);
             let step = |x: Expr<'g>, (h, c): (Expr<'g>, Expr<'g>)| lstm_step(x, h, c, weights, size);
             let (all, (h, c)) = states(h, steps, (h, c), step, |(h, _)| h);
             (all, h, c)
@@ -151,26 +151,20 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn gru(self, h: Expr<'g>, weights: &RecurrentWeights<'g>) -> (Expr<'g>, Expr<'g>) {
         let size = weights.hidden_size("gru", 3);
-        let length = self.length("gru");
+        self.expect_length("gru");
         self.builder().derived("gru", Location::caller(), || {
-            let steps = weights.of_input(self).steps(length);
+            let steps = weights.of_input(self).unstack(0);
             states(h, steps, h, |x, h| gru_step(x, h, weights, size), |h| h)
         })
     }
 
-    /// The length of a sequence, which is unrolled.
+    /// A sequence is unrolled, so its length must be known.
     #[track_caller]
-    fn length(self, op: &str) -> usize {
-        let Some(length) = self.shape().first().and_then(|time| time.known()) else {
+    fn expect_length(self, op: &str) {
+        if self.shape().first().is_none_or(|time| time.known().is_none()) {
             let message = format!("takes a sequence [time, …, input] of known length, got {}", self.ty());
             self.refuse(op, Violation::new("C3", message), &[])
-        };
-        length
-    }
-
-    /// The elements along the first axis, one by one.
-    fn steps(self, length: usize) -> Vec<Expr<'g>> {
-        (0..length).map(|at| self.slice(0, at..at + 1).squeeze(0)).collect()
+        }
     }
 
     /// Part `at` of the last axis, which holds the gates beside each other.

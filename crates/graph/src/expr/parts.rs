@@ -148,6 +148,39 @@ impl<'g> Expr<'g> {
         }
         first.concat(&rest, axis as i64)
     }
+
+    /// The slices along `axis`, without it, in order: what [`stack`](Expr::stack) puts together.
+    ///
+    /// They are cut in halves again and again. Cut one by one, each would give a gradient of the whole size, and there would
+    /// be as many to add up as there are slices; this way the gradient costs no more than a logarithm of them.
+    ///
+    /// # Panics
+    /// When there is no such axis, or its size is not known.
+    #[must_use]
+    #[track_caller]
+    pub fn unstack(self, axis: i64) -> Vec<Expr<'g>> {
+        let axis = self.axis("unstack", axis);
+        let Some(size) = self.shape()[axis].known() else {
+            let message = format!("axis {axis} of {} has no known size", self.ty());
+            self.refuse("unstack", Violation::new("C3", message), &[])
+        };
+        let mut slices = Vec::with_capacity(size);
+        self.halve(axis as i64, size, &mut slices);
+        slices
+    }
+
+    #[track_caller]
+    fn halve(self, axis: i64, size: usize, slices: &mut Vec<Expr<'g>>) {
+        match size {
+            0 => {}
+            1 => slices.push(self.squeeze(axis)),
+            _ => {
+                let half = size / 2;
+                self.slice(axis, 0..half).halve(axis, half, slices);
+                self.slice(axis, half..size).halve(axis, size - half, slices);
+            }
+        }
+    }
 }
 
 /// A bound of an axis of unknown size; a negative one counts from the end.

@@ -171,7 +171,7 @@ fn losses<'g>(
     let nowhere = emitted.builder().full(emitted.dtype(), spelled.shape(), f64::NEG_INFINITY);
     let place = spelled.iota_like(1);
     let mut paths = place.eq(0.0).select(nowhere.zeros_like(), nowhere);
-    for (step, emitted) in unstacked(emitted, sizes.steps).into_iter().enumerate() {
+    for (step, emitted) in emitted.unstack(0).into_iter().enumerate() {
         let stay = paths;
         let next = moved(paths, 1, f64::NEG_INFINITY);
         let skip = skips.select(moved(paths, 2, f64::NEG_INFINITY), f64::NEG_INFINITY);
@@ -192,26 +192,4 @@ fn moved(x: Expr<'_>, by: usize, fill: f64) -> Expr<'_> {
         Some(size) if size > by => x.slice(1, 0..size - by).pad([(0, 0), (by, 0)], fill),
         _ => x.full_like(fill),
     }
-}
-
-/// The slices along the first axis, whose size is given.
-///
-/// They are cut in halves again and again: cut one by one, each would give a gradient of the whole size, and there would be
-/// the square of their number to add up.
-#[track_caller]
-fn unstacked(x: Expr<'_>, size: usize) -> Vec<Expr<'_>> {
-    let mut parts = vec![(x, size)];
-    while parts.iter().any(|(_, size)| *size > 1) {
-        parts = parts
-            .into_iter()
-            .flat_map(|(part, size)| match size {
-                0 | 1 => vec![(part, size)],
-                _ => {
-                    let half = size / 2;
-                    vec![(part.slice(0, 0..half), half), (part.slice(0, half..size), size - half)]
-                }
-            })
-            .collect();
-    }
-    parts.into_iter().filter(|(_, size)| *size == 1).map(|(part, _)| part.squeeze(0)).collect()
 }
