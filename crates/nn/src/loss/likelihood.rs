@@ -82,8 +82,7 @@ pub fn gaussian_nll<'g>(
     accept(within(NAME, "the least variance", least, 0.0, f64::INFINITY));
     accept(expect_one_shape(NAME, &[mean, target, variance]));
     mean.builder().derived(NAME, Location::caller(), || {
-        let variance = variance.cast(mean.dtype());
-        let variance = variance.le(least).select(variance.full_like(least), variance);
+        let variance = variance.cast(mean.dtype()).clamp_min(least);
         let difference = mean - target.cast(mean.dtype());
         reduction.apply((variance.log() + difference.square() / variance) * 0.5)
     })
