@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+mod common;
+
+use common::slopes::{close, gradient};
 use pullback_autodiff::check::{check_gradients, f64_in};
 use pullback_autodiff::{grad, hessian};
 use pullback_graph::DType::{F32, F64};
@@ -20,21 +23,6 @@ fn pulled(x: &Tensor, weights: &[f64], op: impl for<'g> Fn(Expr<'g>) -> Expr<'g>
     let [dx] = grad((y * weights).sum(), [input]).unwrap();
     let graph = b.finish([("dx", dx)]).unwrap();
     interpret(&graph, [("x", x)]).unwrap().output("dx").unwrap().to_f64_vec()
-}
-
-/// The gradient of the sum of `op(x)`.
-#[track_caller]
-fn gradient(x: &[f64], op: impl for<'g> Fn(Expr<'g>) -> Expr<'g>) -> Vec<f64> {
-    pulled(&Tensor::vector(x), &[1.0], |x| op(x).sum())
-}
-
-#[track_caller]
-fn close(got: &[f64], want: &[f64]) {
-    assert_eq!(got.len(), want.len());
-    for (at, (got, want)) in got.iter().zip(want).enumerate() {
-        let same = got == want || (got.is_nan() && want.is_nan());
-        assert!(same || (got - want).abs() <= 1e-13 * (1.0 + want.abs()), "{at}: {got} is not {want}");
-    }
 }
 
 /// Derivatives of order 1 to 4 along a direction, each against the difference quotient of the one before.

@@ -2,56 +2,31 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+mod common;
+
+use common::slopes::{close, gradient, slopes};
 use pullback_autodiff::check::{check_gradients, f64_in};
 use pullback_autodiff::grad;
 use pullback_graph::DType::{Bool, F32, F64};
-use pullback_graph::{Builder, Expr, Tensor, interpret};
+use pullback_graph::{Builder, Tensor, interpret};
 
 const INF: f64 = f64::INFINITY;
 
-/// The gradient of the sum of `op(x)`.
-fn gradient(values: &[f64], op: impl for<'g> Fn(Expr<'g>) -> Expr<'g>) -> Vec<f64> {
-    let b = Builder::new();
-    let x = b.input("x", F64, [values.len()]);
-    let [dx] = grad(op(x).sum(), [x]).unwrap();
-    let graph = b.finish([("dx", dx)]).unwrap();
-    let x = Tensor::vector(values);
-    interpret(&graph, [("x", &x)]).unwrap().output("dx").unwrap().to_f64_vec()
-}
-
-/// The gradients of `op(a, b)` in both, at one point.
-fn gradients(a: f64, b: f64, op: impl for<'g> Fn(Expr<'g>, Expr<'g>) -> Expr<'g>) -> [f64; 2] {
-    let builder = Builder::new();
-    let (x, y) = (builder.input("a", F64, ()), builder.input("b", F64, ()));
-    let [dx, dy] = grad(op(x, y), [x, y]).unwrap();
-    let graph = builder.finish([("da", dx), ("db", dy)]).unwrap();
-    let values = interpret(&graph, [("a", &Tensor::scalar(a)), ("b", &Tensor::scalar(b))]).unwrap();
-    ["da", "db"].map(|name| values.output(name).unwrap().item().unwrap())
-}
-
-#[track_caller]
-fn close(got: &[f64], want: &[f64]) {
-    assert_eq!(got.len(), want.len());
-    for (got, want) in got.iter().zip(want) {
-        assert!(got == want || (got - want).abs() <= 1e-13 * want.abs(), "{got:e} is not {want:e}");
-    }
-}
-
 #[test]
 fn lengths_have_slopes_wherever_they_are_numbers() {
-    close(&gradients(3e300, 4e300, |a, b| a.hypot(b)), &[0.6, 0.8]);
-    close(&gradients(3e-300, -4e-300, |a, b| a.hypot(b)), &[0.6, -0.8]);
-    close(&gradients(0.0, 0.0, |a, b| a.hypot(b)), &[0.0, 0.0]);
+    close(&slopes(3e300, 4e300, |a, b| a.hypot(b)), &[0.6, 0.8]);
+    close(&slopes(3e-300, -4e-300, |a, b| a.hypot(b)), &[0.6, -0.8]);
+    close(&slopes(0.0, 0.0, |a, b| a.hypot(b)), &[0.0, 0.0]);
     // An infinite cotangent is stopped at the origin.
-    close(&gradients(0.0, 0.0, |a, b| a.hypot(b).sqrt()), &[0.0, 0.0]);
+    close(&slopes(0.0, 0.0, |a, b| a.hypot(b).sqrt()), &[0.0, 0.0]);
     // ∂²/∂a² is b² / length³.
-    let second = gradients(3.0, 4.0, |a, b| grad(a.hypot(b), [a]).unwrap()[0]);
+    let second = slopes(3.0, 4.0, |a, b| grad(a.hypot(b), [a]).unwrap()[0]);
     close(&second, &[16.0 / 125.0, -12.0 / 125.0]);
 }
 
 #[test]
 fn sums_of_exponentials_share_the_gradient() {
-    let op = |a, b| gradients(a, b, |a, b| a.logaddexp(b));
+    let op = |a, b| slopes(a, b, |a, b| a.logaddexp(b));
     close(&op(-INF, -INF), &[0.5, 0.5]);
     close(&op(INF, INF), &[0.5, 0.5]);
     close(&op(-INF, 2.0), &[0.0, 1.0]);
@@ -59,25 +34,25 @@ fn sums_of_exponentials_share_the_gradient() {
     close(&op(INF, -INF), &[1.0, 0.0]);
     close(&op(800.0, -800.0), &[1.0, 0.0]);
     // The second derivative of equal operands is a quarter.
-    close(&gradients(0.5, 0.5, |a, b| grad(a.logaddexp(b), [a]).unwrap()[0]), &[0.25, -0.25]);
+    close(&slopes(0.5, 0.5, |a, b| grad(a.logaddexp(b), [a]).unwrap()[0]), &[0.25, -0.25]);
 }
 
 #[test]
 fn nothing_times_a_logarithm_has_slopes() {
-    let op = |a, b| gradients(a, b, |a, b| a.xlogy(b));
+    let op = |a, b| slopes(a, b, |a, b| a.xlogy(b));
     close(&op(0.0, 0.0), &[0.0, 0.0]);
     close(&op(0.0, 2.0), &[2.0_f64.ln(), 0.0]);
     close(&op(3.0, 2.0), &[2.0_f64.ln(), 1.5]);
     close(&op(2.0, 0.0), &[-INF, INF]);
     // The mixed derivative at a = 0 is 1/b.
-    close(&gradients(0.0, 2.0, |a, b| grad(a.xlogy(b), [b]).unwrap()[0]), &[0.5, 0.0]);
-    close(&gradients(0.0, -1.0, |a, b| a.xlog1py(b)), &[0.0, 0.0]);
-    close(&gradients(2.0, 1e-10, |a, b| a.xlog1py(b)), &[1e-10_f64.ln_1p(), 2.0 / (1.0 + 1e-10)]);
+    close(&slopes(0.0, 2.0, |a, b| grad(a.xlogy(b), [b]).unwrap()[0]), &[0.5, 0.0]);
+    close(&slopes(0.0, -1.0, |a, b| a.xlog1py(b)), &[0.0, 0.0]);
+    close(&slopes(2.0, 1e-10, |a, b| a.xlog1py(b)), &[1e-10_f64.ln_1p(), 2.0 / (1.0 + 1e-10)]);
 }
 
 #[test]
 fn a_remainder_counts_how_often_the_divisor_fits() {
-    let op = |a, b| gradients(a, b, |a, b| a.remainder(b));
+    let op = |a, b| slopes(a, b, |a, b| a.remainder(b));
     close(&op(1.0, 0.1), &[1.0, -9.0]);
     close(&op(-5.5, 2.0), &[1.0, 3.0]);
     close(&op(5.5, -2.0), &[1.0, 3.0]);
@@ -149,9 +124,9 @@ fn activations_with_parameters_have_the_slopes_of_their_formulas() {
         [sigmoid(0.0), sigmoid(2.0), 0.3 * slope(0.0), -0.7 * slope(2.0)]
     });
     // Infinite arguments of the branch not taken leave no NaN behind.
-    close(&gradients(INF, 0.0, |x, w| x.prelu(w)), &[1.0, 0.0]);
-    close(&gradients(-2.0, 0.25, |x, w| x.prelu(w)), &[0.25, -2.0]);
-    close(&gradients(0.0, 0.25, |x, w| x.prelu(w)), &[0.25, 0.0]);
+    close(&slopes(INF, 0.0, |x, w| x.prelu(w)), &[1.0, 0.0]);
+    close(&slopes(-2.0, 0.25, |x, w| x.prelu(w)), &[0.25, -2.0]);
+    close(&slopes(0.0, 0.25, |x, w| x.prelu(w)), &[0.25, 0.0]);
     // Far out a quotient's slope is the difference of two nearly equal numbers.
     close(
         &gradient(&[1e10, -1e10, INF], |x| x.softsign()),

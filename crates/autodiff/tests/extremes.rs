@@ -2,21 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use pullback_autodiff::{Disconnected, GradError, GradOptions, grad, gradients, jacobian};
+mod common;
+
+use common::slopes::slopes;
+use pullback_autodiff::{GradError, grad, jacobian};
 use pullback_graph::DType::F64;
 use pullback_graph::{Builder, Expr, Tensor, interpret};
-
-/// The gradients of `function` in `a` and `b`, scalars.
-#[track_caller]
-fn slopes(a: f64, b: f64, function: impl for<'g> Fn(Expr<'g>, Expr<'g>) -> Expr<'g>) -> [f64; 2] {
-    let builder = Builder::new();
-    let (x, y) = (builder.input("a", F64, ()), builder.input("b", F64, ()));
-    let options = GradOptions { disconnected: Disconnected::Zeros, ..GradOptions::default() };
-    let found = gradients(function(x, y), &[x, y], &options).unwrap();
-    let graph = builder.finish([("da", found[0]), ("db", found[1])]).unwrap();
-    let values = interpret(&graph, [("a", &Tensor::scalar(a)), ("b", &Tensor::scalar(b))]).unwrap();
-    ["da", "db"].map(|name| values.output(name).unwrap().item().unwrap())
-}
 
 #[track_caller]
 fn assert_slope(x: f64, expected: f64, function: impl for<'g> Fn(Expr<'g>) -> Expr<'g>) {

@@ -7,7 +7,8 @@ use pullback_autodiff::grad;
 use pullback_graph::DType::{F64, I64};
 use pullback_graph::op::Registry;
 use pullback_graph::{
-    Builder, Expr, Graph, GraphFile, Kink, KinkPolicy, Output, Subgradient, Tensor, interpret, pass,
+    Builder, Expr, Graph, GraphFile, Kink, KinkPolicy, Output, PoolOptions, Subgradient, Tensor, interpret,
+    pass,
 };
 
 const INF: f64 = f64::INFINITY;
@@ -103,6 +104,11 @@ fn ties_are_shared_or_go_to_the_first() {
         // Over all axes, and over the only one, ties are shared in every policy.
         assert_eq!(gradient(policy, &x, |x| x.max()), [0.0, 0.0, 0.0, 0.5, 0.0, 0.5], "{policy}");
         assert_eq!(gradient(policy, &Tensor::vector([1.0, 1.0]), |x| x.max_over(0)), [0.5, 0.5], "{policy}");
+        // The first of a window, and of those equal to the median, in every policy.
+        let pooled = Tensor::of([1, 1, 4], [5.0, 5.0, 1.0, 3.0]);
+        let pool: Function = |x| x.max_pool(&PoolOptions::new([2]));
+        assert_eq!(gradient(policy, &pooled, pool), [1.0, 0.0, 0.0, 1.0], "{policy}");
+        assert_eq!(gradient(policy, &Tensor::vector([2.0, 1.0, 2.0]), |x| x.median()), [1.0, 0.0, 0.0]);
         let nan = gradient(policy, &Tensor::of([1, 3], [1.0, f64::NAN, 2.0]), |x| x.max_over(1));
         assert!(nan[0] == 0.0 && nan[1] == 1.0 && nan[2] == 0.0, "{policy}: {nan:?}");
     }

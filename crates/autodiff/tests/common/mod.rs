@@ -1,6 +1,9 @@
-//! What the tests of the checker share: custom ops with rules that may be wrong, and how much is tried.
+//! What the tests share: gradients at points, and for the checker custom ops with rules that may be wrong, and how much is
+//! tried.
 
 #![allow(dead_code, reason = "each test takes what it needs")]
+
+pub(crate) mod slopes;
 
 use proptest::prelude::ProptestConfig;
 use proptest::test_runner::FileFailurePersistence;
