@@ -56,9 +56,6 @@ struct Compiler<'g> {
 /// The longest period of a view that is loaded once per piece instead of once per tile.
 const PERIOD: usize = 1024;
 
-/// Pairs of operands and results that are offered to be placed together.
-const MOST_PAIRS: usize = 1024;
-
 /// The program of an elementwise region.
 pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
     let columns = match region.extent {
@@ -298,7 +295,7 @@ impl Compiler<'_> {
         });
         Program {
             scalar: scalar.flatten(),
-            in_place: self.in_place(&results),
+            in_place: self.in_place(),
             period: self.period,
             columns: self.columns,
             fixed: self.fixed,
@@ -310,8 +307,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// The operands that are only ever read at the position that is being written, with every result of their type.
-    fn in_place(&self, results: &[(DType, Space)]) -> Vec<(usize, usize)> {
+    /// The operands that are only ever read at the position that is being written.
+    fn in_place(&self) -> Vec<usize> {
         let mut elsewhere: Vec<usize> = Vec::new();
         for step in &self.instructions {
             if let Action::Load { input, .. } = step.action {
@@ -323,16 +320,7 @@ impl Compiler<'_> {
                 elsewhere.push(input);
             }
         }
-        let mut pairs = Vec::new();
-        // Where a kernel of scalars has hundreds of both, looking for the best pair costs more than their memory.
-        if self.region.operands.len() * results.len() > MOST_PAIRS {
-            return pairs;
-        }
-        for (at, id) in self.region.operands.iter().enumerate().filter(|(at, _)| !elsewhere.contains(at)) {
-            let own = (self.graph.ty(*id).dtype, self.space(*id));
-            pairs.extend((0..results.len()).filter(|write| results[*write] == own).map(|write| (at, write)));
-        }
-        pairs
+        (0..self.region.operands.len()).filter(|at| !elsewhere.contains(at)).collect()
     }
 }
 

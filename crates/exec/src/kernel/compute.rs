@@ -3,8 +3,6 @@
 use std::fmt;
 use std::ops::Range;
 
-use smallvec::SmallVec;
-
 use crate::kernel::pieces::Pieces;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::slice::{Slice, SliceMut};
@@ -60,8 +58,9 @@ pub(crate) trait ComputeAll: fmt::Debug + Send + Sync {
     /// Which elements of result `write` belong to the elements `range` of the largest ones.
     fn part(&self, write: usize, range: Range<usize>) -> Range<usize>;
 
-    /// Pairs of an operand and a result that may take over its buffer: see [`Compute::in_place`].
-    fn in_place(&self) -> &[(usize, usize)];
+    /// Operands whose buffer may become that of a result of as many elements of the same type: see
+    /// [`Compute::in_place`].
+    fn in_place(&self) -> &[usize];
 
     /// See [`Compute::alias`].
     fn alias(&self) -> Option<usize> {
@@ -92,34 +91,31 @@ pub(crate) struct Buffers<'a, 'b> {
 
 /// A kernel of one result, as one of several.
 #[derive(Debug)]
-struct One<C> {
-    compute: C,
-    in_place: SmallVec<[(usize, usize); 1]>,
-}
+struct One<C>(C);
 
 impl<C: Compute> ComputeAll for One<C> {
     fn name(&self) -> &'static str {
-        self.compute.name()
+        self.0.name()
     }
 
     fn pieces(&self) -> Pieces {
-        self.compute.pieces()
+        self.0.pieces()
     }
 
     fn part(&self, _write: usize, range: Range<usize>) -> Range<usize> {
         range
     }
 
-    fn in_place(&self) -> &[(usize, usize)] {
-        &self.in_place
+    fn in_place(&self) -> &[usize] {
+        self.0.in_place()
     }
 
     fn alias(&self) -> Option<usize> {
-        self.compute.alias()
+        self.0.alias()
     }
 
     fn flops(&self) -> u64 {
-        self.compute.flops()
+        self.0.flops()
     }
 
     fn run(
@@ -130,7 +126,7 @@ impl<C: Compute> ComputeAll for One<C> {
     ) -> Result<(), String> {
         let [write] = buffers.writes else { unreachable!("the kernel has one result") };
         let all = 0..write.len();
-        self.compute.run(range, buffers.reads, write.part(all), scratch)
+        self.0.run(range, buffers.reads, write.part(all), scratch)
     }
 }
 
@@ -143,8 +139,7 @@ pub(crate) struct Kernel {
 
 impl<C: Compute + 'static> From<C> for Kernel {
     fn from(compute: C) -> Self {
-        let in_place = compute.in_place().iter().map(|operand| (*operand, 0)).collect();
-        Kernel::of(One { compute, in_place })
+        Kernel::of(One(compute))
     }
 }
 
@@ -159,8 +154,8 @@ impl Kernel {
         self.compute.name()
     }
 
-    /// The positions of operands and of the results that may take over their buffers.
-    pub(crate) fn in_place(&self) -> &[(usize, usize)] {
+    /// The positions of operands whose buffers may become those of results of their size and type.
+    pub(crate) fn in_place(&self) -> &[usize] {
         self.compute.in_place()
     }
 

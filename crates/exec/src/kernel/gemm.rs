@@ -21,7 +21,7 @@ const ROWS: usize = 384;
 /// Tiles of rows that make it worth to copy a panel of the right operand.
 const PANEL_READERS: usize = 6;
 
-/// Panels that make it worth to copy a block of the left operand.
+/// Panels that make it worth to copy a block of the left operand, if its rows do not lie together.
 const BLOCK_READERS: usize = 8;
 
 /// Elements that products can be made of.
@@ -87,7 +87,7 @@ unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>
     right.check(k, n);
     assert!(result.len() >= m * n, "a dense result has one place per element");
     let width = VECTORS * V::LANES;
-    let copies_left = n.div_ceil(width) >= BLOCK_READERS && left.is_far_apart();
+    let copies_left = n.div_ceil(width) >= BLOCK_READERS && left.column != 1;
     let (depth, rows) = (k.min(DEPTH), m.min(ROWS));
     if copies_left && block.len() < rows * depth {
         block.resize(rows * depth, V::Element::default());

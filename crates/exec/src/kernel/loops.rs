@@ -10,7 +10,7 @@ use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, Real, ReduceKind, 
 use crate::kernel::fold::{Fold, Max, Min, Rows, Sum};
 use crate::kernel::routine::Routines;
 use crate::kernel::scratch::Banked;
-use crate::kernel::simd::{self, Loop};
+use crate::kernel::simd::{self, InstructionSet, Loop};
 
 /// Declares a [`Loop`] over its arguments and the function that runs it for this processor's instruction set.
 macro_rules! vector_loop {
@@ -38,7 +38,7 @@ macro_rules! vector_loop {
 
 /// A row of the unary table.
 pub(crate) fn unary<T: Routines>(op: UnaryOp, x: &[T], out: &mut [T]) {
-    if !T::unary(op, x, out) {
+    if !T::unary(InstructionSet::detected(), op, x, out) {
         unary_row(op, x, out);
     }
 }

@@ -245,11 +245,6 @@ impl<'a, T> Matrix<'a, T> {
         let last = (rows - 1) * self.row + (columns - 1) * self.column;
         assert!(last < self.elements.len(), "the strides of a product stay within its operand");
     }
-
-    /// Whether neighbors in a row are apart, so that each is read from another cache line.
-    pub(crate) fn is_far_apart(&self) -> bool {
-        self.column != 1
-    }
 }
 
 #[cfg(test)]

@@ -148,8 +148,8 @@ pub(crate) struct Program {
     pub(crate) columns: usize,
     /// The element type of each result, and which elements it has.
     pub(crate) results: Vec<(DType, Space)>,
-    /// Inputs and the results that may take over their buffers.
-    pub(crate) in_place: Vec<(usize, usize)>,
+    /// Inputs whose buffers may become those of results.
+    pub(crate) in_place: Vec<usize>,
     /// The number of elements, rows counting for all of theirs.
     pub(crate) len: usize,
     /// Arithmetic per element.
@@ -236,7 +236,7 @@ impl ComputeAll for Program {
         self.results[write].1.part(range, self.columns)
     }
 
-    fn in_place(&self) -> &[(usize, usize)] {
+    fn in_place(&self) -> &[usize] {
         &self.in_place
     }
 

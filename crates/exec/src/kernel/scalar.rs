@@ -11,6 +11,7 @@ use crate::kernel::compute::Buffers;
 use crate::kernel::program::{Action, Fixed, FixedValue, Instruction, Place, Target};
 use crate::kernel::routine::Routines;
 use crate::kernel::scratch::Scratch;
+use crate::kernel::simd::InstructionSet;
 use crate::kernel::slice::{Slice, SliceMut};
 
 /// A program over single numbers.
@@ -252,7 +253,7 @@ impl Step {
 fn unary<T: Routines>(op: UnaryOp, x: u64) -> u64 {
     let x = T::from_bits64(x);
     let mut out = [T::default()];
-    if !T::unary(op, &[x], &mut out) {
+    if !T::unary(InstructionSet::detected(), op, &[x], &mut out) {
         out[0] = op.value(x);
     }
     out[0].to_bits64()

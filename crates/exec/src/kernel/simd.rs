@@ -60,15 +60,8 @@ impl InstructionSet {
 /// Runs a loop as compiled for the widest instruction set of this processor.
 #[inline]
 pub(crate) fn run<L: Loop>(body: L) -> L::Output {
-    #[cfg(test)]
-    let set = tests::SET.get();
-    #[cfg(not(test))]
-    let set = InstructionSet::detected();
-    run_as(set, body)
+    run_as(InstructionSet::detected(), body)
 }
-
-#[cfg(test)]
-pub(crate) use tests::as_set;
 
 /// Runs a loop as compiled for `set`, or for the widest one detected if this processor lacks `set`.
 pub(crate) fn run_as<L: Loop>(set: InstructionSet, body: L) -> L::Output {
@@ -108,19 +101,6 @@ pub(crate) mod tests {
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx512,
         ]
-    }
-
-    thread_local! {
-        /// What `run` runs loops for on this thread.
-        pub(crate) static SET: std::cell::Cell<InstructionSet> = std::cell::Cell::new(InstructionSet::detected());
-    }
-
-    /// Has the loops that `body` runs be those for `set`.
-    pub(crate) fn as_set<R>(set: InstructionSet, body: impl FnOnce() -> R) -> R {
-        let before = SET.replace(set);
-        let answer = body();
-        SET.set(before);
-        answer
     }
 
     struct Fill<'a>(&'a mut [f32]);

@@ -238,137 +238,76 @@ mod x86 {
 
     use super::Vector;
 
-    /// Registers of AVX-512, with its masks for parts of them.
-    macro_rules! masked {
-        ($($register:ident of $ty:ty, $lanes:literal: $mask:ty, $zero:ident $splat:ident $load:ident $load_part:ident $store:ident $store_part:ident $fma:ident $add:ident;)*) => {
-            $(
-                // SAFETY: every method is one instruction of AVX-512; masked ones touch only the lanes of the mask.
-                unsafe impl Vector for $register {
-                    type Element = $ty;
-                    const LANES: usize = $lanes;
-                    const ROWS: usize = 12;
-
-                    #[inline(always)]
-                    unsafe fn zero() -> Self {
-                        // SAFETY: AVX-512 is there.
-                        unsafe { $zero() }
-                    }
-
-                    #[inline(always)]
-                    unsafe fn splat(from: *const $ty) -> Self {
-                        // SAFETY: AVX-512 is there, and one element to read.
-                        unsafe { $splat(*from) }
-                    }
-
-                    #[inline(always)]
-                    unsafe fn load(from: *const $ty) -> Self {
-                        // SAFETY: AVX-512 is there, and `LANES` elements to read.
-                        unsafe { $load(from) }
-                    }
-
-                    #[inline(always)]
-                    unsafe fn load_part(from: *const $ty, count: usize) -> Self {
-                        // SAFETY: AVX-512 is there, and `count` elements to read.
-                        unsafe { $load_part(((1_u32 << count) - 1) as $mask, from) }
-                    }
-
-                    #[inline(always)]
-                    unsafe fn store(self, to: *mut $ty) {
-                        // SAFETY: AVX-512 is there, and room for `LANES` elements.
-                        unsafe { $store(to, self) }
-                    }
-
-                    #[inline(always)]
-                    unsafe fn store_part(self, to: *mut $ty, count: usize) {
-                        // SAFETY: AVX-512 is there, and room for `count` elements.
-                        unsafe { $store_part(to, ((1_u32 << count) - 1) as $mask, self) }
-                    }
-
-                    #[inline(always)]
-                    unsafe fn add_product(self, a: Self, b: Self) -> Self {
-                        // SAFETY: AVX-512 is there.
-                        unsafe { $fma(a, b, self) }
-                    }
-
-                    #[inline(always)]
-                    unsafe fn add(self, other: Self) -> Self {
-                        // SAFETY: AVX-512 is there.
-                        unsafe { $add(self, other) }
-                    }
-                }
-            )*
-        };
-    }
-
-    masked! {
-        __m512 of f32, 16: u16, _mm512_setzero_ps _mm512_set1_ps _mm512_loadu_ps _mm512_maskz_loadu_ps _mm512_storeu_ps _mm512_mask_storeu_ps _mm512_fmadd_ps _mm512_add_ps;
-        __m512d of f64, 8: u8, _mm512_setzero_pd _mm512_set1_pd _mm512_loadu_pd _mm512_maskz_loadu_pd _mm512_storeu_pd _mm512_mask_storeu_pd _mm512_fmadd_pd _mm512_add_pd;
-    }
-
     /// Lanes that are all ones, then as many that are zero: from the middle on, masks for any count.
     static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
-    /// Registers of AVX2.
-    macro_rules! wide {
-        ($($register:ident of $ty:ty, $lanes:literal, $words:literal: $zero:ident $splat:ident $load:ident $load_part:ident $store:ident $store_part:ident $fma:ident $add:ident;)*) => {
+    /// The mask of AVX2 whose first `words` words are set.
+    ///
+    /// # Safety
+    /// AVX2 must be there, and `words` at most 8.
+    #[inline(always)]
+    unsafe fn mask(words: usize) -> __m256i {
+        // SAFETY: 8 words from there on lie inside the table.
+        unsafe { _mm256_loadu_si256(MASKS.as_ptr().add(8 - words).cast()) }
+    }
+
+    /// Registers with their instructions; `part` says how the first `count` lanes are told.
+    macro_rules! registers {
+        ($($register:ident of $ty:ty, $lanes:literal lanes, $rows:literal rows: $zero:ident $splat:ident $load:ident $store:ident $fma:ident $add:ident,
+            part |$from:ident, $count:ident| $load_part:expr, |$to:ident, $values:ident| $store_part:expr;)*) => {
             $(
-                // SAFETY: every method is one instruction of AVX2 or FMA; masked ones touch only the lanes of the mask.
+                // SAFETY: every method is one instruction of the register's set; masked ones touch only the lanes of the mask.
                 unsafe impl Vector for $register {
                     type Element = $ty;
                     const LANES: usize = $lanes;
-                    const ROWS: usize = 6;
+                    const ROWS: usize = $rows;
 
                     #[inline(always)]
                     unsafe fn zero() -> Self {
-                        // SAFETY: AVX2 is there.
+                        // SAFETY: the instruction set is there.
                         unsafe { $zero() }
                     }
 
                     #[inline(always)]
                     unsafe fn splat(from: *const $ty) -> Self {
-                        // SAFETY: AVX2 is there, and one element to read.
+                        // SAFETY: the instruction set is there, and one element to read.
                         unsafe { $splat(*from) }
                     }
 
                     #[inline(always)]
                     unsafe fn load(from: *const $ty) -> Self {
-                        // SAFETY: AVX2 is there, and `LANES` elements to read.
+                        // SAFETY: the instruction set is there, and `LANES` elements to read.
                         unsafe { $load(from) }
                     }
 
                     #[inline(always)]
-                    unsafe fn load_part(from: *const $ty, count: usize) -> Self {
-                        // SAFETY: AVX2 is there, and `count` elements to read; the mask starts inside the first half.
-                        unsafe {
-                            let mask = MASKS.as_ptr().add(8 - count * $words);
-                            $load_part(from, _mm256_loadu_si256(mask.cast()))
-                        }
+                    unsafe fn load_part($from: *const $ty, $count: usize) -> Self {
+                        // SAFETY: the instruction set is there, and `count` elements to read.
+                        unsafe { $load_part }
                     }
 
                     #[inline(always)]
                     unsafe fn store(self, to: *mut $ty) {
-                        // SAFETY: AVX2 is there, and room for `LANES` elements.
+                        // SAFETY: the instruction set is there, and room for `LANES` elements.
                         unsafe { $store(to, self) }
                     }
 
                     #[inline(always)]
-                    unsafe fn store_part(self, to: *mut $ty, count: usize) {
-                        // SAFETY: as in `load_part`, with room for `count` elements.
-                        unsafe {
-                            let mask = MASKS.as_ptr().add(8 - count * $words);
-                            $store_part(to, _mm256_loadu_si256(mask.cast()), self)
-                        }
+                    unsafe fn store_part(self, $to: *mut $ty, $count: usize) {
+                        let $values = self;
+                        // SAFETY: the instruction set is there, and room for `count` elements.
+                        unsafe { $store_part }
                     }
 
                     #[inline(always)]
                     unsafe fn add_product(self, a: Self, b: Self) -> Self {
-                        // SAFETY: FMA is there.
+                        // SAFETY: the instruction set is there.
                         unsafe { $fma(a, b, self) }
                     }
 
                     #[inline(always)]
                     unsafe fn add(self, other: Self) -> Self {
-                        // SAFETY: AVX2 is there.
+                        // SAFETY: the instruction set is there.
                         unsafe { $add(self, other) }
                     }
                 }
@@ -376,8 +315,22 @@ mod x86 {
         };
     }
 
-    wide! {
-        __m256 of f32, 8, 1: _mm256_setzero_ps _mm256_set1_ps _mm256_loadu_ps _mm256_maskload_ps _mm256_storeu_ps _mm256_maskstore_ps _mm256_fmadd_ps _mm256_add_ps;
-        __m256d of f64, 4, 2: _mm256_setzero_pd _mm256_set1_pd _mm256_loadu_pd _mm256_maskload_pd _mm256_storeu_pd _mm256_maskstore_pd _mm256_fmadd_pd _mm256_add_pd;
+    registers! {
+        __m512 of f32, 16 lanes, 12 rows:
+            _mm512_setzero_ps _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_add_ps,
+            part |from, count| _mm512_maskz_loadu_ps((1 << count) - 1, from),
+            |to, values| _mm512_mask_storeu_ps(to, (1 << count) - 1, values);
+        __m512d of f64, 8 lanes, 12 rows:
+            _mm512_setzero_pd _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd _mm512_add_pd,
+            part |from, count| _mm512_maskz_loadu_pd((1 << count) - 1, from),
+            |to, values| _mm512_mask_storeu_pd(to, (1 << count) - 1, values);
+        __m256 of f32, 8 lanes, 6 rows:
+            _mm256_setzero_ps _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_add_ps,
+            part |from, count| _mm256_maskload_ps(from, mask(count)),
+            |to, values| _mm256_maskstore_ps(to, mask(count), values);
+        __m256d of f64, 4 lanes, 6 rows:
+            _mm256_setzero_pd _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_fmadd_pd _mm256_add_pd,
+            part |from, count| _mm256_maskload_pd(from, mask(2 * count)),
+            |to, values| _mm256_maskstore_pd(to, mask(2 * count), values);
     }
 }

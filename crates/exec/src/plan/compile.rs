@@ -277,12 +277,7 @@ fn problem(lowered: &Lowered, costs: &[Cost], options: &PlanOptions) -> Problem 
     let steps = lowered.steps.iter().zip(&lowered.after).zip(costs).map(|((step, after), cost)| StepUse {
         reads: step.reads.clone(),
         writes: step.writes.clone(),
-        may_overwrite: step
-            .kernel
-            .in_place()
-            .iter()
-            .map(|(read, write)| (*read as u32, *write as u32))
-            .collect(),
+        may_overwrite: step.kernel.in_place().iter().map(|position| *position as u32).collect(),
         after: after.iter().map(|step| StepId::new(*step as usize)).collect(),
         time: cost.time,
         pieces: u32::try_from(step.pieces()).expect("fewer than 2^32 pieces"),
@@ -290,6 +285,7 @@ fn problem(lowered: &Lowered, costs: &[Cost], options: &PlanOptions) -> Problem 
         end: 0,
     });
     let values = lowered.values.iter().zip(&lowered.writer).map(|(value, writer)| ValueUse {
+        len: value.len,
         bytes: value.len * value.dtype.bytes(),
         dtype: value.dtype,
         writer: writer.map(|step| StepId::new(step as usize)),

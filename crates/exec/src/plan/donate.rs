@@ -81,19 +81,14 @@ fn must_wait(
 ) -> Option<SmallVec<[StepId; 2]>> {
     let (present, next) = (&problem.values[old.index()], &problem.values[new.index()]);
     let writer = next.writer?;
-    if present.until_end || next.fixed.is_some() || (present.bytes, present.dtype) != (next.bytes, next.dtype)
-    {
+    if present.until_end || next.fixed.is_some() || !present.is_like(next) {
         return None;
     }
     let uses = &problem.steps[writer.index()];
     let positions: SmallVec<[usize; 2]> = (0..uses.reads.len()).filter(|at| uses.reads[*at] == old).collect();
     let in_place = match *positions {
         [] => true,
-        [position] => {
-            let write =
-                uses.writes.iter().position(|value| *value == new).expect("the step writes the value");
-            uses.may_overwrite.contains(&(position as u32, write as u32))
-        }
+        [position] => uses.may_overwrite.contains(&(position as u32)),
         _ => false,
     };
     let others = readers.row(old.index()).iter().copied().filter(|reader| *reader != writer);

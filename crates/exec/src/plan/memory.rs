@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use crate::plan::csr::Csr;
 use crate::plan::id::{SlotId, StepId, ValueId};
-use crate::plan::problem::{Problem, readers};
+use crate::plan::problem::{Problem, ValueUse, readers};
 use crate::plan::reach::Reach;
 use crate::plan::step::InPlace;
 
@@ -94,8 +94,9 @@ impl Placing<'_> {
         let problem = self.problem;
         let uses = &problem.steps[step.index()];
         self.reach.open(predecessors);
-        for (at, write) in uses.writes.iter().enumerate() {
-            let (slot, overwritten) = self.choose(step, at, predecessors);
+        let mut ended = self.ended(step);
+        for write in &uses.writes {
+            let (slot, overwritten) = self.choose(step, *write, &mut ended, predecessors);
             self.assignment.slots[write.index()] = Some(slot);
             self.assignment.in_place[step.index()].push(overwritten);
         }
@@ -130,18 +131,40 @@ impl Placing<'_> {
         self.free.insert(self.assignment.bytes[slot.index()], uses.dtype == DType::Bool, slot);
     }
 
-    /// The slot for the value at position `at` of what `step` writes, and the position in its reads of the value that it
-    /// overwrites. Steps that it is made to wait for are added to `predecessors`.
-    fn choose(&mut self, step: StepId, at: usize, predecessors: &mut Vec<StepId>) -> (SlotId, Option<u32>) {
+    /// The positions in the reads of `step` of values that end with it, and that it may overwrite.
+    fn ended(&self, step: StepId) -> SmallVec<[u32; 4]> {
         let uses = &self.problem.steps[step.index()];
-        let value = &self.problem.values[uses.writes[at].index()];
+        let ends = |position: &u32| {
+            let read = uses.reads[*position as usize];
+            let value = &self.problem.values[read.index()];
+            self.readers.row(read.index()).last() == Some(&step)
+                && self.assignment.slots[read.index()].is_some()
+                && !value.until_end
+                && value.fixed.is_none()
+                && uses.reads.iter().filter(|other| **other == read).count() == 1
+        };
+        uses.may_overwrite.iter().copied().filter(ends).collect()
+    }
+
+    /// The slot for a value that `step` writes, and the position in its reads of the value that it overwrites, which is
+    /// taken out of `ended`. Steps that it is made to wait for are added to `predecessors`.
+    fn choose(
+        &mut self,
+        step: StepId,
+        write: ValueId,
+        ended: &mut SmallVec<[u32; 4]>,
+        predecessors: &mut Vec<StepId>,
+    ) -> (SlotId, Option<u32>) {
+        let uses = &self.problem.steps[step.index()];
+        let value = &self.problem.values[write.index()];
         if let Some(slot) = value.fixed {
             let old = uses.reads.iter().position(|read| self.assignment.slots[read.index()] == Some(slot));
             return (slot, old.map(|position| position as u32));
         }
-        for (position, _) in uses.may_overwrite.iter().filter(|(_, write)| *write as usize == at) {
-            if let Some(slot) = self.overwrite(step, *position as usize, at, predecessors) {
-                return (slot, Some(*position));
+        for at in 0..ended.len() {
+            let read = uses.reads[ended[at] as usize];
+            if let Some(slot) = self.overwrite(step, read, value, predecessors) {
+                return (slot, Some(ended.remove(at)));
             }
         }
         let boolean = value.dtype == DType::Bool;
@@ -169,29 +192,17 @@ impl Placing<'_> {
         (slot, None)
     }
 
-    /// The slot of the operand at `position`, if the result at position `at` of what `step` writes may take its place.
+    /// The slot of `read`, which ends with `step`, if a value that `step` writes may take its place.
     fn overwrite(
         &mut self,
         step: StepId,
-        position: usize,
-        at: usize,
+        read: ValueId,
+        new: &ValueUse,
         predecessors: &mut Vec<StepId>,
     ) -> Option<SlotId> {
-        let uses = &self.problem.steps[step.index()];
-        let read = uses.reads[position];
-        if self.assignment.in_place[step.index()].contains(&Some(position as u32)) {
-            return None;
-        }
-        let (old, new) = (&self.problem.values[read.index()], &self.problem.values[uses.writes[at].index()]);
         let slot = self.assignment.slots[read.index()]?;
-        let once = uses.reads.iter().filter(|other| **other == read).count() == 1;
-        let (last, others) = self.readers.row(read.index()).split_last()?;
-        if !once
-            || *last != step
-            || old.until_end
-            || old.fixed.is_some()
-            || (old.bytes, old.dtype) != (new.bytes, new.dtype)
-        {
+        let (_, others) = self.readers.row(read.index()).split_last()?;
+        if !self.problem.values[read.index()].is_like(new) {
             return None;
         }
         let links = self.may_follow(step, others.iter().rev().copied(), new.bytes)?;

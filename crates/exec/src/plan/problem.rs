@@ -26,8 +26,8 @@ pub(crate) struct StepUse {
     pub(crate) reads: SmallVec<[ValueId; 4]>,
     /// The values written, in the kernel's order.
     pub(crate) writes: SmallVec<[ValueId; 1]>,
-    /// Pairs of a position in `reads` and one in `writes`: the latter may take over the former's buffer.
-    pub(crate) may_overwrite: SmallVec<[(u32, u32); 2]>,
+    /// The positions in `reads` whose buffer a value written may take over, if it has as many elements of the same type.
+    pub(crate) may_overwrite: SmallVec<[u32; 2]>,
     /// Steps that must have finished although nothing of theirs is read.
     pub(crate) after: SmallVec<[StepId; 2]>,
     /// Estimated time on one thread, in ns.
@@ -43,6 +43,8 @@ pub(crate) struct StepUse {
 /// What a value needs.
 #[derive(Clone, Debug)]
 pub(crate) struct ValueUse {
+    /// The number of its elements.
+    pub(crate) len: usize,
     /// The size of its buffer, alignment included.
     pub(crate) bytes: usize,
     /// Its element type: `bool` shares no memory with others, for not every byte is a truth value.
@@ -53,6 +55,13 @@ pub(crate) struct ValueUse {
     pub(crate) until_end: bool,
     /// The fixed slot it must be in.
     pub(crate) fixed: Option<SlotId>,
+}
+
+impl ValueUse {
+    /// Whether both are as many elements of one type, so that one may be written over the other.
+    pub(crate) fn is_like(&self, other: &ValueUse) -> bool {
+        (self.len, self.dtype) == (other.len, other.dtype)
+    }
 }
 
 impl Problem {

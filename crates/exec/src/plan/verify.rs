@@ -84,8 +84,8 @@ fn follows(
                 let reads = uses.reads.iter().filter(|read| **read == old).count();
                 uses.reads[position as usize] == old
                     && reads == 1
-                    && uses.may_overwrite.contains(&(position, at as u32))
-                    && (value.dtype, value.bytes) == (new.dtype, new.bytes)
+                    && uses.may_overwrite.contains(&position)
+                    && value.is_like(new)
             });
         if !in_place && !reach.is_ancestor(*user, step) {
             return collision(format!("{user} may still be using it"));

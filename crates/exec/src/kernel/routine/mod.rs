@@ -17,12 +17,12 @@ use std::marker::PhantomData;
 
 use pullback_graph::op::{Real, UnaryOp};
 
-use crate::kernel::simd::{self, Loop};
+use crate::kernel::simd::{self, InstructionSet, Loop};
 
 /// Element types with routines.
 pub(crate) trait Routines: Real {
-    /// Computes `op` of every element, if it has a routine.
-    fn unary(op: UnaryOp, x: &[Self], out: &mut [Self]) -> bool;
+    /// Computes `op` of every element as compiled for `set`, if it has a routine.
+    fn unary(set: InstructionSet, op: UnaryOp, x: &[Self], out: &mut [Self]) -> bool;
 
     /// How many ulp the routine of `op` may be off; `None` if there is no routine.
     #[cfg(test)]
@@ -72,17 +72,22 @@ impl<T: Copy, R: Routine<T>> Loop for Each<'_, T, R> {
     }
 }
 
-fn each<T: Copy, R: Routine<T>>(_routine: R, x: &[T], out: &mut [T]) {
-    simd::run(Each { x, out, routine: PhantomData::<R> });
+fn each<T: Copy, R: Routine<T>>(set: InstructionSet, _routine: R, x: &[T], out: &mut [T]) {
+    simd::run_as(set, Each { x, out, routine: PhantomData::<R> });
 }
 
 /// Declares the routines of an element type: which rows of the table they stand in for, and how accurate they are.
 macro_rules! routines {
     ($ty:ty: $($Op:ident => $Routine:ident ($ulp:literal ulp)),* $(,)?) => {
         impl crate::kernel::routine::Routines for $ty {
-            fn unary(op: pullback_graph::op::UnaryOp, x: &[$ty], out: &mut [$ty]) -> bool {
+            fn unary(
+                set: crate::kernel::simd::InstructionSet,
+                op: pullback_graph::op::UnaryOp,
+                x: &[$ty],
+                out: &mut [$ty],
+            ) -> bool {
                 match op {
-                    $(pullback_graph::op::UnaryOp::$Op => crate::kernel::routine::each($Routine, x, out),)*
+                    $(pullback_graph::op::UnaryOp::$Op => crate::kernel::routine::each(set, $Routine, x, out),)*
                     _ => return false,
                 }
                 true

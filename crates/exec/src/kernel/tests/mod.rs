@@ -201,7 +201,11 @@ fn check(op: &Op, operands: &[Tensor], what: &str) -> bool {
     let reads: Vec<&Tensor> = region.operands.iter().map(|id| &operands[id.index()]).collect();
     let tolerance = expected.is_ok().then(|| tolerance(op, operands, ty)).flatten();
     let mut scratch = Scratch::default();
-    let in_place = kernel.in_place().iter().map(|operand| Some(*operand));
+    let is_like = |operand: &&usize| {
+        let read = reads[**operand];
+        (read.dtype(), Some(read.len())) == (ty.dtype, ty.shape.numel().known())
+    };
+    let in_place = kernel.in_place().iter().filter(is_like).map(|operand| Some((*operand, 0)));
     let mut first: Option<Tensor> = None;
     for place in [None].into_iter().chain(in_place) {
         for order in ORDERS {

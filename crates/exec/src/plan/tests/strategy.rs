@@ -66,6 +66,7 @@ pub(crate) fn problems() -> impl Strategy<Value = Problem> {
 
 fn build((picks, ordering_from): (Vec<Pick>, usize)) -> Problem {
     let value = |bytes, boolean: bool, writer, until_end| ValueUse {
+        len: bytes,
         bytes,
         dtype: if boolean { DType::Bool } else { DType::F32 },
         writer,
@@ -85,12 +86,11 @@ fn build((picks, ordering_from): (Vec<Pick>, usize)) -> Problem {
         let pick = |(index, near, _): &(prop::sample::Index, bool, bool)| {
             ValueId::new(if *near { known - 1 - index.index(known.min(5)) } else { index.index(known) })
         };
-        let overwritable = reads.iter().enumerate().filter(|(_, (_, _, may))| *may).map(|(at, _)| at as u32);
-        let may_overwrite = overwritable.flat_map(|read| (0..writes).map(move |write| (read, write)));
+        let may_overwrite = reads.iter().enumerate().filter(|(_, (_, _, may))| *may).map(|(at, _)| at as u32);
         problem.steps.push(StepUse {
             may_overwrite: may_overwrite.collect(),
             reads: reads.iter().map(pick).collect(),
-            writes: (0..writes as usize).map(|write| ValueId::new(known + write)).collect(),
+            writes: (0..writes).map(|write| ValueId::new(known + write)).collect(),
             after: after.filter(|_| at > 0).map(|index| StepId::new(index.index(at))).into_iter().collect(),
             time: 1,
             pieces: 1,
