@@ -12,7 +12,7 @@ use crate::run::cancel::CancelToken;
 use crate::run::crew::{Crew, Job};
 use crate::run::options::Record;
 use crate::run::schedule::{Cause, Failure, Program, Progress, Work, lock, run_in_order};
-use crate::run::slots::Slots;
+use crate::run::slots::{Lists, Slots};
 use crate::run::stats::{first_non_finite, stats_of};
 use crate::run::trace::{Recorder, Trace};
 
@@ -33,7 +33,7 @@ pub(crate) struct Instance {
     pub(crate) slots: Slots,
     watch: Watch,
     pace: Pace,
-    scratch: Box<[Mutex<Scratch>]>,
+    desks: Box<[Mutex<Desk>]>,
     /// Which states the present run has begun to write, by state.
     touched: Box<[AtomicBool]>,
 }
@@ -70,7 +70,7 @@ impl Instance {
             slots: Slots::new(plan.clone()),
             watch: Watch::default(),
             pace,
-            scratch: (0..workers).map(|_| Mutex::default()).collect(),
+            desks: (0..workers).map(|_| Mutex::default()).collect(),
             touched: plan.states().iter().map(|_| AtomicBool::new(false)).collect(),
             plan,
         }
@@ -112,8 +112,8 @@ impl Instance {
         }
         let ended = match &self.pace {
             Pace::InOrder(pieces) => {
-                let mut scratch = lock(&self.scratch[0]);
-                run_in_order(pieces, &mut Hand { instance: self, worker: 0, scratch: &mut scratch })
+                let mut desk = lock(&self.desks[0]);
+                run_in_order(pieces, &mut Hand { instance: self, worker: 0, desk: &mut desk })
             }
             Pace::Shared(shared) => {
                 let Shared { program, progress } = &**shared;
@@ -157,8 +157,8 @@ impl Job for Instance {
     fn work(&self, worker: usize) {
         if let Pace::Shared(shared) = &self.pace {
             let Shared { program, progress } = &**shared;
-            let mut scratch = lock(&self.scratch[worker]);
-            progress.work(program, worker, &mut Hand { instance: self, worker, scratch: &mut scratch });
+            let mut desk = lock(&self.desks[worker]);
+            progress.work(program, worker, &mut Hand { instance: self, worker, desk: &mut desk });
         }
     }
 }
@@ -167,7 +167,14 @@ impl Job for Instance {
 struct Hand<'a> {
     instance: &'a Instance,
     worker: usize,
-    scratch: &'a mut Scratch,
+    desk: &'a mut Desk,
+}
+
+/// What a worker keeps from piece to piece.
+#[derive(Debug, Default)]
+struct Desk {
+    scratch: Scratch,
+    lists: Lists<'static>,
 }
 
 impl Work for Hand<'_> {
@@ -181,9 +188,9 @@ impl Work for Hand<'_> {
         self.instance.touch(step);
         let start = watch.recorder.as_ref().map(Recorder::now);
         let kernel = &plan.steps[step.index()].kernel;
-        let scratch = &mut *self.scratch;
+        let Desk { scratch, lists } = &mut *self.desk;
         slots
-            .with_piece(step, piece, |buffers| kernel.run(piece, buffers, scratch))
+            .with_piece(step, piece, lists, |buffers| kernel.run(piece, buffers, scratch))
             .map_err(|message| ExecError::kernel(plan.graph(), plan.steps()[step.index()].node(), message))?;
         if let (Some(recorder), Some(start)) = (&watch.recorder, start) {
             recorder.mark(step, piece, self.worker, start);

@@ -182,6 +182,19 @@ enum Lent {
     Result(Option<Tensor>),
 }
 
+/// A worker's lists of what the piece at hand reads and writes: empty between pieces, kept for their memory.
+#[derive(Debug, Default)]
+pub(crate) struct Lists<'a> {
+    reads: Vec<Slice<'a>>,
+    writes: Vec<SliceMut<'a>>,
+}
+
+/// The same memory for elements of the same layout: collecting reuses what it consumes.
+fn emptied<From, To>(mut list: Vec<From>) -> Vec<To> {
+    list.clear();
+    list.into_iter().map(|_| unreachable!("the list was emptied")).collect()
+}
+
 /// All values of one plan.
 #[derive(Debug)]
 pub(crate) struct Slots {
@@ -368,12 +381,13 @@ impl Slots {
         &self,
         step: StepId,
         piece: usize,
+        lists: &mut Lists<'static>,
         run: impl FnOnce(Buffers<'_, '_>) -> R,
     ) -> R {
         let step_id = step;
         let step = &self.plan.steps[step.index()];
         let _borrowed = self.borrows.borrow(&self.plan, step_id);
-        let mut reads = SmallVec::<[Slice<'_>; 8]>::new();
+        let Lists { mut reads, mut writes } = std::mem::take(lists);
         for (position, value) in step.reads.iter().enumerate() {
             let view = self.views[value.index()];
             // What the result overwrites is there for the kernel to find in the result.
@@ -383,7 +397,6 @@ impl Slots {
             // are valid. What the view points to is kept alive by `self`.
             reads.push(unsafe { view.read() });
         }
-        let mut writes = SmallVec::<[SliceMut<'_>; 2]>::new();
         for (at, value) in step.writes.iter().enumerate() {
             let range = step.kernel.piece_range(piece, at);
             // SAFETY: all other steps that use this buffer come before this one or after it, the other pieces of this step
@@ -391,7 +404,9 @@ impl Slots {
             // write are in slots, never in feeds or constants.
             writes.push(unsafe { self.views[value.index()].write(range) });
         }
-        run(Buffers { reads: &reads, writes: &mut writes, in_place: &step.in_place })
+        let answer = run(Buffers { reads: &reads, writes: &mut writes, in_place: &step.in_place });
+        *lists = Lists { reads: emptied(reads), writes: emptied(writes) };
+        answer
     }
 
     /// Calls `look` with a value that a step has written; to be called when all pieces of the step are done, before any
