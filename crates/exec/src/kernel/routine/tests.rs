@@ -67,7 +67,7 @@ fn numbers(step: usize) -> impl Iterator<Item = f32> {
 
 #[test]
 fn routines_of_f32_are_as_accurate_as_they_say() {
-    let numbers: Vec<f32> = numbers(40_009).collect();
+    let numbers: Vec<f32> = numbers(20_011).collect();
     for op in UnaryOp::ALL {
         check_f32(*op, &numbers);
     }
