@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::iter::Product;
 use std::ops::{Add, Mul, Sub};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -263,6 +264,12 @@ impl Mul for Dim {
             }
         }
         expect_size(Dim::try_from_terms(terms), &self, '*', &other)
+    }
+}
+
+impl<'d> Product<&'d Dim> for Dim {
+    fn product<I: Iterator<Item = &'d Dim>>(dims: I) -> Dim {
+        dims.fold(Dim::Known(1), |product, dim| product * dim.clone())
     }
 }
 

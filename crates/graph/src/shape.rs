@@ -105,7 +105,7 @@ impl Shape {
     /// The number of elements.
     #[must_use]
     pub fn numel(&self) -> Dim {
-        self.0.iter().fold(Dim::Known(1), |product, dim| product * dim.clone())
+        self.0.iter().product()
     }
 
     /// The sizes, if all are known.
@@ -141,6 +141,12 @@ impl Shape {
     #[must_use]
     pub fn without(&self, drop: impl Fn(usize) -> bool) -> Shape {
         self.0.iter().enumerate().filter(|(axis, _)| !drop(*axis)).map(|(_, dim)| dim.clone()).collect()
+    }
+
+    /// The shape with an axis of this size in front.
+    #[must_use]
+    pub fn behind(&self, first: Dim) -> Shape {
+        std::iter::once(first).chain(self.0.iter().cloned()).collect()
     }
 
     /// The same shape with axis `axis` of size `dim`.

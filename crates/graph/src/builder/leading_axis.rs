@@ -240,7 +240,7 @@ fn along_leading_axis<'g>(
 }
 
 fn with_axis(ty: &TensorType, size: &Dim) -> TensorType {
-    ty.with_shape(std::iter::once(size.clone()).chain(ty.shape.iter().cloned()).collect::<Shape>())
+    ty.with_shape(ty.shape.behind(size.clone()))
 }
 
 /// Zeros like one element of `input`: whatever the closure makes of them is taken away again.

@@ -121,7 +121,7 @@ impl<'g> Expr<'g> {
         self.builder().derived("batch_norm_train", Location::caller(), || {
             let shape = self.shape();
             let positions: Vec<usize> = (0..self.rank()).filter(|axis| *axis != 1).collect();
-            let count = positions.iter().fold(Dim::Known(1), |count, axis| count * shape[*axis].clone());
+            let count = positions.iter().map(|axis| &shape[*axis]).product::<Dim>();
             let axes = Axes::from(positions);
             let mean = self.mean_over(axes.clone());
             let centered = self - mean.keep_dims(self, axes.clone());

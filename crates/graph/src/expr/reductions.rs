@@ -180,7 +180,7 @@ impl<'g> Expr<'g> {
         }
         let own = self.shape();
         let positions = self.axes_in_order("reduce", axes.clone());
-        let count = positions.iter().fold(Dim::Known(1), |count, axis| count * own[*axis].clone());
+        let count = positions.iter().map(|axis| &own[*axis]).product::<Dim>();
         let sum = self.sum_over(axes);
         sum / sum.size_like(count)
     }

@@ -183,7 +183,7 @@ impl<'g> Batch<'g> {
         }
         let shape = operand.shape();
         let axes = (1..=shape.rank()).collect();
-        let shape = std::iter::once(self.size.clone()).chain(shape.iter().cloned()).collect();
+        let shape = shape.behind(self.size.clone());
         operand.apply(crate::op::Broadcast { shape, axes })
     }
 

@@ -93,7 +93,7 @@ pub(super) fn each_aligned_element(
 /// `base` has the leading axis, and `axis` counts without it.
 pub(super) fn aligned_indices<'g>(at: &Batch<'g>, axis: usize, base: Expr<'g>) -> Expr<'g> {
     let (indices, base) = (at.operands[1], base.shape());
-    let count = indices.shape()[1..].iter().fold(Dim::Known(1), |count, dim| count * dim.clone());
+    let count: Dim = indices.shape()[1..].iter().product();
     let flat = indices.reshape([at.size.clone(), count.clone()]);
     let shape = base.with(axis + 1, count);
     if flat.shape() == shape { flat } else { flat.apply(Broadcast { shape, axes: [0, axis + 1].into() }) }

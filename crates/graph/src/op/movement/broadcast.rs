@@ -9,7 +9,7 @@ use crate::dim::{Bindings, Dim};
 use crate::error::Violation;
 use crate::expr::Expr;
 use crate::op::leaf::known;
-use crate::op::movement::place::{after, rearrange, shifted};
+use crate::op::movement::place::{rearrange, shifted};
 use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, OperandSample, Sample};
 use crate::op::table::expect_operands;
@@ -109,7 +109,7 @@ impl OpRules for Broadcast {
     }
 
     fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
-        let shape = after(at.size.clone(), &self.shape).into();
+        let shape = self.shape.behind(at.size.clone());
         Some(at.operands[0].apply(Broadcast { shape, axes: shifted(&self.axes) }))
     }
 

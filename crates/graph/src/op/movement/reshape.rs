@@ -9,7 +9,6 @@ use crate::error::Violation;
 use crate::expr::Expr;
 use crate::op::Op;
 use crate::op::leaf::known;
-use crate::op::movement::place::after;
 use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, OperandSample, Sample};
 use crate::op::table::expect_operands;
@@ -72,7 +71,7 @@ impl OpRules for Reshape {
     }
 
     fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
-        Some(at.operands[0].apply(Reshape { shape: after(at.size.clone(), &self.shape).into() }))
+        Some(at.operands[0].apply(Reshape { shape: self.shape.behind(at.size.clone()) }))
     }
 
     fn bind(&self, bindings: &Bindings) -> Result<Op, Dim> {
