@@ -60,11 +60,10 @@ impl<'g> Expr<'g> {
                     // In row-major order the next element of a diagonal is a row and a column further.
                     let flat =
                         self.reshape(lead.into_iter().chain([Dim::Known(rows * columns)]).collect::<Shape>());
-                    let mut slice = Slice::whole(&flat.shape());
                     let axis = flat.rank() - 1;
                     let start = if length > 0 { row * columns + column } else { 0 };
                     let end = if length > 0 { start + (length - 1) * (columns + 1) + 1 } else { 0 };
-                    (slice.starts[axis], slice.ends[axis]) = (Dim::Known(start), Dim::Known(end));
+                    let mut slice = Slice::along(&flat.shape(), axis, start, end);
                     slice.steps[axis] = columns + 1;
                     flat.apply(slice)
                 }

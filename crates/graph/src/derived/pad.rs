@@ -94,11 +94,7 @@ impl<'g> Expr<'g> {
             );
             self.refuse("pad", Violation::new("C4", message), &[]);
         }
-        let part = |start: Dim, end: Dim| {
-            let mut slice = Slice::whole(&self.shape());
-            (slice.starts[axis], slice.ends[axis]) = (start, end);
-            self.apply(slice)
-        };
+        let part = |start: Dim, end: Dim| self.apply(Slice::along(&self.shape(), axis, start, end));
         let one = || Dim::Known(1);
         let before = |count: usize| match mode {
             PadMode::Reflect => part(one(), Dim::Known(count + 1)).flip(axis as i64),

@@ -32,14 +32,13 @@ impl<'g> Expr<'g> {
             self.refuse("slice", Violation::new("C3", message), &[]);
         }
         let own = self.shape();
-        let mut slice = Slice::whole(&own);
         let Some(size) = own[axis].known() else {
             return match (start, end, step) {
                 (None, None, -1) => self.flip(axis as i64),
                 (_, _, 1) => {
-                    slice.starts[axis] = start.map_or(Dim::Known(0), |start| bound(&own[axis], start));
-                    slice.ends[axis] = end.map_or(own[axis].clone(), |end| bound(&own[axis], end));
-                    self.apply(slice)
+                    let start = start.map_or(Dim::Known(0), |start| bound(&own[axis], start));
+                    let end = end.map_or(own[axis].clone(), |end| bound(&own[axis], end));
+                    self.apply(Slice::along(&own, axis, start, end))
                 }
                 _ => {
                     let message = format!("a step of {step} needs known sizes, got {}", own[axis]);
@@ -62,8 +61,7 @@ impl<'g> Expr<'g> {
         let step = if count > 1 { step } else { 1 };
         let last = from + (count - 1) * step;
         let (low, high) = if count == 0 { (0, 0) } else { (from.min(last), from.max(last) + 1) };
-        slice.starts[axis] = Dim::Known(low as usize);
-        slice.ends[axis] = Dim::Known(high as usize);
+        let mut slice = Slice::along(&own, axis, low as usize, high as usize);
         slice.steps[axis] = step.unsigned_abs() as usize;
         let taken = self.apply(slice);
         if step < 0 { taken.flip(axis as i64) } else { taken }
@@ -94,11 +92,8 @@ impl<'g> Expr<'g> {
         }
         let (mut parts, mut start) = (Vec::with_capacity(sizes.len()), Dim::Known(0));
         for size in sizes {
-            let mut slice = Slice::whole(&whole);
             let end = start.clone() + size;
-            slice.starts[axis] = start;
-            slice.ends[axis] = end.clone();
-            parts.push(self.apply(slice));
+            parts.push(self.apply(Slice::along(&whole, axis, start, end.clone())));
             start = end;
         }
         parts

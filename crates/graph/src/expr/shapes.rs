@@ -117,7 +117,7 @@ impl<'g> Expr<'g> {
                 &[],
             );
         }
-        let tail = own[axis..].iter().fold(Dim::Known(1), |product, dim| product * dim.clone());
+        let tail = own[axis..].iter().product();
         self.reshape(own[..axis].iter().cloned().chain([tail]).collect::<Shape>())
     }
 
@@ -224,11 +224,7 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn slice(self, axis: i64, range: Range<usize>) -> Expr<'g> {
         let axis = self.axis("slice", axis);
-        let own = self.shape();
-        let mut slice = Slice::whole(&own);
-        slice.starts[axis] = range.start.into();
-        slice.ends[axis] = range.end.into();
-        self.apply(slice)
+        self.apply(Slice::along(&self.shape(), axis, range.start, range.end))
     }
 
     /// The elements along `axes` in reverse order.

@@ -147,12 +147,9 @@ pub(crate) fn shifted<'g>(x: Expr<'g>, axis: usize, reverse: bool, fill: f64) ->
     let side = if reverse { &mut pad.high } else { &mut pad.low };
     side[axis] = Dim::Known(1);
     let padded = x.apply(pad);
-    let mut slice = Slice::whole(&own);
-    if reverse {
-        slice.starts[axis] = Dim::Known(1);
-        slice.ends[axis] = own[axis].clone() + Dim::Known(1);
-    }
-    padded.apply(slice)
+    let start = Dim::Known(reverse.into());
+    let end = own[axis].clone() + start.clone();
+    padded.apply(Slice::along(&padded.shape(), axis, start, end))
 }
 
 /// `a · b`, and 0 where one is 0 and the other infinite: of finite numbers with a zero among them the product is 0, also

@@ -88,10 +88,8 @@ impl OpRules for Concat {
             if !at.wants(index) {
                 return Partial::Stops;
             }
-            let mut slice = Slice::whole(&at.cotangent.shape());
-            slice.starts[self.axis] = from;
-            slice.ends[self.axis] = end;
-            Partial::Flows(at.cotangent.apply(slice))
+            let part = Slice::along(&at.cotangent.shape(), self.axis, from, end);
+            Partial::Flows(at.cotangent.apply(part))
         });
         parts.collect()
     }

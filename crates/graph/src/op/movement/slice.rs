@@ -43,6 +43,13 @@ impl Slice {
         }
     }
 
+    /// The slice that takes `start..end` along one axis.
+    pub(crate) fn along(shape: &Shape, axis: usize, start: impl Into<Dim>, end: impl Into<Dim>) -> Slice {
+        let mut slice = Slice::whole(shape);
+        (slice.starts[axis], slice.ends[axis]) = (start.into(), end.into());
+        slice
+    }
+
     pub(crate) fn sample(choices: &mut Choices) -> Sample {
         let ty = choices.float_type(3);
         let mut slice = Slice::whole(&ty.shape);
