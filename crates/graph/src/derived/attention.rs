@@ -112,8 +112,7 @@ impl<'g> Expr<'g> {
         };
         self.builder().derived("split_heads", Location::caller(), || {
             let cut: Shape = shape[..rank - 1].iter().cloned().chain([heads.into(), depth]).collect();
-            let order: Vec<usize> = (0..rank - 2).chain([rank - 1, rank - 2, rank]).collect();
-            self.reshape(cut).permute(order)
+            self.reshape(cut).move_axis(-2, -3)
         })
     }
 
@@ -129,9 +128,6 @@ impl<'g> Expr<'g> {
             let message = format!("takes […, heads, L, E], got {}", self.ty());
             self.refuse("merge_heads", Violation::new("C2", message), &[]);
         }
-        self.builder().derived("merge_heads", Location::caller(), || {
-            let order: Vec<usize> = (0..rank - 3).chain([rank - 2, rank - 3, rank - 1]).collect();
-            self.permute(order).flatten(rank - 2)
-        })
+        self.builder().derived("merge_heads", Location::caller(), || self.move_axis(-3, -2).flatten(rank - 2))
     }
 }

@@ -192,9 +192,7 @@ impl OpRules for DotGeneral {
             (false, true) => op.batch_left.len(),
             (false, false) => op.batch_left.len() + op.free_left(left.rank()).len(),
         };
-        let product = left.apply_to(op, &[right]);
-        let order = std::iter::once(place).chain((0..product.rank()).filter(|axis| *axis != place));
-        Some(product.permute(order.collect::<Vec<usize>>()))
+        Some(left.apply_to(op, &[right]).move_axis(place as i64, 0))
     }
 
     fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
@@ -252,12 +250,8 @@ fn ascending(axes: &AxisList) -> impl Iterator<Item = usize> + use<> {
 
 /// Moves axis `i` of `product`, which is axis `made[i]` of the operand, to its place.
 fn restore_order<'g>(product: Expr<'g>, made: &[usize]) -> Expr<'g> {
-    let place = |axis: usize| made.iter().position(|other| *other == axis).expect("every axis is made once");
-    let order: AxisList = (0..made.len()).map(place).collect();
-    if order.iter().enumerate().all(|(at, axis)| at == axis) {
-        return product;
-    }
-    product.apply(Permute { order })
+    let order = Permute { order: made.iter().copied().collect() }.inverse().order;
+    product.permute(order.iter().collect::<Vec<usize>>())
 }
 
 /// The array as `[batch, rows, contracted]`.

@@ -17,7 +17,7 @@ use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
 use crate::op::scan::{product_in_range, shifted};
 use crate::op::table::expect_operands;
-use crate::op::{Op, Real};
+use crate::op::{Op, Permute, Real};
 use crate::shape::{AxisList, Shape, TensorType};
 use crate::tensor::Tensor;
 
@@ -104,11 +104,9 @@ impl Reduce {
         };
         let others = product_in_range(side(false), side(true));
         let shape = operand.shape();
-        let back: Vec<i64> = (0..order.len())
-            .map(|axis| order.iter().position(|from| *from == axis).unwrap_or_default() as i64)
-            .collect();
         let permuted: Shape = order.iter().map(|axis| shape[*axis].clone()).collect();
-        others.reshape(permuted).permute(back.as_slice())
+        let back = Permute { order: order.into() }.inverse().order;
+        others.reshape(permuted).permute(back.iter().collect::<Vec<usize>>())
     }
 }
 

@@ -9,6 +9,7 @@ use crate::dispatch;
 use crate::dtype::Element;
 use crate::error::Violation;
 use crate::expr::Expr;
+use crate::op::Op;
 use crate::op::index::place::{
     aligned_indices, each_aligned_element, each_slice_element, expect_aligned, expect_indices, sample_base,
     sample_indices, slices_shape,
@@ -18,7 +19,6 @@ use crate::op::leaf::known;
 use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, OperandSample, Sample};
 use crate::op::table::expect_operands;
-use crate::op::{Op, Permute};
 use crate::shape::TensorType;
 use crate::tensor::Tensor;
 
@@ -101,10 +101,7 @@ impl OpRules for Gather {
             (true, false) => Some(x.apply_to(Gather { axis: self.axis + 1 }, &[indices])),
             (false, _) => {
                 // The leading axis of the indices stands where the axis was.
-                let taken = x.apply_to(*self, &[indices]);
-                let front = std::iter::once(self.axis);
-                let order = front.chain((0..taken.rank()).filter(|axis| *axis != self.axis)).collect();
-                Some(if self.axis == 0 { taken } else { taken.apply(Permute { order }) })
+                Some(x.apply_to(*self, &[indices]).move_axis(self.axis as i64, 0))
             }
             (true, true) => {
                 let along = aligned_indices(at, self.axis, x);
