@@ -39,79 +39,50 @@ pub struct ArgMin {
     pub axis: usize,
 }
 
-impl ArgMax {
-    pub(crate) fn sample(choices: &mut Choices) -> Sample {
-        let (axis, operand) = sample(choices);
-        Sample { op: ArgMax { axis }.into(), operands: vec![operand] }
-    }
+/// The rules of an op that finds the element that stands to the others in an order.
+macro_rules! position_of {
+    ($Op:ident, $name:literal, $wanted:expr) => {
+        impl $Op {
+            pub(crate) fn sample(choices: &mut Choices) -> Sample {
+                let (axis, operand) = sample(choices);
+                Sample { op: $Op { axis }.into(), operands: vec![operand] }
+            }
+        }
+
+        impl OpRules for $Op {
+            fn name(&self) -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn class(&self) -> OpClass {
+                OpClass::Reduction
+            }
+
+            fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
+                infer(self.axis, operands)
+            }
+
+            fn evaluate(&self, operands: &[&Tensor], result: &TensorType) -> Result<Tensor, String> {
+                first($wanted, self.axis, operands[0], result)
+            }
+
+            fn pullback<'g>(&self, _at: &Site<'g>) -> Partials<'g> {
+                Partials::from_iter([Partial::Stops])
+            }
+
+            fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
+                Some(at.spread(0).apply($Op { axis: self.axis + 1 }))
+            }
+
+            fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
+                Ok((*self).into())
+            }
+        }
+    };
 }
 
-impl OpRules for ArgMax {
-    fn name(&self) -> Cow<'static, str> {
-        "argmax".into()
-    }
-
-    fn class(&self) -> OpClass {
-        OpClass::Reduction
-    }
-
-    fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
-        infer(self.axis, operands)
-    }
-
-    fn evaluate(&self, operands: &[&Tensor], result: &TensorType) -> Result<Tensor, String> {
-        first(Ordering::Greater, self.axis, operands[0], result)
-    }
-
-    fn pullback<'g>(&self, _at: &Site<'g>) -> Partials<'g> {
-        Partials::from_iter([Partial::Stops])
-    }
-
-    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
-        Some(at.spread(0).apply(ArgMax { axis: self.axis + 1 }))
-    }
-
-    fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
-        Ok((*self).into())
-    }
-}
-
-impl ArgMin {
-    pub(crate) fn sample(choices: &mut Choices) -> Sample {
-        let (axis, operand) = sample(choices);
-        Sample { op: ArgMin { axis }.into(), operands: vec![operand] }
-    }
-}
-
-impl OpRules for ArgMin {
-    fn name(&self) -> Cow<'static, str> {
-        "argmin".into()
-    }
-
-    fn class(&self) -> OpClass {
-        OpClass::Reduction
-    }
-
-    fn infer(&self, operands: &[&TensorType]) -> Result<TensorType, Violation> {
-        infer(self.axis, operands)
-    }
-
-    fn evaluate(&self, operands: &[&Tensor], result: &TensorType) -> Result<Tensor, String> {
-        first(Ordering::Less, self.axis, operands[0], result)
-    }
-
-    fn pullback<'g>(&self, _at: &Site<'g>) -> Partials<'g> {
-        Partials::from_iter([Partial::Stops])
-    }
-
-    fn batch<'g>(&self, at: &Batch<'g>) -> Option<Expr<'g>> {
-        Some(at.spread(0).apply(ArgMin { axis: self.axis + 1 }))
-    }
-
-    fn bind(&self, _bindings: &Bindings) -> Result<Op, Dim> {
-        Ok((*self).into())
-    }
-}
+position_of!(ArgMax, "argmax", Ordering::Greater);
+position_of!(ArgMin, "argmin", Ordering::Less);
 
 fn sample(choices: &mut Choices) -> (usize, OperandSample) {
     let ty = choices.nonempty_float_type(3);

@@ -16,7 +16,7 @@ use crate::tensor::Tensor;
 
 /// The operand, through which no gradient passes.
 ///
-/// C1: one operand.
+/// Constraints: C1 one operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct StopGradient;
 
@@ -66,7 +66,7 @@ impl OpRules for StopGradient {
 /// What is computed from it is another node than what is computed from the operand, so that nobody merges the two: how
 /// values are computed a second time instead of being kept.
 /// Operands: the value; any others, of any types.
-/// C1: at least one operand.
+/// Constraints: C1 at least one operand.
 /// Gradient: `ȳ` to the first operand; none to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Barrier;
@@ -76,7 +76,7 @@ pub struct Barrier;
 /// The region is what lies between the other operands and the first. Differentiation keeps those operands alone, and
 /// computes the region from them once more when the cotangent has arrived.
 /// Operands: the region's result; everything that the region reads.
-/// C1: at least one operand.
+/// Constraints: C1 at least one operand.
 /// Gradient: `ȳ` to the first operand, and through the region; computing it again does not change it.
 /// Source: Chen, Xu, Zhang, Guestrin, "Training Deep Nets with Sublinear Memory Cost", 2016.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
