@@ -20,6 +20,11 @@ impl Cover {
     fn longest(&self) -> usize {
         self.windows.iter().map(|window| window.len()).max().unwrap_or_default()
     }
+
+    /// Element `at` of a window; those that are shorter than the longest one repeat their last element.
+    fn element(window: &Range<usize>, at: usize) -> usize {
+        (window.start + at).min(window.end - 1)
+    }
 }
 
 impl<'g> Expr<'g> {
@@ -72,13 +77,13 @@ impl<'g> Expr<'g> {
             let covers = self.covers("adaptive_max_pool", sizes);
             let own = self.shape();
             let (lead, _) = own.split_at(own.rank() - sizes.len());
-            // The elements of each window, by their place in all axes together; windows that are shorter than the longest one
-            // repeat their last element, which is never the first of equal ones.
+            // The elements of each window, by their place in all axes together. One that is repeated is never the first of
+            // equal ones.
             let (mut windows, mut places) = (vec![vec![0_i64]], 1);
             for cover in &covers {
                 let longest = cover.longest();
                 let own = |window: &Range<usize>| {
-                    (0..longest).map(|at| (window.start + at).min(window.end - 1)).collect::<Vec<usize>>()
+                    (0..longest).map(|at| Cover::element(window, at)).collect::<Vec<usize>>()
                 };
                 let along: Vec<Vec<usize>> = cover.windows.iter().map(own).collect();
                 let joined = |outer: &[i64], inner: &[usize]| -> Vec<i64> {
@@ -121,10 +126,7 @@ impl<'g> Expr<'g> {
             return self.reshape(apart).mean_over(axis as i64 + 1);
         }
         let b = self.builder();
-        let index = |at: usize| {
-            let (window, place) = (&cover.windows[at / longest], at % longest);
-            (window.start + place).min(window.end - 1) as i64
-        };
+        let index = |at: usize| Cover::element(&cover.windows[at / longest], at % longest) as i64;
         let elements = self.gather(b.constant(Tensor::from_fn(&[count, longest], index)), axis as i64);
         let inside = |at: usize| at % longest < cover.windows[at / longest].len();
         let aligned = |sizes: &[usize]| [sizes.to_vec(), vec![1; after.len()]].concat();

@@ -6,7 +6,6 @@ use crate::derived::conv::ConvOptions;
 use crate::dim::Dim;
 use crate::error::Violation;
 use crate::expr::Expr;
-use crate::op::Window;
 use crate::shape::Shape;
 
 impl<'g> Expr<'g> {
@@ -30,12 +29,9 @@ impl<'g> Expr<'g> {
             let Some(channels) = own.rank().checked_sub(kernel.len() + 1) else {
                 self.refuse_rank("im2col", kernel.len() + 1)
             };
-            let windows = self.columns_windows("im2col", kernel, options, &own[channels + 1..]);
+            let windows = self.or_refuse("im2col", options.windows(kernel, &own[channels + 1..]), &[]);
             let columns = self.unfold(&windows);
-            let count = columns.shape()[channels + 1 + kernel.len()..]
-                .iter()
-                .cloned()
-                .fold(Dim::Known(1), |a, b| a * b);
+            let count = columns.shape()[channels + 1 + kernel.len()..].iter().product();
             let rows = own[channels].clone() * Dim::Known(kernel.iter().product());
             columns.reshape(own[..channels].iter().cloned().chain([rows, count]).collect::<Shape>())
         })
@@ -58,30 +54,12 @@ impl<'g> Expr<'g> {
                 self.refuse("col2im", Violation::new("C2", message), &[])
             };
             let dims: Vec<Dim> = sizes.iter().map(|size| Dim::Known(*size)).collect();
-            let windows = self.columns_windows("col2im", kernel, options, &dims);
-            let counts: Result<Vec<Dim>, Violation> =
-                windows.iter().zip(&dims).map(|(window, size)| window.count(size)).collect();
-            let counts = match counts {
-                Ok(counts) => counts,
-                Err(violation) => self.refuse("col2im", violation, &[]),
-            };
+            let windows = self.or_refuse("col2im", options.windows(kernel, &dims), &[]);
+            let counts = windows.iter().zip(&dims).map(|(window, size)| window.count(size));
+            let counts: Vec<Dim> = self.or_refuse("col2im", counts.collect(), &[]);
             let lead = own[..rows].iter().cloned().chain([channels]);
             let kernel = kernel.iter().map(|size| Dim::Known(*size));
             self.reshape(lead.chain(kernel).chain(counts).collect::<Shape>()).fold(&windows, dims)
         })
-    }
-
-    #[track_caller]
-    fn columns_windows(
-        self,
-        op: &str,
-        kernel: &[usize],
-        options: &ConvOptions,
-        sizes: &[Dim],
-    ) -> Vec<Window> {
-        match options.windows(kernel, sizes) {
-            Ok(windows) => windows,
-            Err(violation) => self.refuse(op, violation, &[]),
-        }
     }
 }

@@ -275,10 +275,7 @@ impl<'g> Expr<'g> {
     pub fn conv(self, w: Expr<'g>, options: &ConvOptions) -> Expr<'g> {
         self.builder().derived("conv", Location::caller(), || {
             let Layout { lead, channels, sizes, kernel } = self.layout("conv", w);
-            let windows = match options.windows(&kernel, &sizes) {
-                Ok(windows) => windows,
-                Err(violation) => self.refuse("conv", violation, &[w]),
-            };
+            let windows = self.or_refuse("conv", options.windows(&kernel, &sizes), &[w]);
             let (axes, groups) = (kernel.len(), options.groups);
             let own = w.shape();
             let outputs = own[0].exact_div(&Dim::Known(groups));
@@ -321,10 +318,7 @@ impl<'g> Expr<'g> {
     pub fn conv_transpose(self, w: Expr<'g>, options: &ConvTransposeOptions) -> Expr<'g> {
         self.builder().derived("conv_transpose", Location::caller(), || {
             let Layout { lead, channels, sizes, kernel } = self.layout("conv_transpose", w);
-            let targets = match options.targets(&kernel, &sizes) {
-                Ok(targets) => targets,
-                Err(violation) => self.refuse("conv_transpose", violation, &[w]),
-            };
+            let targets = self.or_refuse("conv_transpose", options.targets(&kernel, &sizes), &[w]);
             let groups = options.groups;
             let own = w.shape();
             if channels != own[0] || channels.exact_div(&Dim::Known(groups)).is_none() {

@@ -2,7 +2,7 @@
 
 use std::panic::Location;
 
-use crate::derived::sliding::{PerAxis, Sides, known_sizes};
+use crate::derived::sliding::{PerAxis, Sides};
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::error::Violation;
@@ -237,31 +237,17 @@ impl<'g> Expr<'g> {
             let axis = |(size, window): (&usize, Window)| Axis::new(*size, window, options.ceil_mode);
             sizes.iter().zip(windows).map(axis).collect::<Result<Vec<Axis>, Violation>>()
         });
-        match axes {
-            Ok(axes) => axes,
-            Err(violation) => self.refuse(op, violation, &[]),
-        }
+        self.or_refuse(op, axes, &[])
     }
 
     /// The sizes of the last axes of a tensor of floats.
     #[track_caller]
     pub(super) fn pooled_sizes(self, op: &str, count: usize) -> Vec<usize> {
-        let own = self.shape();
         if !self.dtype().is_float() {
             let message = format!("takes floating-point elements, got {}", self.ty());
             self.refuse(op, Violation::new("C3", message).help("convert with `cast`"), &[]);
         }
-        let Some(lead) = own.rank().checked_sub(count) else {
-            let message = format!("takes at least {count} axes, got {}", self.ty());
-            self.refuse(op, Violation::new("C2", message), &[])
-        };
-        match known_sizes(&own[lead..]) {
-            Some(sizes) => sizes,
-            None => {
-                let message = format!("the sizes of the last {count} axes must be known, got {}", self.ty());
-                self.refuse(op, Violation::new("C5", message), &[])
-            }
-        }
+        self.last_sizes(op, count)
     }
 
     #[track_caller]

@@ -2,7 +2,6 @@
 
 use std::panic::Location;
 
-use crate::derived::sliding::known_sizes;
 use crate::dim::Dim;
 use crate::error::Violation;
 use crate::expr::Expr;
@@ -121,28 +120,14 @@ impl<'g> Expr<'g> {
         take(|side| side.0) * weights(|weight| 1.0 - weight) + take(|side| side.1) * weights(|weight| weight)
     }
 
-    #[track_caller]
-    pub(super) fn refuse_rank(self, op: &str, least: usize) -> ! {
-        let message = format!("takes at least {least} axes, got {}", self.ty());
-        self.refuse(op, Violation::new("C2", message), &[])
-    }
-
     /// The sizes of the last axes, which are to be resized to `sizes`.
     #[track_caller]
     fn resized_sizes(self, op: &str, sizes: &[usize]) -> Vec<usize> {
-        let own = self.shape();
-        let Some(lead) = own.rank().checked_sub(sizes.len()) else { self.refuse_rank(op, sizes.len()) };
-        match known_sizes(&own[lead..]) {
-            Some(own) if !own.contains(&0) || sizes.contains(&0) => own,
-            Some(_) => {
-                let message = format!("{} has no elements to make {sizes:?} of", self.ty());
-                self.refuse(op, Violation::new("C4", message), &[])
-            }
-            None => {
-                let message =
-                    format!("the sizes of the last {} axes must be known, got {}", sizes.len(), self.ty());
-                self.refuse(op, Violation::new("C5", message), &[])
-            }
+        let own = self.last_sizes(op, sizes.len());
+        if own.contains(&0) && !sizes.contains(&0) {
+            let message = format!("{} has no elements to make {sizes:?} of", self.ty());
+            self.refuse(op, Violation::new("C4", message), &[]);
         }
+        own
     }
 }

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use crate::dim::Dim;
 use crate::error::Violation;
+use crate::expr::Expr;
 
 /// A number for every axis: one for all of them, or a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,4 +97,23 @@ impl From<Vec<(usize, usize)>> for Sides {
 /// The sizes, if all are known.
 pub(crate) fn known_sizes(dims: &[Dim]) -> Option<Vec<usize>> {
     dims.iter().map(Dim::known).collect()
+}
+
+impl<'g> Expr<'g> {
+    /// The sizes of the last axes, `count` of them, which must be known.
+    #[track_caller]
+    pub(super) fn last_sizes(self, op: &str, count: usize) -> Vec<usize> {
+        let own = self.shape();
+        let Some(lead) = own.rank().checked_sub(count) else { self.refuse_rank(op, count) };
+        known_sizes(&own[lead..]).unwrap_or_else(|| {
+            let message = format!("the sizes of the last {count} axes must be known, got {}", self.ty());
+            self.refuse(op, Violation::new("C5", message), &[])
+        })
+    }
+
+    #[track_caller]
+    pub(super) fn refuse_rank(self, op: &str, least: usize) -> ! {
+        let message = format!("takes at least {least} axes, got {}", self.ty());
+        self.refuse(op, Violation::new("C2", message), &[])
+    }
 }

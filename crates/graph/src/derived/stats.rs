@@ -20,25 +20,25 @@ impl<'g> Expr<'g> {
     pub fn var_over(self, axes: impl Into<Axes>, ddof: usize) -> Expr<'g> {
         let axes = axes.into();
         self.builder().derived("var", Location::caller(), || {
-            let freedom = self.degrees_of_freedom(axes.clone(), ddof);
+            let freedom = self.degrees_of_freedom("var", axes.clone(), ddof);
             let centered = self - self.mean_over(axes.clone()).keep_dims(self, axes.clone());
             centered.square().sum_over(axes) / freedom
         })
     }
 
     /// `n - ddof` for the number of elements along `axes`, which must be positive.
-    fn degrees_of_freedom(self, axes: Axes, ddof: usize) -> Expr<'g> {
+    fn degrees_of_freedom(self, op: &str, axes: Axes, ddof: usize) -> Expr<'g> {
         if !self.dtype().is_float() {
             let message = format!("takes floating-point elements, got {}", self.ty());
-            self.refuse("var", Violation::new("C3", message).help("convert with `cast`"), &[]);
+            self.refuse(op, Violation::new("C3", message).help("convert with `cast`"), &[]);
         }
         let shape = self.shape();
-        let positions = self.axes_in_order("var", axes);
-        let count = positions.iter().fold(Dim::Known(1), |count, axis| count * shape[*axis].clone());
+        let positions = self.axes_in_order(op, axes);
+        let count = positions.iter().map(|axis| &shape[*axis]).product::<Dim>();
         match count.known() {
             Some(known) if known <= ddof => {
                 let message = format!("the variance of {known} elements with ddof {ddof} is not defined");
-                self.refuse("var", Violation::new("C3", message), &[]);
+                self.refuse(op, Violation::new("C3", message), &[]);
             }
             Some(known) => self.size_like(Dim::Known(known - ddof)),
             // A size cannot be negative: written in this way, too few elements are found out when sizes are bound.
@@ -56,7 +56,7 @@ impl<'g> Expr<'g> {
     pub fn std_over(self, axes: impl Into<Axes>, ddof: usize) -> Expr<'g> {
         let axes = axes.into();
         self.builder().derived("std", Location::caller(), || {
-            let freedom = self.degrees_of_freedom(axes.clone(), ddof);
+            let freedom = self.degrees_of_freedom("std", axes.clone(), ddof);
             // A spread does not depend on where it is measured from: from an element itself, equal ones have none at all,
             // where their mean would be rounded.
             let origin = self.stop_gradient().max_over(axes.clone()).keep_dims(self, axes.clone());

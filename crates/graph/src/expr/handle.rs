@@ -195,6 +195,15 @@ impl<'g> Expr<'g> {
         })
     }
 
+    /// What was found, or a [refusal](Expr::refuse).
+    #[track_caller]
+    pub(crate) fn or_refuse<T>(self, op: &str, found: Result<T, Violation>, rest: &[Expr<'g>]) -> T {
+        match found {
+            Ok(found) => found,
+            Err(violation) => self.refuse(op, violation, rest),
+        }
+    }
+
     /// Applies an elementwise op to both sides, converted to one type and broadcast to one shape.
     #[track_caller]
     pub(crate) fn apply_binary(self, op: impl Into<Op>, other: impl IntoOperand<'g>) -> Expr<'g> {
