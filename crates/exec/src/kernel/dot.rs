@@ -19,7 +19,7 @@ use crate::kernel::fuse::{Region, numel};
 use crate::kernel::matmul::{Dims, Matrix, Method, Product, Scalar};
 use crate::kernel::movement::sizes;
 use crate::kernel::pieces::Pieces;
-use crate::kernel::scratch::{Banked, Scratch};
+use crate::kernel::scratch::{Aligned, Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
 use crate::kernel::view::View;
 use crate::kernel::window::{Fold, Unfold};
@@ -174,9 +174,7 @@ impl Dot {
             for (at, windows) in self.windows.iter().enumerate() {
                 let Some(windows) = windows.as_ref().filter(|_| holds[at] != starts[at]) else { continue };
                 let len = k * if at == 0 { m } else { n };
-                if made[at].len() < len {
-                    made[at].resize(len, T::default());
-                }
+                made[at].grow(len);
                 windows.read(starts[at]..starts[at] + len, reads[at].typed(), &mut made[at][..len]);
                 holds[at] = starts[at];
             }
@@ -247,7 +245,7 @@ fn pack<T: Banked>(
     source: Slice<'_>,
     range: Range<usize>,
     scratch: &mut Scratch,
-) -> Vec<T> {
+) -> Aligned<T> {
     let mut buffer = scratch.take::<T>(index, range.len());
     view.copy(source.typed::<T>(), range.start, &mut buffer[..range.len()]);
     buffer

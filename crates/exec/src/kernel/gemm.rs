@@ -89,12 +89,10 @@ unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>
     let width = VECTORS * V::LANES;
     let copies_left = n.div_ceil(width) >= BLOCK_READERS && left.column != 1;
     let (depth, rows) = (k.min(DEPTH), m.min(ROWS));
-    if copies_left && block.len() < rows * depth {
-        block.resize(rows * depth, V::Element::default());
+    if copies_left {
+        block.grow(rows * depth);
     }
-    if panel.len() < width * depth {
-        panel.resize(width * depth, V::Element::default());
-    }
+    panel.grow(width * depth);
     for (k_start, depth) in evenly(k, DEPTH) {
         for (row_start, rows) in evenly(m, ROWS) {
             let left = left.from(row_start, k_start);

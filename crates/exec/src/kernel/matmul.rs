@@ -6,6 +6,7 @@
 use pullback_graph::Element;
 
 use crate::kernel::gemm::Multiply;
+use crate::kernel::scratch::Aligned;
 use crate::kernel::simd::{self, InstructionSet, Loop};
 
 /// The size of a product: `m`×`k` times `k`×`n`, none of them 0.
@@ -65,7 +66,7 @@ pub(crate) struct Product<'a, T> {
     /// Dense and row-major; what it held does not matter.
     pub(crate) result: &'a mut [T],
     /// Room for copies of the operands, grown to what is needed.
-    pub(crate) room: &'a mut [Vec<T>; 2],
+    pub(crate) room: &'a mut [Aligned<T>; 2],
 }
 
 /// A way to multiply matrices.
@@ -271,7 +272,7 @@ mod tests {
         right: Matrix<'_, f64>,
     ) -> Vec<f64> {
         let mut result = vec![f64::NAN; dims.m * dims.n];
-        let mut room = [Vec::new(), Vec::new()];
+        let mut room = [Aligned::default(), Aligned::default()];
         method.multiply(Product { dims, left, right, result: &mut result, room: &mut room });
         result
     }
@@ -333,7 +334,7 @@ mod tests {
             let right = Matrix { elements: &right[..], row: n, column: 1 };
             for set in simd::tests::all() {
                 let mut result = vec![T::default(); m * n];
-                let mut room = [Vec::new(), Vec::new()];
+                let mut room = [Aligned::default(), Aligned::default()];
                 T::multiply(set, Product { dims, left, right, result: &mut result, room: &mut room });
                 for (got, expected) in result.iter().zip(&expected) {
                     let bound = tolerance * k as f64;
