@@ -48,9 +48,16 @@ vector_loop! {
     unary_row, Unary<T: Real>(op: UnaryOp, x: &'a [T], out: &'a mut [T]) { op.map(x, out) }
 }
 
+/// A row of the binary table.
+pub(crate) fn binary<T: Routines>(op: BinaryOp, x: &[T], y: &[T], out: &mut [T]) {
+    if !T::binary(InstructionSet::detected(), op, x, y, out) {
+        binary_row(op, x, y, out);
+    }
+}
+
 vector_loop! {
-    /// A row of the binary table.
-    binary, Binary<T: Real>(op: BinaryOp, x: &'a [T], y: &'a [T], out: &'a mut [T]) { op.map(x, y, out) }
+    /// A row of the binary table, as it stands there.
+    binary_row, Binary<T: Real>(op: BinaryOp, x: &'a [T], y: &'a [T], out: &'a mut [T]) { op.map(x, y, out) }
 }
 
 vector_loop! {

@@ -4,6 +4,7 @@
 //! variant; wider registers only make it faster. A loop that sums must fix its lanes itself (see `reduce`).
 #![allow(unsafe_code, reason = "calling a function compiled for an instruction set that was detected")]
 
+use std::marker::PhantomData;
 use std::sync::OnceLock;
 
 /// A loop that pays for wide registers.
@@ -73,6 +74,39 @@ pub(crate) fn run_as<L: Loop>(set: InstructionSet, body: L) -> L::Output {
         // SAFETY: as above, for the four AVX-512 features, AVX2 and FMA.
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx512 => unsafe { avx512(body) },
+    }
+}
+
+/// A function to be compiled for several instruction sets. The rule of [`Loop`] about what is not inlined holds here too.
+pub(crate) trait Function<X> {
+    /// What the function answers.
+    type Output;
+    /// The value at `x`. With `FMA` the instruction set rounds `a · b + c` once, in one instruction.
+    fn call<const FMA: bool>(x: X) -> Self::Output;
+}
+
+/// A function as compiled for `set`, for callers that find out once what they call many times for single elements.
+pub(crate) fn function<X, F: Function<X>>(set: InstructionSet) -> fn(X) -> F::Output {
+    match set.min(InstructionSet::detected()) {
+        InstructionSet::Baseline => F::call::<{ cfg!(target_arch = "aarch64") }>,
+        // SAFETY: `detected` has found AVX2 and FMA on this processor, or this function would not be handed out. Single
+        // elements have no use for the wider registers of AVX-512.
+        #[cfg(target_arch = "x86_64")]
+        InstructionSet::Avx2 | InstructionSet::Avx512 => |x| unsafe { avx2(Call::<X, F>(x, PhantomData)) },
+    }
+}
+
+/// A function of one argument, as a loop.
+#[cfg(target_arch = "x86_64")]
+struct Call<X, F>(X, PhantomData<F>);
+
+#[cfg(target_arch = "x86_64")]
+impl<X, F: Function<X>> Loop for Call<X, F> {
+    type Output = F::Output;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> F::Output {
+        F::call::<FMA>(self.0)
     }
 }
 

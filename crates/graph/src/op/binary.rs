@@ -64,6 +64,14 @@ macro_rules! binary_ops {
                 }
             }
 
+            /// [`value`](BinaryOp::value) of this row as a function, for callers that apply one row many times.
+            #[must_use]
+            pub fn function<T: Real>(self) -> fn((T, T)) -> T {
+                match self {
+                    $(BinaryOp::$Variant => |($a, $b): (T, T)| $value,)*
+                }
+            }
+
             /// The value of every element: one tight loop per row.
             ///
             /// # Panics

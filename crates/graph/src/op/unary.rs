@@ -57,6 +57,14 @@ macro_rules! unary_ops {
                 }
             }
 
+            /// [`value`](UnaryOp::value) of this row as a function, for callers that apply one row many times.
+            #[must_use]
+            pub fn function<T: Real>(self) -> fn(T) -> T {
+                match self {
+                    $(UnaryOp::$Variant => |$x: T| $value,)*
+                }
+            }
+
             /// The value of every element: one tight loop per row.
             ///
             /// # Panics

@@ -5,9 +5,11 @@ use pullback_graph::op::Real;
 use super::{Routine, SHIFT, fma, limit, polynomial, power_of_two, routines};
 
 routines! { f64:
+    unary
     Exp => Exp (1.0 ulp), Expm1 => Expm1 (2.0 ulp), Log => Log (1.0 ulp), Log1p => Log1p (2.0 ulp),
     Sin => Sin (1.0 ulp), Cos => Cos (1.0 ulp),
-    Tanh => Tanh (3.0 ulp), Sigmoid => Sigmoid (2.0 ulp), Softplus => Softplus (2.0 ulp),
+    Tanh => Tanh (3.0 ulp), Sigmoid => Sigmoid (2.0 ulp), Softplus => Softplus (2.0 ulp);
+    binary;
 }
 
 /// `e^r = 1 + r · q(r)` for `|r| ≤ ln 2 / 2`, with a relative error below 2⁻⁶¹.

@@ -15,70 +15,118 @@ mod tests;
 
 use std::marker::PhantomData;
 
-use pullback_graph::op::{Real, UnaryOp};
+use pullback_graph::op::{BinaryOp, Real, UnaryOp};
 
-use crate::kernel::simd::{self, InstructionSet, Loop};
+use crate::kernel::simd::{self, Function, InstructionSet, Loop};
 
 /// Element types with routines.
 pub(crate) trait Routines: Real {
     /// Computes `op` of every element as compiled for `set`, if it has a routine.
     fn unary(set: InstructionSet, op: UnaryOp, x: &[Self], out: &mut [Self]) -> bool;
 
+    /// [`unary`](Routines::unary) for every two elements.
+    fn binary(set: InstructionSet, op: BinaryOp, x: &[Self], y: &[Self], out: &mut [Self]) -> bool;
+
+    /// `op` of one element, with the bits of [`unary`](Routines::unary) if it has a routine, else with those of the table.
+    #[allow(dead_code, reason = "for programs over single numbers")]
+    fn unary_function(set: InstructionSet, op: UnaryOp) -> fn(Self) -> Self;
+
+    /// The same for [`binary`](Routines::binary).
+    #[allow(dead_code, reason = "for programs over single numbers")]
+    fn binary_function(set: InstructionSet, op: BinaryOp) -> fn((Self, Self)) -> Self;
+
     /// How many ulp the routine of `op` may be off; `None` if there is no routine.
     #[cfg(test)]
-    fn accuracy(op: UnaryOp) -> Option<f64>;
+    fn unary_accuracy(op: UnaryOp) -> Option<f64>;
+
+    /// The same for [`binary`](Routines::binary).
+    #[cfg(test)]
+    #[allow(dead_code, reason = "there may be no routine of two numbers")]
+    fn binary_accuracy(op: BinaryOp) -> Option<f64>;
 }
 
-/// A function of one number, to be compiled into a loop.
-trait Routine<T> {
+/// A function of an `X`, which is one number or two, to be compiled into a loop.
+trait Routine<T, X = T> {
     /// The value at `x`. With `FMA` the instruction set rounds `a · b + c` once, at no cost.
-    fn at<const FMA: bool>(x: T) -> T;
+    fn at<const FMA: bool>(x: X) -> T;
 
     /// Whether [`at`](Routine::at) is good for `x`; where it is not, [`exactly`](Routine::exactly) is called.
     #[inline(always)]
-    fn covers(_x: T) -> bool {
+    fn covers(_x: X) -> bool {
         true
     }
 
     /// The value at an `x` that is not covered.
-    fn exactly(x: T) -> T {
-        x
+    fn exactly(_x: X) -> T {
+        unreachable!("every number is covered")
     }
 }
 
-/// A routine over slices.
-struct Each<'a, T, R> {
-    x: &'a [T],
+/// A routine over the elements that `x` yields.
+struct Each<'a, I, T, R> {
+    x: I,
     out: &'a mut [T],
     routine: PhantomData<R>,
 }
 
-impl<T: Copy, R: Routine<T>> Loop for Each<'_, T, R> {
+impl<I: Iterator<Item: Copy> + Clone, T, R: Routine<T, I::Item>> Loop for Each<'_, I, T, R> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let Each { x, out, routine: _ } = self;
         let mut covered = true;
-        for (out, x) in out.iter_mut().zip(x) {
-            *out = R::at::<FMA>(*x);
-            covered &= R::covers(*x);
+        for (out, x) in out.iter_mut().zip(x.clone()) {
+            *out = R::at::<FMA>(x);
+            covered &= R::covers(x);
         }
         if !covered {
-            for (out, x) in out.iter_mut().zip(x).filter(|(_, x)| !R::covers(**x)) {
-                *out = R::exactly(*x);
+            for (out, x) in out.iter_mut().zip(x).filter(|(_, x)| !R::covers(*x)) {
+                *out = R::exactly(x);
             }
         }
     }
 }
 
 fn each<T: Copy, R: Routine<T>>(set: InstructionSet, _routine: R, x: &[T], out: &mut [T]) {
+    simd::run_as(set, Each { x: x.iter().copied(), out, routine: PhantomData::<R> });
+}
+
+#[allow(dead_code, reason = "there may be no routine of two numbers")]
+fn each_pair<T: Copy, R: Routine<T, (T, T)>>(
+    set: InstructionSet,
+    _routine: R,
+    x: &[T],
+    y: &[T],
+    out: &mut [T],
+) {
+    let x = x.iter().copied().zip(y.iter().copied());
     simd::run_as(set, Each { x, out, routine: PhantomData::<R> });
 }
 
-/// Declares the routines of an element type: which rows of the table they stand in for, and how accurate they are.
+/// A routine for single elements.
+struct One<T, R>(PhantomData<(T, R)>);
+
+impl<T, X: Copy, R: Routine<T, X>> Function<X> for One<T, R> {
+    type Output = T;
+
+    #[inline(always)]
+    fn call<const FMA: bool>(x: X) -> T {
+        if R::covers(x) { R::at::<FMA>(x) } else { R::exactly(x) }
+    }
+}
+
+fn one<T, X: Copy, R: Routine<T, X>>(set: InstructionSet, _routine: R) -> fn(X) -> T {
+    simd::function::<X, One<T, R>>(set)
+}
+
+/// Declares the routines of an element type: which rows of the tables they stand in for, and how accurate they are.
 macro_rules! routines {
-    ($ty:ty: $($Op:ident => $Routine:ident ($ulp:literal ulp)),* $(,)?) => {
+    ($ty:ty:
+        unary $($Unary:ident => $Of:ident ($unary:literal ulp)),* $(,)?;
+        binary $($Binary:ident => $OfTwo:ident ($binary:literal ulp)),* $(,)?;
+    ) => {
+        #[allow(unused_variables, reason = "there may be no routine of two numbers")]
         impl crate::kernel::routine::Routines for $ty {
             fn unary(
                 set: crate::kernel::simd::InstructionSet,
@@ -87,16 +135,62 @@ macro_rules! routines {
                 out: &mut [$ty],
             ) -> bool {
                 match op {
-                    $(pullback_graph::op::UnaryOp::$Op => crate::kernel::routine::each(set, $Routine, x, out),)*
-                    _ => return false,
+                    $(pullback_graph::op::UnaryOp::$Unary => {
+                        crate::kernel::routine::each(set, $Of, x, out);
+                        true
+                    })*
+                    _ => false,
                 }
-                true
+            }
+
+            fn binary(
+                set: crate::kernel::simd::InstructionSet,
+                op: pullback_graph::op::BinaryOp,
+                x: &[$ty],
+                y: &[$ty],
+                out: &mut [$ty],
+            ) -> bool {
+                match op {
+                    $(pullback_graph::op::BinaryOp::$Binary => {
+                        crate::kernel::routine::each_pair(set, $OfTwo, x, y, out);
+                        true
+                    })*
+                    _ => false,
+                }
+            }
+
+            fn unary_function(
+                set: crate::kernel::simd::InstructionSet,
+                op: pullback_graph::op::UnaryOp,
+            ) -> fn($ty) -> $ty {
+                match op {
+                    $(pullback_graph::op::UnaryOp::$Unary => crate::kernel::routine::one(set, $Of),)*
+                    _ => op.function(),
+                }
+            }
+
+            fn binary_function(
+                set: crate::kernel::simd::InstructionSet,
+                op: pullback_graph::op::BinaryOp,
+            ) -> fn(($ty, $ty)) -> $ty {
+                match op {
+                    $(pullback_graph::op::BinaryOp::$Binary => crate::kernel::routine::one(set, $OfTwo),)*
+                    _ => op.function(),
+                }
             }
 
             #[cfg(test)]
-            fn accuracy(op: pullback_graph::op::UnaryOp) -> Option<f64> {
+            fn unary_accuracy(op: pullback_graph::op::UnaryOp) -> Option<f64> {
                 match op {
-                    $(pullback_graph::op::UnaryOp::$Op => Some($ulp),)*
+                    $(pullback_graph::op::UnaryOp::$Unary => Some($unary),)*
+                    _ => None,
+                }
+            }
+
+            #[cfg(test)]
+            fn binary_accuracy(op: pullback_graph::op::BinaryOp) -> Option<f64> {
+                match op {
+                    $(pullback_graph::op::BinaryOp::$Binary => Some($binary),)*
                     _ => None,
                 }
             }

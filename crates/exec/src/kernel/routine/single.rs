@@ -8,12 +8,14 @@ use pullback_graph::op::Real;
 use super::{Routine, SHIFT, fma, limit, polynomial, power_of_two, routines};
 
 routines! { f32:
+    unary
     Exp => Exp (1.0 ulp), Expm1 => Expm1 (1.0 ulp), Exp2 => Exp2 (1.0 ulp),
     Log => Log (1.0 ulp), Log1p => Log1p (1.0 ulp), Log2 => Log2 (1.0 ulp), Log10 => Log10 (1.0 ulp),
     Sin => Sin (1.0 ulp), Cos => Cos (1.0 ulp), Tan => Tan (1.0 ulp),
     Sinh => Sinh (1.0 ulp), Cosh => Cosh (1.0 ulp), Tanh => Tanh (1.0 ulp),
     Sigmoid => Sigmoid (1.0 ulp), Softplus => Softplus (1.0 ulp),
-    Erf => Erf (1.0 ulp), Erfc => Erfc (1.0 ulp),
+    Erf => Erf (1.0 ulp), Erfc => Erfc (1.0 ulp);
+    binary;
 }
 
 /// `e^r = 1 + r · q(r)` for `|r| ≤ ln 2 / 2`.
@@ -219,7 +221,7 @@ macro_rules! angles {
             struct $Name;
 
             impl Routine<f32> for $Name {
-                #[inline(always)]
+                            #[inline(always)]
                 fn at<const FMA: bool>($x: f32) -> f32 {
                     let ($sin, $cos, $quadrant) = sin_cos::<FMA>(f64::from($x));
                     let value: f64 = $value;

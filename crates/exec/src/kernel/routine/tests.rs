@@ -1,6 +1,6 @@
 //! Routines against the exact values, in units in the last place.
 
-use pullback_graph::op::UnaryOp;
+use pullback_graph::op::{BinaryOp, UnaryOp};
 
 use super::Routines;
 use crate::kernel::simd::InstructionSet;
@@ -45,7 +45,7 @@ fn run<T: Routines>(op: UnaryOp, x: &[T]) -> Vec<Vec<T>> {
 }
 
 fn check_f32(op: UnaryOp, numbers: &[f32]) {
-    let Some(allowed) = f32::accuracy(op) else { return };
+    let Some(allowed) = f32::unary_accuracy(op) else { return };
     let found = run(op, numbers);
     for (set, values) in all().into_iter().zip(&found) {
         for (x, got) in numbers.iter().zip(values) {
@@ -94,7 +94,7 @@ fn routines_of_f64_are_as_accurate_as_they_say() {
     let near = (0..200_000).map(|i| f64::from(i - 100_000) * 3.7e-4);
     let numbers: Vec<f64> = special.into_iter().chain(spread).chain(near).collect();
     for op in UnaryOp::ALL {
-        let Some(allowed) = f64::accuracy(*op) else { continue };
+        let Some(allowed) = f64::unary_accuracy(*op) else { continue };
         for (set, values) in all().into_iter().zip(run(*op, &numbers)) {
             for (x, got) in numbers.iter().zip(values) {
                 // The reference itself is up to half a unit off, the table's compositions more.
@@ -103,4 +103,37 @@ fn routines_of_f64_are_as_accurate_as_they_say() {
             }
         }
     }
+}
+
+#[test]
+fn single_elements_have_the_bits_of_slices() {
+    fn check<T: Routines>(numbers: &[T]) {
+        let bits = |x: &T| if x.is_nan() { u64::MAX } else { x.to_bits64() };
+        for set in all() {
+            for op in UnaryOp::ALL {
+                let mut of_slice = vec![T::default(); numbers.len()];
+                if !T::unary(set, *op, numbers, &mut of_slice) {
+                    op.map(numbers, &mut of_slice);
+                }
+                let function = T::unary_function(set, *op);
+                for (x, expected) in numbers.iter().zip(&of_slice) {
+                    assert_eq!(bits(&function(*x)), bits(expected), "{op:?}({x:?}), {set:?}");
+                }
+            }
+            for op in BinaryOp::ALL {
+                let others: Vec<T> = numbers.iter().rev().copied().collect();
+                let mut of_slice = vec![T::default(); numbers.len()];
+                if !T::binary(set, *op, numbers, &others, &mut of_slice) {
+                    op.map(numbers, &others, &mut of_slice);
+                }
+                let function = T::binary_function(set, *op);
+                for ((x, y), expected) in numbers.iter().zip(&others).zip(&of_slice) {
+                    assert_eq!(bits(&function((*x, *y))), bits(expected), "{op:?}({x:?}, {y:?}), {set:?}");
+                }
+            }
+        }
+    }
+    let numbers: Vec<f32> = numbers(1_000_003).collect();
+    check(&numbers);
+    check(&numbers.iter().map(|x| f64::from(*x) * 1.1).collect::<Vec<_>>());
 }

@@ -155,8 +155,8 @@ fn assert_close(got: &Tensor, expected: &Tensor, tolerance: Option<&Tensor>, wha
 fn tolerance(op: &Op, operands: &[Tensor], ty: &TensorType) -> Option<Tensor> {
     if let Op::Unary(row) = op {
         let (accuracy, epsilon) = match ty.dtype {
-            DType::F32 => (f32::accuracy(*row)?, f64::from(f32::EPSILON)),
-            DType::F64 => (f64::accuracy(*row)?, f64::EPSILON),
+            DType::F32 => (f32::unary_accuracy(*row)?, f64::from(f32::EPSILON)),
+            DType::F64 => (f64::unary_accuracy(*row)?, f64::EPSILON),
             DType::I64 | DType::Bool => return None,
         };
         let values = op.evaluate(&operands.iter().collect::<Vec<_>>(), ty).unwrap().to_f64_vec();
