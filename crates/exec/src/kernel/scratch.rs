@@ -26,12 +26,19 @@ impl<T> Default for Aligned<T> {
 }
 
 impl<T: Copy + Default> Aligned<T> {
+    /// Elements that may be skipped.
+    const SLACK: usize = ALIGN / size_of::<T>();
+
+    /// How many elements it was grown to.
+    fn room(&self) -> usize {
+        self.padded.len().saturating_sub(Self::SLACK)
+    }
+
     /// Grows to `len` elements or more, of unspecified values.
     pub(crate) fn grow(&mut self, len: usize) {
-        if self.len() < len {
-            let slack = ALIGN / size_of::<T>();
-            self.padded = vec![T::default(); len + slack];
-            self.skipped = self.padded.as_ptr().align_offset(ALIGN).min(slack);
+        if self.room() < len {
+            self.padded = vec![T::default(); len + Self::SLACK];
+            self.skipped = self.padded.as_ptr().align_offset(ALIGN).min(Self::SLACK);
         }
     }
 }
@@ -63,6 +70,26 @@ pub(crate) struct Scratch {
 #[derive(Debug, Default)]
 pub(crate) struct Bank<T> {
     buffers: Vec<Aligned<T>>,
+}
+
+impl<T: Copy + Default> Bank<T> {
+    /// The buffer of this number, made if there is none.
+    fn buffer(&mut self, index: usize) -> &mut Aligned<T> {
+        if self.buffers.len() <= index {
+            self.buffers.resize_with(index + 1, Aligned::default);
+        }
+        &mut self.buffers[index]
+    }
+
+    fn cover(&mut self, other: &Bank<T>) {
+        for (index, buffer) in other.buffers.iter().enumerate() {
+            self.buffer(index).grow(buffer.room());
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.buffers.iter().map(|buffer| buffer.padded.len() * size_of::<T>()).sum()
+    }
 }
 
 /// Elements that a [`Scratch`] has buffers of.
@@ -99,11 +126,7 @@ impl Scratch {
     ///
     /// Give it back with [`put`](Scratch::put), else the next use allocates again.
     pub(crate) fn take<T: Banked>(&mut self, index: usize, len: usize) -> Aligned<T> {
-        let bank = T::bank_mut(self);
-        if bank.buffers.len() <= index {
-            bank.buffers.resize_with(index + 1, Aligned::default);
-        }
-        let mut buffer = std::mem::take(&mut bank.buffers[index]);
+        let mut buffer = std::mem::take(T::bank_mut(self).buffer(index));
         buffer.grow(len);
         buffer
     }
@@ -111,6 +134,20 @@ impl Scratch {
     /// Gives buffer `index` back.
     pub(crate) fn put<T: Banked>(&mut self, index: usize, buffer: Aligned<T>) {
         T::bank_mut(self).buffers[index] = buffer;
+    }
+
+    /// Grows every buffer to what `other` has.
+    pub(crate) fn cover(&mut self, other: &Scratch) {
+        let Scratch { f32, f64, i64, bool } = self;
+        f32.cover(&other.f32);
+        f64.cover(&other.f64);
+        i64.cover(&other.i64);
+        bool.cover(&other.bool);
+    }
+
+    /// The bytes of all buffers.
+    pub(crate) fn bytes(&self) -> usize {
+        self.f32.bytes() + self.f64.bytes() + self.i64.bytes() + self.bool.bytes()
     }
 }
 
@@ -128,5 +165,23 @@ mod tests {
         assert_eq!(again.as_ptr(), place);
         assert!(again.len() >= 100);
         assert!(place.addr().is_multiple_of(ALIGN), "a buffer starts at a cache line");
+    }
+
+    #[test]
+    fn workers_that_cover_each_other_stay_as_they_are() {
+        let grown = |index, len| {
+            let mut scratch = Scratch::default();
+            let buffer = scratch.take::<f32>(index, len);
+            scratch.put(index, buffer);
+            scratch
+        };
+        let (mut one, mut other) = (grown(0, 100), grown(1, 30));
+        one.cover(&other);
+        other.cover(&one);
+        let bytes = one.bytes();
+        assert_eq!(other.bytes(), bytes);
+        one.cover(&other);
+        assert_eq!(one.bytes(), bytes);
+        assert!(other.get::<f32>(0).len() >= 100 && one.get::<f32>(1).len() >= 30);
     }
 }

@@ -15,7 +15,7 @@ use crate::plan::order::{self, Lengths};
 use crate::plan::problem::{Problem, StepUse, ValueUse};
 use crate::plan::reach::Reach;
 use crate::plan::simulate::list_schedule;
-use crate::plan::step::{Owner, Place, Slot, State, Step, Value};
+use crate::plan::step::{Owner, Place, Slot, State, Step, Update, Value};
 use crate::plan::verify::verify;
 
 /// How a graph is planned.
@@ -175,12 +175,32 @@ impl Plan {
     }
 
     /// The bytes that a session holds to run this plan: buffers, state, results and constants. Tensors that are fed are
-    /// the caller's and do not count; nor do the kernels' own small buffers.
+    /// the caller's and do not count; nor do the workers' own small buffers, of which
+    /// [`Session::scratch_bytes`](crate::Session::scratch_bytes) tells.
     #[must_use]
     pub fn peak_bytes(&self) -> usize {
         let owned = self.slots.iter().filter(|slot| !matches!(slot.owner, Owner::Plan { .. }));
         let constants = self.constants.iter().map(|value| value.len() * value.dtype().bytes());
-        self.arena_bytes + owned.map(|slot| slot.bytes).sum::<usize>() + constants.sum::<usize>()
+        let staged = self.states.iter().filter_map(|state| match state.update {
+            Update::Copy(value) if self.is_in_state(value) => Some(self.bytes_of(value)),
+            Update::Copy(_) | Update::InPlace(_) | Update::Keep => None,
+        });
+        let held = owned.map(|slot| slot.bytes).chain(constants).chain(staged);
+        self.arena_bytes + held.sum::<usize>()
+    }
+
+    /// Whether a value is in the buffer of a state: what is copied from there to another is put aside first.
+    pub(crate) fn is_in_state(&self, value: ValueId) -> bool {
+        match self.values[value.index()].place {
+            Place::Slot(slot) => self.slots[slot.index()].owner == Owner::State,
+            Place::Feed(_) | Place::Constant(_) => false,
+        }
+    }
+
+    /// The bytes of a value's elements.
+    fn bytes_of(&self, value: ValueId) -> usize {
+        let value = &self.values[value.index()];
+        value.len * value.dtype.bytes()
     }
 }
 
@@ -196,10 +216,6 @@ pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
     let costs: Vec<Cost> = lowered.steps.iter().map(|step| cost(graph, &lowered, step)).collect();
     let mut problem = problem(&lowered, &costs, options);
     let in_order = stays_inline(&problem, options);
-    for value in &mut problem.values {
-        value.bytes = padded(value.bytes, in_order);
-    }
-
     let states = donate(graph, &lowered, &mut problem, options.update_in_place);
     let results = results(graph, &lowered);
     problem.fixed = states.iter().map(|state| bytes_of_state(graph, &lowered, &problem, state)).collect();
@@ -209,6 +225,10 @@ pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
             uses.fixed = Some(SlotId::new(problem.fixed.len()));
             problem.fixed.push(uses.bytes);
         }
+    }
+    // State and results have memory of their own, of just their size.
+    for value in problem.values.iter_mut().filter(|value| value.fixed.is_none()) {
+        value.bytes = padded(value.bytes, in_order);
     }
 
     let order = arrange(&problem);

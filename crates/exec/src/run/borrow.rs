@@ -1,7 +1,7 @@
 //! Borrow counters of buffers, in debug builds: a plan that lets two steps collide is caught when it does.
 
 #[cfg(debug_assertions)]
-use crate::plan::{Place, SlotId};
+use crate::plan::{Place, SlotId, ValueId};
 use crate::plan::{Plan, StepId};
 
 #[cfg(debug_assertions)]
@@ -19,11 +19,9 @@ pub(crate) struct Borrows {
 #[derive(Debug)]
 pub(crate) struct Borrowed<'a> {
     #[cfg(debug_assertions)]
-    slots: smallvec::SmallVec<[SlotId; 8]>,
-    #[cfg(debug_assertions)]
-    borrows: &'a Borrows,
+    of: (&'a Borrows, &'a Plan, StepId),
     #[cfg(not(debug_assertions))]
-    borrows: std::marker::PhantomData<&'a Borrows>,
+    of: std::marker::PhantomData<&'a Borrows>,
 }
 
 impl Borrows {
@@ -43,29 +41,14 @@ impl Borrows {
     /// # Panics
     /// In debug builds, when another step holds one of the buffers in a way that does not allow that.
     #[cfg(debug_assertions)]
-    pub(crate) fn borrow(&self, plan: &Plan, step: StepId) -> Borrowed<'_> {
-        let mut borrowed = Borrowed { borrows: self, slots: smallvec::SmallVec::new() };
-        let uses = &plan.steps[step.index()];
-        let slot_of = |place| if let Place::Slot(slot) = place { Some(slot) } else { None };
-        for (position, value) in uses.reads.iter().enumerate() {
-            let overwritten = uses.overwrites(position);
-            if let Some(slot) = slot_of(plan.values[value.index()].place).filter(|_| !overwritten) {
-                self.acquire(slot, step, false);
-                borrowed.slots.push(slot);
-            }
-        }
-        for value in &uses.writes {
-            if let Some(slot) = slot_of(plan.values[value.index()].place) {
-                self.acquire(slot, step, true);
-                borrowed.slots.push(slot);
-            }
-        }
-        borrowed
+    pub(crate) fn borrow<'a>(&'a self, plan: &'a Plan, step: StepId) -> Borrowed<'a> {
+        borrowed(plan, step).for_each(|(slot, write)| self.acquire(slot, step, write));
+        Borrowed { of: (self, plan, step) }
     }
 
     #[cfg(not(debug_assertions))]
-    pub(crate) fn borrow(&self, _plan: &Plan, _step: StepId) -> Borrowed<'_> {
-        Borrowed { borrows: std::marker::PhantomData }
+    pub(crate) fn borrow<'a>(&'a self, _plan: &'a Plan, _step: StepId) -> Borrowed<'a> {
+        Borrowed { of: std::marker::PhantomData }
     }
 
     #[cfg(debug_assertions)]
@@ -90,12 +73,26 @@ impl Borrows {
     }
 }
 
+/// The buffers that `step` uses, and whether it writes them.
+#[cfg(debug_assertions)]
+fn borrowed(plan: &Plan, step: StepId) -> impl Iterator<Item = (SlotId, bool)> {
+    let uses = &plan.steps[step.index()];
+    let slot_of = |value: &ValueId| match plan.values[value.index()].place {
+        Place::Slot(slot) => Some(slot),
+        Place::Feed(_) | Place::Constant(_) => None,
+    };
+    let reads = uses.reads.iter().enumerate().filter(|(position, _)| !uses.overwrites(*position));
+    let reads = reads.filter_map(move |(_, value)| Some((slot_of(value)?, false)));
+    reads.chain(uses.writes.iter().filter_map(move |value| Some((slot_of(value)?, true))))
+}
+
 #[cfg(debug_assertions)]
 impl Drop for Borrowed<'_> {
     fn drop(&mut self) {
-        for slot in &self.slots {
+        let (borrows, plan, step) = self.of;
+        for (slot, _) in borrowed(plan, step) {
             // The writer's mark goes with the last borrow, when the next one is taken.
-            self.borrows.counters[slot.index()].fetch_sub(1, Ordering::AcqRel);
+            borrows.counters[slot.index()].fetch_sub(1, Ordering::AcqRel);
         }
     }
 }

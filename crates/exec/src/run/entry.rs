@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pullback_graph::{Bindings, DType, Graph, NodeId, NodeStats, Sizes, Tensor};
 
-use crate::plan::{Place, Plan, SlotId, Update, ValueId};
+use crate::plan::{Place, Plan, ValueId};
 use crate::run::instance::Instance;
 use crate::run::slots::tensor_of;
 use crate::run::stats::stats_of;
@@ -27,8 +27,6 @@ pub(crate) struct Entry {
     feeds: Vec<(usize, ValueId)>,
     /// The results and their sizes, in the order of the outputs.
     results: Vec<(ValueId, Sizes)>,
-    /// What is copied into states when all steps have succeeded.
-    copies: Vec<(SlotId, ValueId)>,
 }
 
 impl Entry {
@@ -53,15 +51,10 @@ impl Entry {
             let node = plan.graph().outputs()[*output].node;
             (*value, sizes(plan.graph(), node))
         });
-        let copies = plan.states().iter().filter_map(|state| match state.update {
-            Update::Copy(value) => Some((state.slot, value)),
-            Update::InPlace(_) | Update::Keep => None,
-        });
         Entry {
             inputs: inputs.collect(),
             feeds: plan.feeds.iter().map(|(input, value)| (position(*input), *value)).collect(),
             results: results.collect(),
-            copies: copies.collect(),
             instance: Arc::new(Instance::new(Arc::new(plan), workers)),
             bindings,
             recording,
@@ -83,11 +76,11 @@ impl Entry {
         instance.slots.renew_results();
     }
 
-    /// Ends a run that succeeded: the results, and state that was not updated in place gets its value.
-    pub(crate) fn collect(&mut self) -> Vec<Tensor> {
+    /// The results of a run that succeeded.
+    pub(crate) fn results(&mut self) -> impl Iterator<Item = Tensor> {
         let instance = Arc::get_mut(&mut self.instance).expect("no helper holds a plan between runs");
         let (slots, plan) = (&mut instance.slots, &instance.plan);
-        let results = self.results.iter().map(|(value, sizes)| {
+        self.results.iter().map(|(value, sizes)| {
             let shared = match plan.values()[value.index()].place {
                 Place::Constant(at) => Some(&plan.constants[at]),
                 _ => slots.result(*value),
@@ -97,16 +90,14 @@ impl Entry {
                 // In the buffer of a state, or the start of a longer constant.
                 _ => tensor_of(slots.read(*value), sizes),
             }
-        });
-        let results = results.collect();
-        self.carry_over();
-        results
+        })
     }
 
-    /// Gives state that was not updated in place its next value.
+    /// What follows a run that succeeded: state that was not updated in place gets its next value.
     pub(crate) fn carry_over(&mut self) {
-        let instance = Arc::get_mut(&mut self.instance).expect("no helper holds a plan between runs");
-        instance.slots.copy_to_states(&self.copies);
+        let instance = self.instance_mut();
+        instance.slots.copy_to_states();
+        instance.settle();
     }
 
     /// The statistics of what is there before the first step, by value.

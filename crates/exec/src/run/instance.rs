@@ -1,7 +1,7 @@
 //! A plan with its memory: what the workers of a run share.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pullback_graph::NodeStats;
 
@@ -66,11 +66,12 @@ impl Instance {
             Pace::Shared(Box::new(Shared { program, progress }))
         };
         let workers = if plan.in_order() { 1 } else { workers };
+        let desk = || Desk { scratch: Scratch::default(), lists: Lists::of(&plan) };
         Instance {
             slots: Slots::new(plan.clone()),
             watch: Watch::default(),
             pace,
-            desks: (0..workers).map(|_| Mutex::default()).collect(),
+            desks: (0..workers).map(|_| Mutex::new(desk())).collect(),
             touched: plan.states().iter().map(|_| AtomicBool::new(false)).collect(),
             plan,
         }
@@ -90,6 +91,19 @@ impl Instance {
         }
         let stats = record.stats.then(|| self.plan.values().iter().map(|_| Mutex::new(None)).collect());
         self.watch = Watch { cancel, check_finite, recorder, stats };
+    }
+
+    /// Grows what every worker has to what one of them needed: another schedule will not make it grow again.
+    pub(crate) fn settle(&mut self) {
+        let Some((first, others)) = self.desks.split_first_mut() else { return };
+        let most = scratch_of(first);
+        others.iter_mut().for_each(|other| most.cover(scratch_of(other)));
+        others.iter_mut().for_each(|other| scratch_of(other).cover(most));
+    }
+
+    /// The bytes of the workers' own buffers.
+    pub(crate) fn scratch_bytes(&self) -> usize {
+        self.desks.iter().map(|desk| lock(desk).scratch.bytes()).sum()
     }
 
     /// When each step of the last run ran, if that was recorded.
@@ -171,10 +185,15 @@ struct Hand<'a> {
 }
 
 /// What a worker keeps from piece to piece.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Desk {
     scratch: Scratch,
     lists: Lists<'static>,
+}
+
+/// The buffers of a worker that is not at work.
+fn scratch_of(desk: &mut Mutex<Desk>) -> &mut Scratch {
+    &mut desk.get_mut().unwrap_or_else(PoisonError::into_inner).scratch
 }
 
 impl Work for Hand<'_> {

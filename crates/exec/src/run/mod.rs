@@ -12,6 +12,7 @@ mod entry;
 mod instance;
 mod slots;
 mod borrow;
+mod queue;
 mod schedule;
 mod crew;
 mod idle;

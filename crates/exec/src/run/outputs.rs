@@ -15,9 +15,24 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    pub(crate) fn new(names: Arc<[Arc<str>]>, tensors: Vec<Tensor>) -> Outputs {
-        debug_assert_eq!(names.len(), tensors.len(), "every output has a name");
-        Outputs { names, tensors }
+    /// No results yet of these names.
+    pub(crate) fn of(names: Arc<[Arc<str>]>) -> Outputs {
+        Outputs { tensors: Vec::with_capacity(names.len()), names }
+    }
+
+    /// Lets go of the results.
+    pub(crate) fn clear(&mut self) {
+        self.tensors.clear();
+    }
+
+    /// Takes these results, one per name.
+    pub(crate) fn fill(&mut self, names: &Arc<[Arc<str>]>, tensors: impl Iterator<Item = Tensor>) {
+        if !Arc::ptr_eq(&self.names, names) {
+            self.names = names.clone();
+        }
+        self.tensors.clear();
+        self.tensors.extend(tensors);
+        debug_assert_eq!(self.names.len(), self.tensors.len(), "every output has a name");
     }
 
     /// The output named `name`.

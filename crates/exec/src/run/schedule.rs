@@ -8,12 +8,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crossbeam_deque::{Steal, Stealer, Worker};
+use crossbeam_deque::{Steal, Stealer};
 use petgraph::Direction::Incoming;
 use petgraph::graph::DiGraph;
 
 use crate::plan::{Csr, StepId};
 use crate::run::idle::{Backoff, Sleepers};
+use crate::run::queue::{Links, Queue, Task};
 
 /// The steps as workers see them.
 #[derive(Debug)]
@@ -66,6 +67,11 @@ impl Program {
     pub(crate) fn len(&self) -> usize {
         self.predecessors.len()
     }
+
+    /// All of a step.
+    fn whole(&self, step: StepId) -> Task {
+        Task { step, start: 0, end: self.pieces[step.index()] }
+    }
 }
 
 /// What running a step means.
@@ -100,14 +106,6 @@ pub(crate) enum Cause<E> {
     Panic(String),
 }
 
-/// Some parts of a step: what deques hold.
-#[derive(Clone, Copy, Debug)]
-struct Task {
-    step: StepId,
-    start: u32,
-    end: u32,
-}
-
 /// How far a run has come: made once per program, used by one run after another.
 #[derive(Debug)]
 pub(crate) struct Progress<E> {
@@ -119,7 +117,8 @@ pub(crate) struct Progress<E> {
     sinks: AtomicU32,
     phase: AtomicU8,
     failure: Mutex<Option<Failure<E>>>,
-    queues: Box<[Mutex<Worker<Task>>]>,
+    queues: Box<[Mutex<Queue>]>,
+    links: Links,
     stealers: Box<[Stealer<Task>]>,
     sleepers: Sleepers,
 }
@@ -131,15 +130,16 @@ const FAILED: u8 = 2;
 impl<E> Progress<E> {
     /// For runs of `program` with up to `workers` workers.
     pub(crate) fn new(program: &Program, workers: usize) -> Progress<E> {
-        let queues: Vec<Worker<Task>> = (0..workers).map(|_| Worker::new_lifo()).collect();
+        let queues: Vec<Queue> = (0..workers).map(|_| Queue::new()).collect();
         Progress {
             waiting: program.predecessors.iter().map(|count| AtomicU32::new(*count)).collect(),
             left: program.pieces.iter().map(|count| AtomicU32::new(*count)).collect(),
             sinks: AtomicU32::new(program.sinks),
             phase: AtomicU8::new(DONE),
             failure: Mutex::new(None),
-            stealers: queues.iter().map(Worker::stealer).collect(),
+            stealers: queues.iter().map(Queue::stealer).collect(),
             queues: queues.into_iter().map(Mutex::new).collect(),
+            links: Links::new(program.len()),
             sleepers: Sleepers::default(),
         }
     }
@@ -151,9 +151,9 @@ impl<E> Progress<E> {
         }
         *lock(&self.failure) = None;
         self.sinks.store(program.sinks, Ordering::Relaxed);
-        let queue = lock(&self.queues[0]);
+        let mut queue = lock(&self.queues[0]);
         for source in &program.sources {
-            queue.push(Task { step: *source, start: 0, end: program.pieces[source.index()] });
+            queue.push_step(program.whole(*source), &self.links);
         }
         // Published to the other workers by the hand-over of the run; see `crew`.
         self.phase.store(if program.len() == 0 { DONE } else { RUNNING }, Ordering::Release);
@@ -173,8 +173,8 @@ impl<E> Progress<E> {
             counter.store(*count, Ordering::Relaxed);
         }
         for queue in &self.queues {
-            let queue = lock(queue);
-            while queue.pop().is_some() {}
+            let mut queue = lock(queue);
+            while queue.pop(&program.pieces, &self.links).is_some() {}
         }
     }
 
@@ -205,11 +205,12 @@ impl<E> Progress<E> {
         work: &mut W,
         current: &Cell<StepId>,
     ) -> Result<(), E> {
-        let queue = lock(&self.queues[worker]);
+        let mut queue = lock(&self.queues[worker]);
         let mut backoff = Backoff::default();
         let mut next = None;
         while self.phase.load(Ordering::Acquire) == RUNNING {
-            let Some(task) = next.take().or_else(|| queue.pop()).or_else(|| self.steal(worker)) else {
+            let own = next.take().or_else(|| queue.pop(&program.pieces, &self.links));
+            let Some(task) = own.or_else(|| self.steal(worker)) else {
                 backoff.wait(&self.sleepers, || {
                     self.phase.load(Ordering::Acquire) != RUNNING || self.has_tasks()
                 });
@@ -217,7 +218,7 @@ impl<E> Progress<E> {
             };
             backoff.reset();
             current.set(task.step);
-            next = self.run(program, task, &queue, work)?;
+            next = self.run(program, task, &mut queue, work)?;
         }
         Ok(())
     }
@@ -227,7 +228,7 @@ impl<E> Progress<E> {
         &self,
         program: &Program,
         mut task: Task,
-        queue: &Worker<Task>,
+        queue: &mut Queue,
         work: &mut W,
     ) -> Result<Option<Task>, E> {
         let step = task.step.index();
@@ -235,7 +236,7 @@ impl<E> Progress<E> {
             // Halves: whoever steals gets half of what is left and halves it again.
             while task.end - task.start > 1 {
                 let middle = task.start.midpoint(task.end);
-                queue.push(Task { start: middle, ..task });
+                queue.push_half(Task { start: middle, ..task });
                 task.end = middle;
             }
             self.sleepers.wake_one();
@@ -253,7 +254,7 @@ impl<E> Progress<E> {
     }
 
     /// Counts `step` as done: of the steps that became ready the most urgent is returned, the others are offered.
-    fn release(&self, program: &Program, step: StepId, queue: &Worker<Task>) -> Option<Task> {
+    fn release(&self, program: &Program, step: StepId, queue: &mut Queue) -> Option<Task> {
         let successors = program.successors.row(step.index());
         if successors.is_empty() && self.sinks.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.phase.store(DONE, Ordering::Release);
@@ -270,9 +271,8 @@ impl<E> Progress<E> {
             if count > 1 {
                 waiting.store(count, Ordering::Relaxed);
             }
-            let task = Task { step: *next, start: 0, end: program.pieces[next.index()] };
-            if let Some(offered) = keep.replace(task) {
-                queue.push(offered);
+            if let Some(offered) = keep.replace(program.whole(*next)) {
+                queue.push_step(offered, &self.links);
                 self.sleepers.wake_one();
             }
         }

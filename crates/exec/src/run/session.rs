@@ -191,6 +191,13 @@ impl Session {
         &self.report
     }
 
+    /// The bytes of the buffers that workers keep for their kernels, in all plans: packed operands, tiles, partial sums. They
+    /// grow in the first run of a plan, and every worker has the same from then on.
+    #[must_use]
+    pub fn scratch_bytes(&self) -> usize {
+        self.plans.iter().map(|entry| entry.instance.scratch_bytes()).sum()
+    }
+
     /// The plan for these sizes of the graph's symbols, made if there is none yet.
     ///
     /// # Errors
@@ -204,6 +211,9 @@ impl Session {
     ///
     /// Feeds are read where they are; they are not copied, except into state.
     ///
+    /// What a run allocates it hands out: the list of results, and memory for those of the last run that are still held
+    /// somewhere. [`run_into`](Session::run_into) takes the list back, too, and allocates nothing.
+    ///
     /// # Errors
     /// [`ExecError::Feed`] when the feeds do not fit the inputs; then nothing has run. Otherwise what went wrong in a step,
     /// with its node and line: see [the type](Session) for what state is then.
@@ -211,7 +221,34 @@ impl Session {
         &mut self,
         feeds: impl IntoIterator<Item = (N, Tensor)>,
     ) -> Result<Outputs, ExecError> {
-        self.run_watched(feeds, None, 1)
+        self.run_steps(1, feeds)
+    }
+
+    /// Runs the graph once, in place of `outputs`, which are those of an earlier run: their memory is used again, unless
+    /// their tensors are held elsewhere too. After an error they are empty.
+    ///
+    /// ```
+    /// use pullback_exec::Session;
+    /// use pullback_graph::{Builder, DType::F32, Tensor};
+    /// let b = Builder::new();
+    /// let x = b.input("x", F32, [2]);
+    /// let graph = b.finish([("y", x * 2.0)])?;
+    /// let mut session = Session::new(&graph)?;
+    /// let feed = |value| [("x", Tensor::full(&[2], value))];
+    /// let mut outputs = session.run(feed(1.0_f32))?;
+    /// session.run_into(feed(3.0_f32), &mut outputs)?;
+    /// assert_eq!(outputs["y"].values::<f32>(), [6.0, 6.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`run`](Session::run).
+    pub fn run_into<N: AsRef<str>>(
+        &mut self,
+        feeds: impl IntoIterator<Item = (N, Tensor)>,
+        outputs: &mut Outputs,
+    ) -> Result<(), ExecError> {
+        self.run_watched(feeds, None, 1, outputs)
     }
 
     /// Runs the graph `steps` times over the same feeds, state going from each run to the next, and gives the results of
@@ -228,7 +265,9 @@ impl Session {
         feeds: impl IntoIterator<Item = (N, Tensor)>,
     ) -> Result<Outputs, ExecError> {
         assert!(steps > 0, "there is no result of no runs");
-        self.run_watched(feeds, None, steps)
+        let mut outputs = Outputs::of(self.output_names.clone());
+        self.run_watched(feeds, None, steps, &mut outputs)?;
+        Ok(outputs)
     }
 
     /// Runs the graph once, unless `token` stops it.
@@ -240,7 +279,9 @@ impl Session {
         feeds: impl IntoIterator<Item = (N, Tensor)>,
         token: &CancelToken,
     ) -> Result<Outputs, ExecError> {
-        self.run_watched(feeds, Some(token.clone()), 1)
+        let mut outputs = Outputs::of(self.output_names.clone());
+        self.run_watched(feeds, Some(token.clone()), 1, &mut outputs)?;
+        Ok(outputs)
     }
 
     fn run_watched<N: AsRef<str>>(
@@ -248,8 +289,10 @@ impl Session {
         feeds: impl IntoIterator<Item = (N, Tensor)>,
         cancel: Option<CancelToken>,
         times: usize,
-    ) -> Result<Outputs, ExecError> {
-        let ended = self.take_feeds(feeds).and_then(|()| self.run_given(cancel, times));
+        outputs: &mut Outputs,
+    ) -> Result<(), ExecError> {
+        outputs.clear();
+        let ended = self.take_feeds(feeds).and_then(|()| self.run_given(cancel, times, outputs));
         // What was not used is not kept either.
         self.given.fill(None);
         ended
@@ -271,7 +314,12 @@ impl Session {
         Ok(())
     }
 
-    fn run_given(&mut self, cancel: Option<CancelToken>, times: usize) -> Result<Outputs, ExecError> {
+    fn run_given(
+        &mut self,
+        cancel: Option<CancelToken>,
+        times: usize,
+        outputs: &mut Outputs,
+    ) -> Result<(), ExecError> {
         let at = match self.current {
             Some(at) if self.fits(at) => at,
             _ => {
@@ -285,7 +333,7 @@ impl Session {
             let Options { pool, linger, .. } = &self.options;
             self.crew = Some(Crew::new(self.options.worker_count(), pool.clone(), *linger)?);
         }
-        self.run_plan(at, cancel, times)
+        self.run_plan(at, cancel, times, outputs)
     }
 
     /// Whether the feeds are those that plan `at` was made for; if not, [`solve`](Session::solve) tells what is wrong.
@@ -352,7 +400,8 @@ impl Session {
         at: usize,
         cancel: Option<CancelToken>,
         times: usize,
-    ) -> Result<Outputs, ExecError> {
+        outputs: &mut Outputs,
+    ) -> Result<(), ExecError> {
         if self.home != Some(at) {
             self.bring_home();
             self.home = Some(at);
@@ -389,17 +438,16 @@ impl Session {
             stats: inputs.map(|inputs| entry.stats_of_nodes(&inputs, trace.as_ref())),
             trace,
         };
-        let outputs = match ended {
-            Ok(()) => Ok(Outputs::new(self.output_names.clone(), entry.collect())),
-            Err(error) => {
-                for state in entry.instance.touched() {
-                    self.states[state].torn = true;
-                }
-                Err(error)
+        if ended.is_ok() {
+            outputs.fill(&self.output_names, entry.results());
+            entry.carry_over();
+        } else {
+            for state in entry.instance.touched() {
+                self.states[state].torn = true;
             }
-        };
+        }
         entry.instance_mut().slots.forget_feeds();
-        outputs
+        ended
     }
 
     fn put_state(&mut self, state: usize, value: &Tensor) {

@@ -19,11 +19,15 @@ use pullback_graph::{DType, Sizes, Tensor, dispatch};
 use smallvec::SmallVec;
 
 use crate::kernel::{Buffers, Slice, SliceMut, Typed};
-use crate::plan::{Owner, Place, Plan, SlotId, StepId, ValueId};
+use crate::plan::{Owner, Place, Plan, SlotId, Step, StepId, Update, Value, ValueId};
 use crate::run::borrow::Borrows;
 
 /// Buffers start at multiples of this: a cache line, and the widest vector register.
-const ALIGN: usize = 64;
+const ALIGN: usize = align_of::<Line>();
+
+/// A cache line.
+#[repr(align(64))]
+struct Line;
 
 /// Zeroed, aligned memory.
 #[derive(Debug)]
@@ -40,7 +44,11 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     fn zeroed(bytes: usize) -> Memory {
-        let layout = Layout::from_size_align(bytes.max(ALIGN), ALIGN).expect("a buffer fits in memory");
+        let layout = Layout::from_size_align(bytes, ALIGN).expect("a buffer fits in memory");
+        if bytes == 0 {
+            let start = NonNull::<Line>::dangling().cast();
+            return Memory { start, layout };
+        }
         // SAFETY: the size is not zero.
         let start = unsafe { alloc_zeroed(layout) };
         match NonNull::new(start) {
@@ -52,8 +60,10 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // SAFETY: allocated in `zeroed` with this layout, and freed once.
-        unsafe { dealloc(self.start.as_ptr(), self.layout) }
+        if self.layout.size() > 0 {
+            // SAFETY: allocated in `zeroed` with this layout, and freed once.
+            unsafe { dealloc(self.start.as_ptr(), self.layout) }
+        }
     }
 }
 
@@ -120,10 +130,14 @@ pub(crate) struct Buffer {
 impl Buffer {
     /// A copy of `tensor`.
     pub(crate) fn of(tensor: &Tensor) -> Buffer {
-        let memory = Memory::zeroed(tensor.len() * tensor.dtype().bytes());
-        let mut buffer = Buffer { memory, dtype: tensor.dtype(), sizes: Sizes::from_slice(tensor.sizes()) };
+        let mut buffer = Buffer::zeroed(tensor.dtype(), tensor.sizes());
         buffer.copy_from(tensor);
         buffer
+    }
+
+    fn zeroed(dtype: DType, sizes: &[usize]) -> Buffer {
+        let memory = Memory::zeroed(sizes.iter().product::<usize>() * dtype.bytes());
+        Buffer { memory, dtype, sizes: Sizes::from_slice(sizes) }
     }
 
     /// The element type.
@@ -189,6 +203,17 @@ pub(crate) struct Lists<'a> {
     writes: Vec<SliceMut<'a>>,
 }
 
+impl Lists<'_> {
+    /// Lists with room for every step of a plan.
+    pub(crate) fn of(plan: &Plan) -> Self {
+        let most = |count: fn(&Step) -> usize| plan.steps.iter().map(count).max().unwrap_or(0);
+        Lists {
+            reads: Vec::with_capacity(most(|step| step.reads.len())),
+            writes: Vec::with_capacity(most(|step| step.writes.len())),
+        }
+    }
+}
+
 /// The same memory for elements of the same layout: collecting reuses what it consumes.
 fn emptied<From, To>(mut list: Vec<From>) -> Vec<To> {
     list.clear();
@@ -209,7 +234,18 @@ pub(crate) struct Slots {
     tenants: Vec<SmallVec<[ValueId; 2]>>,
     /// The tensors fed, by input: they keep what `views` point to alive.
     feeds: Vec<Option<Tensor>>,
+    /// What is copied into states when all steps have succeeded.
+    copies: Box<[StateCopy]>,
     borrows: Borrows,
+}
+
+/// A value that becomes a state's when all steps have succeeded.
+#[derive(Debug)]
+struct StateCopy {
+    state: SlotId,
+    value: ValueId,
+    /// Where it is kept until all states have been read, if it is in the buffer of one.
+    staged: Option<Buffer>,
 }
 
 impl Slots {
@@ -238,10 +274,7 @@ impl Slots {
             Place::Slot(slot) => match plan.slots[slot.index()].owner {
                 Owner::Plan { offset } => {
                     let bytes = value.len * value.dtype.bytes();
-                    assert!(
-                        offset + bytes <= plan.arena_bytes.max(ALIGN),
-                        "a slot lies inside the plan's memory"
-                    );
+                    assert!(offset + bytes <= plan.arena_bytes, "a slot lies inside the plan's memory");
                     assert!(offset % value.dtype.bytes() == 0, "a slot starts where its elements may");
                     // SAFETY: the offset lies inside the allocation, as was just checked.
                     let start = unsafe { arena.start.add(offset) };
@@ -254,8 +287,17 @@ impl Slots {
             },
         });
         let views = views.collect();
+        let copies = plan.states.iter().filter_map(|state| match state.update {
+            Update::Copy(value) => {
+                let Value { dtype, len, .. } = plan.values[value.index()];
+                let staged = plan.is_in_state(value).then(|| Buffer::zeroed(dtype, &[len]));
+                Some(StateCopy { state: state.slot, value, staged })
+            }
+            Update::InPlace(_) | Update::Keep => None,
+        });
+        let copies = copies.collect();
         let (borrows, feeds) = (Borrows::new(plan.slots.len()), vec![None; plan.graph.inputs().len()]);
-        Slots { plan, views, _arena: arena, lent, tenants, feeds, borrows }
+        Slots { plan, views, _arena: arena, lent, tenants, feeds, copies, borrows }
     }
 
     /// Has `tensor` read in place as the value of the feed `value`, until [`forget_feeds`](Slots::forget_feeds).
@@ -277,8 +319,8 @@ impl Slots {
     /// Puts state into its slot.
     pub(crate) fn put_state(&mut self, slot: SlotId, buffer: Buffer) {
         let view = buffer.view();
-        for value in self.tenants[slot.index()].clone() {
-            self.lend_view(value, view);
+        for at in 0..self.tenants[slot.index()].len() {
+            self.lend_view(self.tenants[slot.index()][at], view);
         }
         self.lent[slot.index()] = Lent::State(Some(buffer));
     }
@@ -302,28 +344,17 @@ impl Slots {
     }
 
     /// Copies values into the buffers of states, as if all at once: a value may be that of another state.
-    pub(crate) fn copy_to_states(&mut self, copies: &[(SlotId, ValueId)]) {
-        let is_state = |value: ValueId| match self.plan.values[value.index()].place {
-            Place::Slot(slot) => matches!(self.lent.get(slot.index()), Some(Lent::State(_))),
-            Place::Feed(_) | Place::Constant(_) => false,
-        };
-        let read_first: Vec<bool> = copies.iter().map(|(_, value)| is_state(*value)).collect();
-        let staged: Vec<Option<Tensor>> = copies
-            .iter()
-            .zip(&read_first)
-            .map(|((_, value), first)| {
-                first.then(|| {
-                    let len = self.views[value.index()].len;
-                    tensor_of(self.read(*value), &[len])
-                })
-            })
-            .collect();
-        for ((slot, value), staged) in copies.iter().zip(&staged) {
-            let source = match staged {
-                Some(tensor) => View::of_tensor(tensor),
-                None => self.views[value.index()],
-            };
-            if let Lent::State(Some(buffer)) = &mut self.lent[slot.index()] {
+    pub(crate) fn copy_to_states(&mut self) {
+        let Slots { views, copies, lent, .. } = self;
+        for StateCopy { value, staged, .. } in &mut *copies {
+            if let Some(staged) = staged {
+                // SAFETY: no step runs, as `self` is borrowed mutably; the source is alive, and not this buffer.
+                staged.write(unsafe { views[value.index()].read() });
+            }
+        }
+        for StateCopy { state, value, staged } in &*copies {
+            let source = staged.as_ref().map_or(views[value.index()], Buffer::view);
+            if let Lent::State(Some(buffer)) = &mut lent[state.index()] {
                 // SAFETY: no step runs, as `self` is borrowed mutably; the source is alive, and not in a state's buffer.
                 buffer.write(unsafe { source.read() });
             }
