@@ -8,6 +8,7 @@
 //! With FMA (AVX2, AVX-512, NEON) all variants of a routine give the same bits; the baseline of x86-64 lacks it, and may
 //! differ in the last place.
 
+mod arithmetic;
 mod single;
 mod double;
 #[cfg(test)]
@@ -199,35 +200,3 @@ macro_rules! routines {
 }
 
 use routines;
-
-/// `a · b + c`, rounded once with `FMA`.
-#[inline(always)]
-fn fma<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
-    if FMA { a.mul_add(b, c) } else { a * b + c }
-}
-
-/// `Σ coefficients[i] · xⁱ`, by Horner's rule.
-#[inline(always)]
-fn polynomial<const FMA: bool, const N: usize>(x: f64, coefficients: [f64; N]) -> f64 {
-    let mut sum = coefficients[N - 1];
-    for at in 1..N {
-        sum = fma::<FMA>(sum, x, coefficients[N - 1 - at]);
-    }
-    sum
-}
-
-/// 1.5 · 2⁵²: adding it leaves the nearest whole number in the last bits.
-const SHIFT: f64 = 6_755_399_441_055_744.0;
-
-/// `2ⁿ` for the whole number that is in the last bits of `shifted = n + SHIFT`, `-1022 ≤ n ≤ 1023`.
-#[inline(always)]
-fn power_of_two(shifted: f64) -> f64 {
-    f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52)
-}
-
-/// `x` limited to `low … high`; NaN stays.
-#[inline(always)]
-fn limit(x: f64, low: f64, high: f64) -> f64 {
-    let x = if x > high { high } else { x };
-    if x < low { low } else { x }
-}

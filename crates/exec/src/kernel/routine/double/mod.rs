@@ -2,7 +2,8 @@
 
 use pullback_graph::op::Real;
 
-use super::{Routine, SHIFT, fma, limit, polynomial, power_of_two, routines};
+use super::arithmetic::double::{SHIFT, TWO_EXPONENTS, fma, limit, polynomial, powers_of_two};
+use super::{Routine, routines};
 
 routines! { f64:
     unary
@@ -34,12 +35,10 @@ const LN_2: [f64; 2] = [0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10];
 /// `e^x` as `(scales, e)` with `e^x = scales[0] · scales[1] · (1 + e)`, for `|x| ≤ 750`.
 #[inline(always)]
 fn exp_parts<const FMA: bool>(x: f64) -> ([f64; 2], f64) {
-    let n = fma::<FMA>(x, std::f64::consts::LOG2_E, SHIFT) - SHIFT;
+    let shifted = fma::<FMA>(x, std::f64::consts::LOG2_E, TWO_EXPONENTS);
+    let n = shifted - TWO_EXPONENTS;
     let r = fma::<FMA>(n, -LN_2[1], fma::<FMA>(n, -LN_2[0], x));
-    // The range of results is wider than that of powers of two: in two steps.
-    let half = n * 0.5 + SHIFT;
-    let rest = n - (half - SHIFT) + SHIFT;
-    ([power_of_two(half), power_of_two(rest)], r * polynomial::<FMA, 12>(r, EXP))
+    (powers_of_two(shifted), r * polynomial::<FMA, 12>(r, EXP))
 }
 
 #[inline(always)]
@@ -157,8 +156,9 @@ fn sin_cos<const FMA: bool>(x: f64) -> (f64, f64, u64) {
     (sin, cos, shifted.to_bits())
 }
 
+/// `x` with its sign turned if bit 1 of `quadrant` is set.
 #[inline(always)]
-fn turned(x: f64, quadrant: u64) -> f64 {
+fn turned_twice(x: f64, quadrant: u64) -> f64 {
     f64::from_bits(x.to_bits() ^ ((quadrant & 2) << 62))
 }
 
@@ -206,7 +206,7 @@ impl Routine<f64> for Sin {
     #[inline(always)]
     fn at<const FMA: bool>(x: f64) -> f64 {
         let (sin, cos, quadrant) = sin_cos::<FMA>(x);
-        let value = turned(if quadrant & 1 == 0 { sin } else { cos }, quadrant);
+        let value = turned_twice(if quadrant & 1 == 0 { sin } else { cos }, quadrant);
         if x == 0.0 { x } else { value }
     }
 
@@ -226,7 +226,7 @@ impl Routine<f64> for Cos {
     #[inline(always)]
     fn at<const FMA: bool>(x: f64) -> f64 {
         let (sin, cos, quadrant) = sin_cos::<FMA>(x);
-        turned(if quadrant & 1 == 0 { cos } else { sin }, quadrant.wrapping_add(quadrant & 1))
+        turned_twice(if quadrant & 1 == 0 { cos } else { sin }, quadrant.wrapping_add(quadrant & 1))
     }
 
     #[inline(always)]

@@ -1,22 +1,9 @@
-//! Routines of `f32`, computed in `f64`: what cancels there still leaves more digits than an `f32` has, so that the result
-//! is the exact one rounded, or its neighbor.
-//!
-//! The polynomials interpolate at Chebyshev nodes; their relative errors are below 2⁻³⁰.
+//! Routines of `f32`, computed in `f64`; the relative errors of their polynomials are below 2⁻³⁰.
 
 use pullback_graph::op::Real;
 
-use super::{Routine, SHIFT, fma, limit, polynomial, power_of_two, routines};
-
-routines! { f32:
-    unary
-    Exp => Exp (1.0 ulp), Expm1 => Expm1 (1.0 ulp), Exp2 => Exp2 (1.0 ulp),
-    Log => Log (1.0 ulp), Log1p => Log1p (1.0 ulp), Log2 => Log2 (1.0 ulp), Log10 => Log10 (1.0 ulp),
-    Sin => Sin (1.0 ulp), Cos => Cos (1.0 ulp), Tan => Tan (1.0 ulp),
-    Sinh => Sinh (1.0 ulp), Cosh => Cosh (1.0 ulp), Tanh => Tanh (1.0 ulp),
-    Sigmoid => Sigmoid (1.0 ulp), Softplus => Softplus (1.0 ulp),
-    Erf => Erf (1.0 ulp), Erfc => Erfc (1.0 ulp);
-    binary;
-}
+use crate::kernel::routine::Routine;
+use crate::kernel::routine::arithmetic::double::{EXPONENT, SHIFT, fma, limit, polynomial, power_of_two};
 
 /// `e^r = 1 + r · q(r)` for `|r| ≤ ln 2 / 2`.
 const EXP: [f64; 7] = [
@@ -32,8 +19,8 @@ const EXP: [f64; 7] = [
 /// `e^x` as `(scale, e)` with `e^x = scale · (1 + e)`, for `|x| ≤ 700`.
 #[inline(always)]
 fn exp_parts<const FMA: bool>(x: f64) -> (f64, f64) {
-    let shifted = fma::<FMA>(x, std::f64::consts::LOG2_E, SHIFT);
-    let r = fma::<FMA>(shifted - SHIFT, -std::f64::consts::LN_2, x);
+    let shifted = fma::<FMA>(x, std::f64::consts::LOG2_E, EXPONENT);
+    let r = fma::<FMA>(shifted - EXPONENT, -std::f64::consts::LN_2, x);
     (power_of_two(shifted), r * polynomial::<FMA, 7>(r, EXP))
 }
 
@@ -90,22 +77,6 @@ fn log_of_any<const FMA: bool>(x: f64) -> f64 {
     if x >= 0.0 { log } else { f64::NAN }
 }
 
-/// `log(1 + x)` for `x > -1`.
-#[inline(always)]
-fn log1p<const FMA: bool>(x: f64) -> f64 {
-    let near_zero = x * fma::<FMA>(x, fma::<FMA>(x, 1.0 / 3.0, -0.5), 1.0);
-    if x.abs() < 1e-4 { near_zero } else { log_of_any::<FMA>(1.0 + x) }
-}
-
-/// `x / y` to a few more digits than an `f32` has, where `1 / y` is one that is not subnormal: a division of `f64` takes as
-/// long as all the rest of a routine.
-#[inline(always)]
-fn quotient<const FMA: bool>(x: f64, y: f64) -> f64 {
-    let inverse = f64::from(1.0 / y as f32);
-    let near = x * inverse;
-    fma::<FMA>(fma::<FMA>(-near, y, x), inverse, near)
-}
-
 /// The largest angle, in radians, that is reduced here; larger ones are left to the reference.
 const LARGEST_ANGLE: f32 = 1e6;
 
@@ -143,32 +114,7 @@ fn sin_cos<const FMA: bool>(x: f64) -> (f64, f64, u64) {
     (r * sin, cos, shifted.to_bits())
 }
 
-/// `x` with its sign turned if bit 1 of `quadrant` is set.
-#[inline(always)]
-fn turned(x: f64, quadrant: u64) -> f64 {
-    f64::from_bits(x.to_bits() ^ ((quadrant & 2) << 62))
-}
-
-struct Exp;
-
-impl Routine<f32> for Exp {
-    #[inline(always)]
-    fn at<const FMA: bool>(x: f32) -> f32 {
-        exp::<FMA>(limit(f64::from(x), -110.0, 90.0)) as f32
-    }
-}
-
-struct Expm1;
-
-impl Routine<f32> for Expm1 {
-    #[inline(always)]
-    fn at<const FMA: bool>(x: f32) -> f32 {
-        let value = expm1::<FMA>(limit(f64::from(x), -110.0, 90.0)) as f32;
-        if x == 0.0 { x } else { value }
-    }
-}
-
-struct Exp2;
+pub(super) struct Exp2;
 
 impl Routine<f32> for Exp2 {
     #[inline(always)]
@@ -177,16 +123,7 @@ impl Routine<f32> for Exp2 {
     }
 }
 
-struct Log;
-
-impl Routine<f32> for Log {
-    #[inline(always)]
-    fn at<const FMA: bool>(x: f32) -> f32 {
-        log_of_any::<FMA>(f64::from(x)) as f32
-    }
-}
-
-struct Log2;
+pub(super) struct Log2;
 
 impl Routine<f32> for Log2 {
     #[inline(always)]
@@ -195,7 +132,7 @@ impl Routine<f32> for Log2 {
     }
 }
 
-struct Log10;
+pub(super) struct Log10;
 
 impl Routine<f32> for Log10 {
     #[inline(always)]
@@ -204,21 +141,11 @@ impl Routine<f32> for Log10 {
     }
 }
 
-struct Log1p;
-
-impl Routine<f32> for Log1p {
-    #[inline(always)]
-    fn at<const FMA: bool>(x: f32) -> f32 {
-        let value = log1p::<FMA>(f64::from(x)) as f32;
-        if x == 0.0 { x } else { value }
-    }
-}
-
 /// Declares a routine over angles.
 macro_rules! angles {
     ($($Name:ident: $exactly:ident, |$sin:ident, $cos:ident, $quadrant:ident| $value:expr, zero |$x:ident| $zero:expr;)*) => {
         $(
-            struct $Name;
+            pub(super) struct $Name;
 
             impl Routine<f32> for $Name {
                             #[inline(always)]
@@ -242,12 +169,10 @@ macro_rules! angles {
 }
 
 angles! {
-    Sin: sin, |sin, cos, quadrant| turned(if quadrant & 1 == 0 { sin } else { cos }, quadrant), zero |x| x;
-    Cos: cos, |sin, cos, quadrant| turned(if quadrant & 1 == 0 { cos } else { sin }, quadrant.wrapping_add(quadrant & 1)), zero |x| 1.0;
     Tan: tan, |sin, cos, quadrant| if quadrant & 1 == 0 { sin / cos } else { -cos / sin }, zero |x| x;
 }
 
-struct Sinh;
+pub(super) struct Sinh;
 
 impl Routine<f32> for Sinh {
     #[inline(always)]
@@ -258,7 +183,7 @@ impl Routine<f32> for Sinh {
     }
 }
 
-struct Cosh;
+pub(super) struct Cosh;
 
 impl Routine<f32> for Cosh {
     #[inline(always)]
@@ -268,89 +193,7 @@ impl Routine<f32> for Cosh {
     }
 }
 
-struct Tanh;
-
-impl Routine<f32> for Tanh {
-    #[inline(always)]
-    fn at<const FMA: bool>(x: f32) -> f32 {
-        let t = expm1::<FMA>(2.0 * limit(f64::from(x.abs()), 0.0, 10.0));
-        let value = quotient::<FMA>(t, t + 2.0) as f32;
-        let value = if x.abs() < 1e-4 { x.abs() } else { value };
-        if x.is_nan() { x } else { value.copysign(x) }
-    }
-}
-
-struct Sigmoid;
-
-impl Routine<f32> for Sigmoid {
-    #[inline(always)]
-    fn at<const FMA: bool>(x: f32) -> f32 {
-        let decayed = exp::<FMA>(limit(-f64::from(x.abs()), -110.0, 0.0));
-        let above = if x >= 0.0 { 1.0 } else { decayed };
-        quotient::<FMA>(above, 1.0 + decayed) as f32
-    }
-}
-
-struct Softplus;
-
-impl Routine<f32> for Softplus {
-    #[inline(always)]
-    fn at<const FMA: bool>(x: f32) -> f32 {
-        let x = f64::from(x);
-        let decayed = exp::<FMA>(limit(-x.abs(), -110.0, 0.0));
-        let rest = log1p::<FMA>(decayed);
-        // The smaller of `x` and 0 is not a number where `x` is not.
-        (if x > 0.0 { x + rest } else { rest }) as f32
-    }
-}
-
-struct Erf;
-
-impl Routine<f32> for Erf {
-    #[inline(always)]
-    fn at<const FMA: bool>(x: f32) -> f32 {
-        let size = limit(f64::from(x.abs()), 0.0, 4.0);
-        let z = size * size;
-        let near = size
-            * polynomial::<FMA, 9>(
-                z,
-                [
-                    1.128_379_167_094_676_7,
-                    -0.376_126_388_896_353_1,
-                    0.112_837_913_086_045_82,
-                    -0.026_866_133_235_095_592,
-                    0.005_223_783_477_189_248,
-                    -0.000_854_263_799_708_723,
-                    0.000_119_565_625_682_073_3,
-                    -0.000_013_909_340_021_874_6,
-                    1.058_938_064_107_502e-6,
-                ],
-            );
-        // -log(1 - erf) is nearly a parabola.
-        let far = polynomial::<FMA, 12>(
-            size,
-            [
-                -0.000_135_415_514_192_896_66,
-                1.129_214_662_810_638_6,
-                0.634_306_118_669_395_6,
-                0.106_565_577_109_160_13,
-                -0.023_201_839_035_587_93,
-                0.002_758_861_567_697_488_5,
-                0.000_263_951_319_114_638_4,
-                -0.000_210_313_628_569_057_67,
-                0.000_050_177_612_237_497_33,
-                -6.768_463_082_082_234e-6,
-                5.142_644_145_387_833e-7,
-                -1.720_969_082_485_126_3e-8,
-            ],
-        );
-        let far = 1.0 - exp::<FMA>(-far);
-        let value = if size < 1.0 { near } else { far } as f32;
-        if x.is_nan() { x } else { value.copysign(x) }
-    }
-}
-
-struct Erfc;
+pub(super) struct Erfc;
 
 impl Routine<f32> for Erfc {
     #[inline(always)]

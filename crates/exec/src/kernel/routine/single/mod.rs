@@ -1,0 +1,31 @@
+//! Routines of `f32`: the most used in `f32`, whose results are within two units of the exact ones; the others in `f64`,
+//! where what cancels still leaves more digits than an `f32` has, so that the result is the exact one rounded, or its
+//! neighbor.
+//!
+//! The polynomials are minimax approximations with coefficients rounded to `f32`; those of [`wide`] interpolate at Chebyshev
+//! nodes.
+
+mod exponential;
+mod logarithm;
+mod angle;
+mod error;
+mod wide;
+
+use super::routines;
+
+use angle::{Cos, Sin};
+use error::Erf;
+use exponential::{Exp, Expm1, Sigmoid, Tanh};
+use logarithm::{Log, Log1p, Softplus};
+use wide::{Cosh, Erfc, Exp2, Log2, Log10, Sinh, Tan};
+
+routines! { f32:
+    unary
+    Exp => Exp (1.5 ulp), Expm1 => Expm1 (1.5 ulp), Exp2 => Exp2 (1.0 ulp),
+    Log => Log (1.0 ulp), Log1p => Log1p (1.5 ulp), Log2 => Log2 (1.0 ulp), Log10 => Log10 (1.0 ulp),
+    Sin => Sin (2.0 ulp), Cos => Cos (2.0 ulp), Tan => Tan (1.0 ulp),
+    Sinh => Sinh (1.0 ulp), Cosh => Cosh (1.0 ulp), Tanh => Tanh (1.5 ulp),
+    Sigmoid => Sigmoid (1.5 ulp), Softplus => Softplus (2.0 ulp),
+    Erf => Erf (1.5 ulp), Erfc => Erfc (1.0 ulp);
+    binary;
+}
