@@ -151,6 +151,8 @@ impl<E> Progress<E> {
         }
         *lock(&self.failure) = None;
         self.sinks.store(program.sinks, Ordering::Relaxed);
+        // There is nothing to steal yet, but a thread that steals for the first time allocates: not in the middle of a run.
+        let _ = self.stealers[0].steal();
         let mut queue = lock(&self.queues[0]);
         for source in &program.sources {
             queue.push_step(program.whole(*source), &self.links);
