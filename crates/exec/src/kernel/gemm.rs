@@ -3,17 +3,21 @@
 //! The contracted axis is cut into blocks of nearly equal depth, the rows into blocks whose part of the left operand stays
 //! in the second-level cache, and the columns into panels as wide as a tile, which stay in the first-level cache while all
 //! rows of the block go by (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008). A panel is
-//! copied side by side only if it is not so already, or if enough rows read it; so is the left operand. Copies change no
-//! bits, and where blocks of the contracted axis end depends on its length alone: each element of the result is the same
-//! sum in the same order, however rows are split and whatever is copied.
+//! copied side by side if its columns are not neighbors or if enough rows read it, the left operand if enough panels do: rows
+//! that are a power of two apart push each other out of the first-level cache. While a panel is multiplied, the next one is
+//! asked for. Copies change no bits, and where blocks of the contracted axis end depends on its length alone: each element of
+//! the result is the same sum in the same order, however rows are split and whatever is copied.
 #![allow(unsafe_code, reason = "tiles take pointers; the bounds of whole operands are checked once")]
 
-use crate::kernel::matmul::{Dims, Matrix, Product};
+use crate::kernel::ahead::Ahead;
+use crate::kernel::matmul::{Dims, Product};
+use crate::kernel::pack::copy;
+use crate::kernel::register::{self, Vector};
 use crate::kernel::simd::InstructionSet;
-use crate::kernel::tile::{self, Strided, Tile, VECTORS, Vector};
+use crate::kernel::tile::{self, Strided, Tile, VECTORS};
 
-/// Contracted elements per block at most: a panel of so many rows fits the first-level cache.
-const DEPTH: usize = 384;
+/// Contracted elements per block at most: a panel of so many rows and a tile's rows fit the first-level cache.
+const DEPTH: usize = 256;
 
 /// Rows per block at most.
 const ROWS: usize = 384;
@@ -21,7 +25,7 @@ const ROWS: usize = 384;
 /// Tiles of rows that make it worth to copy a panel of the right operand.
 const PANEL_READERS: usize = 6;
 
-/// Panels that make it worth to copy a block of the left operand, if its rows do not lie together.
+/// Panels that make it worth to copy a block of the left operand.
 const BLOCK_READERS: usize = 8;
 
 /// Elements that products can be made of.
@@ -66,8 +70,8 @@ macro_rules! blocked {
 }
 
 blocked! {
-    f32: tile::Four, avx2_f32 __m256, avx512_f32 __m512;
-    f64: tile::Two, avx2_f64 __m256d, avx512_f64 __m512d;
+    f32: register::Four, avx2_f32 __m256, avx512_f32 __m512;
+    f64: register::Two, avx2_f64 __m256d, avx512_f64 __m512d;
 }
 
 /// `count` cut into the fewest parts of at most `most`, as equal as can be: how long the first ones are, and how many of
@@ -87,19 +91,25 @@ unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>
     right.check(k, n);
     assert!(result.len() >= m * n, "a dense result has one place per element");
     let width = VECTORS * V::LANES;
-    let copies_left = n.div_ceil(width) >= BLOCK_READERS && left.column != 1;
-    let (depth, rows) = (k.min(DEPTH), m.min(ROWS));
+    let copies_left = n.div_ceil(width) >= BLOCK_READERS;
     if copies_left {
-        block.grow(rows * depth);
+        block.grow(m.min(ROWS) * k.min(DEPTH));
     }
-    panel.grow(width * depth);
+    panel.grow(width * k.min(DEPTH));
     for (k_start, depth) in evenly(k, DEPTH) {
         for (row_start, rows) in evenly(m, ROWS) {
             let left = left.from(row_start, k_start);
             let tiles = evenly(rows, V::ROWS);
             if copies_left {
                 for (row, rows) in tiles.clone() {
-                    copy(left.from(row, 0).transposed(), depth, rows, rows, &mut block[row * depth..]);
+                    let (part, to) = (left.from(row, 0), &mut block[row * depth..]);
+                    // SAFETY: the instruction set is there.
+                    unsafe {
+                        match left.column {
+                            1 => copy::<V>(part, rows, depth, depth, to),
+                            _ => copy::<V>(part.transposed(), depth, rows, rows, to),
+                        }
+                    }
                 }
             }
             let copies_right = right.column != 1 || rows > PANEL_READERS * V::ROWS;
@@ -107,75 +117,45 @@ unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>
                 let columns = width.min(n - column);
                 let right = right.from(k_start, column);
                 if copies_right {
-                    copy(right, depth, columns, width, panel);
+                    // SAFETY: the instruction set is there.
+                    unsafe { copy::<V>(right, depth, columns, width, panel) };
                 }
-                let (right, right_row) = match copies_right {
+                let (panel, panel_row) = match copies_right {
                     true => (panel.as_ptr(), width),
                     false => (right.elements.as_ptr(), right.row),
                 };
+                let mut ahead = match copies_right {
+                    true => Ahead::of(right.from(0, columns), depth, width.min(n - column - columns)),
+                    false => Ahead::nothing(),
+                };
                 for (row, rows) in tiles.clone() {
-                    let left = match copies_left {
-                        true => Strided { start: block[row * depth..].as_ptr(), row: 1, column: rows },
-                        false => {
+                    let left = match (copies_left, left.column) {
+                        (true, 1) => Strided { start: block[row * depth..].as_ptr(), row: depth, column: 1 },
+                        (true, _) => Strided { start: block[row * depth..].as_ptr(), row: 1, column: rows },
+                        (false, _) => {
                             let left = left.from(row, 0);
                             Strided { start: left.elements.as_ptr(), row: left.row, column: left.column }
                         }
                     };
                     let start = (row_start + row) * n + column;
                     let result = result[start..].as_mut_ptr();
-                    let adds = k_start > 0;
+                    let tile = Tile {
+                        rows,
+                        depth,
+                        columns,
+                        left,
+                        right: panel,
+                        right_row: panel_row,
+                        result,
+                        result_row: n,
+                        adds: k_start > 0,
+                    };
                     // SAFETY: both operands and the result were checked to hold all of their elements, those of the tile
                     // among them, and the copies are as large as the block and the panel. A panel has `width` columns,
                     // and where it is not copied, its first `columns` are neighbors.
-                    unsafe {
-                        tile::run::<V>(Tile {
-                            rows,
-                            depth,
-                            columns,
-                            left,
-                            right,
-                            right_row,
-                            result,
-                            result_row: n,
-                            adds,
-                        });
-                    }
+                    unsafe { tile::run::<V>(tile, &mut ahead) };
                 }
             }
-        }
-    }
-}
-
-/// Copies `rows` × `columns` elements to `to`, row by row, rows `stride` apart.
-#[inline(always)]
-fn copy<T: Copy>(from: Matrix<'_, T>, rows: usize, columns: usize, stride: usize, to: &mut [T]) {
-    /// Rows that are copied together where neighbors lie in columns: a cache line of `f32`.
-    const LINE: usize = 16;
-    if from.column == 1 {
-        for row in 0..rows {
-            let source = &from.elements[row * from.row..][..columns];
-            to[row * stride..][..columns].copy_from_slice(source);
-        }
-        return;
-    }
-    let mut start = 0;
-    if from.row == 1 {
-        while start + LINE <= rows {
-            let to = &mut to[start * stride..];
-            for column in 0..columns {
-                let line: &[T; LINE] = from.elements[column * from.column + start..]
-                    .first_chunk()
-                    .expect("the matrix was checked");
-                for (row, element) in line.iter().enumerate() {
-                    to[row * stride + column] = *element;
-                }
-            }
-            start += LINE;
-        }
-    }
-    for row in start..rows {
-        for (column, to) in to[row * stride..][..columns].iter_mut().enumerate() {
-            *to = from.elements[row * from.row + column * from.column];
         }
     }
 }

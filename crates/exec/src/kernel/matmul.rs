@@ -297,6 +297,7 @@ mod tests {
             (100, 800, 50),
             (30, 20, 300),
             (90, 256, 160),
+            (100, 530, 290),
         ] {
             let dims = Dims { m, k, n };
             let (left, right) = matrices(dims);

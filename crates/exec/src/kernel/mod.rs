@@ -7,7 +7,7 @@
 //!
 //! Invariants: the bits of a result depend on the bound graph alone, not on how it was cut into [`pieces`] or in which
 //! order those ran, and for elementwise ops not on how nodes were fused (a product that reads a broadcast in place may
-//! round otherwise than one that reads it copied); no kernel names an elementwise op; only [`simd`], [`gemm`] and [`tile`] contain unsafe code.
+//! round otherwise than one that reads it copied); no kernel names an elementwise op; only [`simd`], [`gemm`], [`pack`], [`tile`], [`ahead`] and [`register`] contain unsafe code.
 
 mod compute;
 mod lower;
@@ -41,8 +41,11 @@ mod dot;
 mod contraction;
 mod matmul;
 mod gemm;
-mod overlap;
+mod pack;
 mod tile;
+mod ahead;
+mod register;
+mod overlap;
 #[cfg(test)]
 mod tests;
 
