@@ -8,15 +8,15 @@ use pullback_graph::Element;
 use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, Real, ReduceKind, UnaryOp};
 
 use crate::kernel::fold::{Fold, Max, Min, Rows, Sum};
-use crate::kernel::routine::Routines;
 use crate::kernel::scratch::Banked;
-use crate::kernel::simd::{self, InstructionSet, Loop};
+use crate::kernel::simd::{self, Loop};
 
-/// Declares a [`Loop`] over its arguments and the function that runs it for this processor's instruction set.
+/// Declares a [`Loop`] over its arguments.
 macro_rules! vector_loop {
-    ($(#[doc = $doc:literal])* $name:ident, $Loop:ident<$($T:ident: $($bound:path),+);*>($($field:ident: $ty:ty),*) $body:block) => {
-        struct $Loop<'a, $($T),*> {
-            $($field: $ty,)*
+    ($(#[doc = $doc:literal])* $Loop:ident<$($T:ident: $($bound:path),+);*>($($field:ident: $ty:ty),*) $body:block) => {
+        $(#[doc = $doc])*
+        pub(crate) struct $Loop<'a, $($T),*> {
+            $(pub(crate) $field: $ty,)*
         }
 
         impl<'a, $($T: $($bound +)+),*> Loop for $Loop<'a, $($T),*> {
@@ -28,46 +28,27 @@ macro_rules! vector_loop {
                 $body
             }
         }
-
-        $(#[doc = $doc])*
-        pub(crate) fn $name<'a, $($T: $($bound +)+),*>($($field: $ty),*) {
-            simd::run($Loop { $($field),* });
-        }
     };
-}
-
-/// A row of the unary table.
-pub(crate) fn unary<T: Routines>(op: UnaryOp, x: &[T], out: &mut [T]) {
-    if !T::unary(InstructionSet::detected(), op, x, out) {
-        unary_row(op, x, out);
-    }
 }
 
 vector_loop! {
     /// A row of the unary table, as it stands there.
-    unary_row, Unary<T: Real>(op: UnaryOp, x: &'a [T], out: &'a mut [T]) { op.map(x, out) }
-}
-
-/// A row of the binary table.
-pub(crate) fn binary<T: Routines>(op: BinaryOp, x: &[T], y: &[T], out: &mut [T]) {
-    if !T::binary(InstructionSet::detected(), op, x, y, out) {
-        binary_row(op, x, y, out);
-    }
+    Unary<T: Real>(op: UnaryOp, x: &'a [T], out: &'a mut [T]) { op.map(x, out) }
 }
 
 vector_loop! {
     /// A row of the binary table, as it stands there.
-    binary_row, Binary<T: Real>(op: BinaryOp, x: &'a [T], y: &'a [T], out: &'a mut [T]) { op.map(x, y, out) }
+    Binary<T: Real>(op: BinaryOp, x: &'a [T], y: &'a [T], out: &'a mut [T]) { op.map(x, y, out) }
 }
 
 vector_loop! {
     /// A row of the comparison table.
-    compare, Compare<T: Element>(op: CompareOp, x: &'a [T], y: &'a [T], out: &'a mut [bool]) { op.map(x, y, out) }
+    Compare<T: Element>(op: CompareOp, x: &'a [T], y: &'a [T], out: &'a mut [bool]) { op.map(x, y, out) }
 }
 
 vector_loop! {
     /// Limits to bounds.
-    clamp, Limit<T: Real>(op: &'a Clamp, x: &'a [T], out: &'a mut [T]) {
+    Limit<T: Real>(op: &'a Clamp, x: &'a [T], out: &'a mut [T]) {
         let (low, high) = op.bounds::<T>();
         for (out, x) in out.iter_mut().zip(x) {
             *out = x.larger(low).smaller(high);
@@ -77,16 +58,18 @@ vector_loop! {
 
 vector_loop! {
     /// `x` where the condition holds, else `y`.
-    select, Choose<T: Element>(condition: &'a [bool], x: &'a [T], y: &'a [T], out: &'a mut [T]) {
+    Choose<T: Element>(condition: &'a [bool], x: &'a [T], y: &'a [T], out: &'a mut [T]) {
         for (((out, condition), x), y) in out.iter_mut().zip(condition).zip(x).zip(y) {
-            *out = if *condition { *x } else { *y };
+            // Both are read whatever the condition: a choice of what to read would become a gather.
+            let (x, y) = (*x, *y);
+            *out = if *condition { x } else { y };
         }
     }
 }
 
 vector_loop! {
     /// Converts as `Tensor::cast` does.
-    cast, Convert<From: Element; To: Element>(x: &'a [From], out: &'a mut [To]) {
+    Convert<From: Element; To: Element>(x: &'a [From], out: &'a mut [To]) {
         for (out, x) in out.iter_mut().zip(x) {
             *out = x.convert();
         }
@@ -106,13 +89,6 @@ where
         ReduceKind::Min => simd::run(Rows { elements: x, columns, out, fold: PhantomData::<Min> }),
         // Partial products may leave the range of numbers where the whole does not.
         ReduceKind::Prod => unreachable!("products are not folded in a program"),
-    }
-}
-
-/// Repeats each element `columns` times.
-pub(crate) fn spread<T: Copy>(x: &[T], columns: usize, out: &mut [T]) {
-    for (row, x) in out.chunks_exact_mut(columns).zip(x) {
-        row.fill(*x);
     }
 }
 

@@ -3,7 +3,6 @@
 use pullback_graph::{Graph, Op};
 
 use crate::kernel::arg::{Arg, Extreme};
-use crate::kernel::compile::compile;
 use crate::kernel::compute::Kernel;
 use crate::kernel::concat::Concat;
 use crate::kernel::dot::Dot;
@@ -13,6 +12,7 @@ use crate::kernel::index::{Gather, GatherAlong};
 use crate::kernel::movement::{Alias, Rearrange};
 use crate::kernel::overlap::Overlap;
 use crate::kernel::pad::Pad;
+use crate::kernel::program::compile;
 use crate::kernel::reduce::Reduce;
 use crate::kernel::reference::Reference;
 use crate::kernel::running::{Cumulative, LinearScan};

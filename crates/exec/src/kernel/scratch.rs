@@ -5,6 +5,7 @@
 
 use std::ops::{Deref, DerefMut};
 
+use crate::kernel::program::Spot;
 use crate::kernel::slice::Typed;
 
 /// Where buffers start: at a cache line, which is also the widest vector register. What lies across two lines costs two
@@ -64,6 +65,8 @@ pub(crate) struct Scratch {
     f64: Bank<f64>,
     i64: Bank<i64>,
     bool: Bank<bool>,
+    /// Where a program finds its operands; empty between two pieces.
+    spots: Vec<Spot>,
 }
 
 /// The numbered buffers of one element type.
@@ -95,19 +98,13 @@ impl<T: Copy + Default> Bank<T> {
 /// Elements that a [`Scratch`] has buffers of.
 pub(crate) trait Banked: Typed {
     /// The buffers of this type.
-    fn bank(scratch: &Scratch) -> &Bank<Self>;
-    /// The buffers of this type, to write.
-    fn bank_mut(scratch: &mut Scratch) -> &mut Bank<Self>;
+    fn bank(scratch: &mut Scratch) -> &mut Bank<Self>;
 }
 
 macro_rules! banked {
     ($($ty:ident),*) => {
         $(impl Banked for $ty {
-            fn bank(scratch: &Scratch) -> &Bank<Self> {
-                &scratch.$ty
-            }
-
-            fn bank_mut(scratch: &mut Scratch) -> &mut Bank<Self> {
+            fn bank(scratch: &mut Scratch) -> &mut Bank<Self> {
                 &mut scratch.$ty
             }
         })*
@@ -117,28 +114,36 @@ macro_rules! banked {
 banked!(f32, f64, i64, bool);
 
 impl Scratch {
-    /// Buffer `index`, as it was last given back; it may be longer than what was asked for.
-    pub(crate) fn get<T: Banked>(&self, index: usize) -> &[T] {
-        &T::bank(self).buffers[index]
-    }
-
     /// Takes buffer `index` out, grown to `len` elements or more, so that others can be read while it is written.
     ///
     /// Give it back with [`put`](Scratch::put), else the next use allocates again.
     pub(crate) fn take<T: Banked>(&mut self, index: usize, len: usize) -> Aligned<T> {
-        let mut buffer = std::mem::take(T::bank_mut(self).buffer(index));
+        let mut buffer = std::mem::take(T::bank(self).buffer(index));
         buffer.grow(len);
         buffer
     }
 
+    /// Takes the list of a program's spots out, empty.
+    pub(crate) fn take_spots(&mut self) -> Vec<Spot> {
+        let mut spots = std::mem::take(&mut self.spots);
+        spots.clear();
+        spots
+    }
+
+    /// Gives the list of spots back.
+    pub(crate) fn put_spots(&mut self, spots: Vec<Spot>) {
+        self.spots = spots;
+    }
+
     /// Gives buffer `index` back.
     pub(crate) fn put<T: Banked>(&mut self, index: usize, buffer: Aligned<T>) {
-        T::bank_mut(self).buffers[index] = buffer;
+        T::bank(self).buffers[index] = buffer;
     }
 
     /// Grows every buffer to what `other` has.
     pub(crate) fn cover(&mut self, other: &Scratch) {
-        let Scratch { f32, f64, i64, bool } = self;
+        let Scratch { f32, f64, i64, bool, spots } = self;
+        spots.reserve(other.spots.capacity());
         f32.cover(&other.f32);
         f64.cover(&other.f64);
         i64.cover(&other.i64);
@@ -147,7 +152,8 @@ impl Scratch {
 
     /// The bytes of all buffers.
     pub(crate) fn bytes(&self) -> usize {
-        self.f32.bytes() + self.f64.bytes() + self.i64.bytes() + self.bool.bytes()
+        let spots = self.spots.capacity() * size_of::<Spot>();
+        spots + self.f32.bytes() + self.f64.bytes() + self.i64.bytes() + self.bool.bytes()
     }
 }
 
@@ -182,6 +188,6 @@ mod tests {
         assert_eq!(other.bytes(), bytes);
         one.cover(&other);
         assert_eq!(one.bytes(), bytes);
-        assert!(other.get::<f32>(0).len() >= 100 && one.get::<f32>(1).len() >= 30);
+        assert!(Bank::buffer(&mut other.f32, 0).len() >= 100 && Bank::buffer(&mut one.f32, 1).len() >= 30);
     }
 }

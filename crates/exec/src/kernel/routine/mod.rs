@@ -20,20 +20,25 @@ use pullback_graph::op::{BinaryOp, Real, UnaryOp};
 
 use crate::kernel::simd::{self, Function, InstructionSet, Loop};
 
+/// A routine over slices, as compiled for an instruction set.
+pub(crate) type UnaryLoop<T> = fn(InstructionSet, x: &[T], out: &mut [T]);
+
+/// The same for every two elements.
+pub(crate) type BinaryLoop<T> = fn(InstructionSet, x: &[T], y: &[T], out: &mut [T]);
+
 /// Element types with routines.
 pub(crate) trait Routines: Real {
-    /// Computes `op` of every element as compiled for `set`, if it has a routine.
-    fn unary(set: InstructionSet, op: UnaryOp, x: &[Self], out: &mut [Self]) -> bool;
+    /// The routine that computes `op` of every element, if there is one.
+    fn unary_loop(op: UnaryOp) -> Option<UnaryLoop<Self>>;
 
-    /// [`unary`](Routines::unary) for every two elements.
-    fn binary(set: InstructionSet, op: BinaryOp, x: &[Self], y: &[Self], out: &mut [Self]) -> bool;
+    /// [`unary_loop`](Routines::unary_loop) for every two elements.
+    fn binary_loop(op: BinaryOp) -> Option<BinaryLoop<Self>>;
 
-    /// `op` of one element, with the bits of [`unary`](Routines::unary) if it has a routine, else with those of the table.
-    #[allow(dead_code, reason = "for programs over single numbers")]
+    /// `op` of one element, with the bits of [`unary_loop`](Routines::unary_loop) if it has a routine, else with those of
+    /// the table.
     fn unary_function(set: InstructionSet, op: UnaryOp) -> fn(Self) -> Self;
 
-    /// The same for [`binary`](Routines::binary).
-    #[allow(dead_code, reason = "for programs over single numbers")]
+    /// The same for [`binary_loop`](Routines::binary_loop).
     fn binary_function(set: InstructionSet, op: BinaryOp) -> fn((Self, Self)) -> Self;
 
     /// How many ulp the routine of `op` may be off; `None` if there is no routine.
@@ -89,18 +94,12 @@ impl<I: Iterator<Item: Copy> + Clone, T, R: Routine<T, I::Item>> Loop for Each<'
     }
 }
 
-fn each<T: Copy, R: Routine<T>>(set: InstructionSet, _routine: R, x: &[T], out: &mut [T]) {
+fn each<T: Copy, R: Routine<T>>(set: InstructionSet, x: &[T], out: &mut [T]) {
     simd::run_as(set, Each { x: x.iter().copied(), out, routine: PhantomData::<R> });
 }
 
 #[allow(dead_code, reason = "there may be no routine of two numbers")]
-fn each_pair<T: Copy, R: Routine<T, (T, T)>>(
-    set: InstructionSet,
-    _routine: R,
-    x: &[T],
-    y: &[T],
-    out: &mut [T],
-) {
+fn each_pair<T: Copy, R: Routine<T, (T, T)>>(set: InstructionSet, x: &[T], y: &[T], out: &mut [T]) {
     let x = x.iter().copied().zip(y.iter().copied());
     simd::run_as(set, Each { x, out, routine: PhantomData::<R> });
 }
@@ -129,34 +128,21 @@ macro_rules! routines {
     ) => {
         #[allow(unused_variables, reason = "there may be no routine of two numbers")]
         impl crate::kernel::routine::Routines for $ty {
-            fn unary(
-                set: crate::kernel::simd::InstructionSet,
-                op: pullback_graph::op::UnaryOp,
-                x: &[$ty],
-                out: &mut [$ty],
-            ) -> bool {
+            fn unary_loop(op: pullback_graph::op::UnaryOp) -> Option<crate::kernel::routine::UnaryLoop<$ty>> {
                 match op {
-                    $(pullback_graph::op::UnaryOp::$Unary => {
-                        crate::kernel::routine::each(set, $Of, x, out);
-                        true
-                    })*
-                    _ => false,
+                    $(pullback_graph::op::UnaryOp::$Unary => Some(crate::kernel::routine::each::<$ty, $Of>),)*
+                    _ => None,
                 }
             }
 
-            fn binary(
-                set: crate::kernel::simd::InstructionSet,
+            fn binary_loop(
                 op: pullback_graph::op::BinaryOp,
-                x: &[$ty],
-                y: &[$ty],
-                out: &mut [$ty],
-            ) -> bool {
+            ) -> Option<crate::kernel::routine::BinaryLoop<$ty>> {
                 match op {
                     $(pullback_graph::op::BinaryOp::$Binary => {
-                        crate::kernel::routine::each_pair(set, $OfTwo, x, y, out);
-                        true
+                        Some(crate::kernel::routine::each_pair::<$ty, $OfTwo>)
                     })*
-                    _ => false,
+                    _ => None,
                 }
             }
 

@@ -75,7 +75,7 @@ fn judge_unary<T: Judged>(op: UnaryOp, numbers: &[T], exact: impl Fn(&mut [f64])
     let allowed = T::unary_accuracy(op)?;
     let run = |set: InstructionSet| {
         let mut out = vec![T::default(); numbers.len()];
-        assert!(T::unary(set, op, numbers, &mut out));
+        T::unary_loop(op).expect("the op has a routine")(set, numbers, &mut out);
         out
     };
     let found: Vec<Vec<T>> = all().into_iter().map(run).collect();
@@ -89,7 +89,7 @@ fn judge_binary<T: Judged>(op: BinaryOp, x: &[T], y: &[T]) {
     let Some(allowed) = T::binary_accuracy(op) else { return };
     let run = |set: InstructionSet| {
         let mut out = vec![T::default(); x.len()];
-        assert!(T::binary(set, op, x, y, &mut out));
+        T::binary_loop(op).expect("the op has a routine")(set, x, y, &mut out);
         out
     };
     let found: Vec<Vec<T>> = all().into_iter().map(run).collect();
@@ -169,8 +169,9 @@ fn routines_of_f32_are_as_accurate_as_they_say_everywhere() {
             // The routine of `f64`, which is judged on its own, stands for the exact value, since it is faster.
             let (off, at) = judge_unary(op, &numbers, |values| {
                 let x = values.to_vec();
-                if !f64::unary(InstructionSet::detected(), op, &x, values) {
-                    op.map_in_place(values);
+                match f64::unary_loop(op) {
+                    Some(routine) => routine(InstructionSet::detected(), &x, values),
+                    None => op.map_in_place(values),
                 }
             })?;
             if off > worst.0 {
@@ -230,8 +231,9 @@ fn single_elements_have_the_bits_of_slices() {
         for set in all() {
             for op in UnaryOp::ALL {
                 let mut of_slice = vec![T::default(); numbers.len()];
-                if !T::unary(set, *op, numbers, &mut of_slice) {
-                    op.map(numbers, &mut of_slice);
+                match T::unary_loop(*op) {
+                    Some(routine) => routine(set, numbers, &mut of_slice),
+                    None => op.map(numbers, &mut of_slice),
                 }
                 let function = T::unary_function(set, *op);
                 for (x, expected) in numbers.iter().zip(&of_slice) {
@@ -240,8 +242,9 @@ fn single_elements_have_the_bits_of_slices() {
             }
             for op in BinaryOp::ALL {
                 let mut of_slice = vec![T::default(); numbers.len()];
-                if !T::binary(set, *op, numbers, &others, &mut of_slice) {
-                    op.map(numbers, &others, &mut of_slice);
+                match T::binary_loop(*op) {
+                    Some(routine) => routine(set, numbers, &others, &mut of_slice),
+                    None => op.map(numbers, &others, &mut of_slice),
                 }
                 let function = T::binary_function(set, *op);
                 for ((x, y), expected) in numbers.iter().zip(&others).zip(&of_slice) {

@@ -8,8 +8,8 @@ use smallvec::SmallVec;
 
 use crate::kernel::fuse::{self, Extent, Region, Role};
 use crate::kernel::movement;
-use crate::kernel::program::{Action, Fixed, FixedValue, Instruction, Place, Program, Space, Target};
-use crate::kernel::scalar::ScalarProgram;
+use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
+use crate::kernel::program::{Fixed, FixedValue, Parts, Program, registers, stage};
 use crate::kernel::view::View;
 
 /// What a node of the region is to the instructions that read it.
@@ -23,18 +23,8 @@ enum Value {
     Spread(NodeId),
     /// A number.
     Literal(Scalar),
-    /// The register of a [`Named`] value.
+    /// The value at this position among those that need a place.
     Register(usize),
-}
-
-/// A value that needs a register; until registers are assigned, instructions name it by its position in the list.
-#[derive(Clone, Copy, Debug)]
-struct Named {
-    dtype: DType,
-    /// The last instruction that reads it; `None` keeps it to the end.
-    last_use: Option<usize>,
-    /// The result that it is.
-    result: Option<usize>,
 }
 
 /// The region under compilation.
@@ -44,7 +34,7 @@ struct Compiler<'g> {
     values: FxHashMap<NodeId, Value>,
     /// The position of each buffer among the operands of the region.
     positions: FxHashMap<NodeId, usize>,
-    named: Vec<Named>,
+    named: Vec<registers::Value>,
     fixed: Vec<Fixed>,
     /// What the length of a tile must be a multiple of.
     period: usize,
@@ -198,7 +188,11 @@ impl Compiler<'_> {
             }
             Value::Spread(source) => {
                 let x = self.place(source, Space::Rows);
-                self.emit(Action::Spread { dtype, x }, dtype, Space::Elements)
+                match x {
+                    // The same number everywhere needs no spreading.
+                    Place::Register(value) if self.fixed.iter().any(|fixed| fixed.register == value) => value,
+                    _ => self.emit(Action::Spread { dtype, x }, dtype, Space::Elements),
+                }
             }
             Value::View(input, view) if space == Space::Elements && self.repeats(&view) => {
                 self.fix(dtype, FixedValue::Repeat { input, view })
@@ -228,90 +222,44 @@ impl Compiler<'_> {
             return same.register;
         }
         let register = self.named.len();
-        self.named.push(Named { dtype, last_use: None, result: None });
+        self.named.push(registers::Value { dtype, result: None });
         self.fixed.push(Fixed { register, dtype, value });
         register
     }
 
     /// Appends an instruction; the position of its value.
     fn emit(&mut self, action: Action, dtype: DType, space: Space) -> usize {
-        let at = self.instructions.len();
-        action.places(|place| {
-            if let Place::Register(register) = place
-                && let Some(last_use) = &mut self.named[register].last_use
-            {
-                *last_use = at;
-            }
-        });
         let register = self.named.len();
-        self.named.push(Named { dtype, last_use: Some(at), result: None });
+        self.named.push(registers::Value { dtype, result: None });
         self.instructions.push(Instruction { action, space, target: Target::Register(register) });
         register
     }
 
-    /// Assigns registers, each reused once its last reader has run; results need none.
+    /// Puts the instructions in order and gives every value a place.
     fn finish(mut self, flops: usize) -> Program {
-        let mut files = Files::default();
-        let mut assigned = vec![usize::MAX; self.named.len()];
-        for fixed in &mut self.fixed {
-            let register = files.take(fixed.dtype);
-            assigned[fixed.register] = register;
-            fixed.register = register;
-        }
-        for (at, instruction) in self.instructions.iter_mut().enumerate() {
-            let Target::Register(value) = instruction.target else {
-                unreachable!("results are assigned here")
-            };
-            // Taken before the operands are given back: an instruction never writes what it reads.
-            instruction.target = match self.named[value].result {
-                Some(result) => Target::Result(result),
-                None => {
-                    assigned[value] = files.take(self.named[value].dtype);
-                    Target::Register(assigned[value])
-                }
-            };
-            let mut ended = Vec::new();
-            instruction.action.places_mut(|place| {
-                if let Place::Register(value) = place {
-                    let named = self.named[*value];
-                    if let Some(result) = named.result {
-                        *place = Place::Result(result);
-                        return;
-                    }
-                    if named.last_use == Some(at) && !ended.contains(value) {
-                        files.give_back(named.dtype, assigned[*value]);
-                        ended.push(*value);
-                    }
-                    *place = Place::Register(assigned[*value]);
-                }
-            });
-        }
         let results: Vec<(DType, Space)> =
             self.region.outputs.iter().map(|node| (self.graph.ty(*node).dtype, self.space(*node))).collect();
-        let len = self.region.extent.len();
-        let scalar = (len == 1).then(|| {
-            let types: Vec<DType> = results.iter().map(|(dtype, _)| *dtype).collect();
-            ScalarProgram::of(&self.fixed, &self.instructions, files.counts, &types)
-        });
-        Program {
-            scalar: scalar.flatten(),
-            in_place: self.in_place(),
+        let mut instructions = stage::ordered(std::mem::take(&mut self.instructions), self.named.len());
+        let counts = registers::assign(&self.named, &mut self.fixed, &mut instructions);
+        Program::new(Parts {
+            in_place: self.in_place(&instructions),
+            operands: self.region.operands.len(),
+            instructions,
+            fixed: self.fixed,
+            counts,
             period: self.period,
             columns: self.columns,
-            fixed: self.fixed,
-            instructions: self.instructions,
-            registers: files.counts,
             results,
-            len,
+            len: self.region.extent.len(),
             flops,
-        }
+        })
     }
 
     /// The operands that are only ever read at the position that is being written.
-    fn in_place(&self) -> Vec<usize> {
+    fn in_place(&self, instructions: &[(usize, Instruction)]) -> Vec<usize> {
         let mut elsewhere: Vec<usize> = Vec::new();
-        for step in &self.instructions {
-            if let Action::Load { input, .. } = step.action {
+        for (_, instruction) in instructions {
+            if let Action::Load { input, .. } = instruction.action {
                 elsewhere.push(input);
             }
         }
@@ -322,30 +270,4 @@ impl Compiler<'_> {
         }
         (0..self.region.operands.len()).filter(|at| !elsewhere.contains(at)).collect()
     }
-}
-
-/// The registers of each element type that are free, and how many there are.
-#[derive(Debug, Default)]
-struct Files {
-    free: [Vec<usize>; 4],
-    counts: [usize; 4],
-}
-
-impl Files {
-    fn take(&mut self, dtype: DType) -> usize {
-        let file = index(dtype);
-        self.free[file].pop().unwrap_or_else(|| {
-            self.counts[file] += 1;
-            self.counts[file] - 1
-        })
-    }
-
-    fn give_back(&mut self, dtype: DType, register: usize) {
-        self.free[index(dtype)].push(register);
-    }
-}
-
-/// The position of an element type in [`DType::ALL`].
-fn index(dtype: DType) -> usize {
-    DType::ALL.iter().position(|other| *other == dtype).expect("every element type is in the list")
 }

@@ -4,11 +4,14 @@
 //! counts. Here registers are words in one array and an instruction says where it finds its operands; the functions are
 //! those that tiles use, so that the bits are the same.
 
-use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, Scalar as Number, UnaryOp};
+use pullback_graph::op::{Clamp, CompareOp, LogicOp, Scalar as Number};
 use pullback_graph::{DType, Element, dispatch};
 
 use crate::kernel::compute::Buffers;
-use crate::kernel::program::{Action, Fixed, FixedValue, Instruction, Place, Target};
+use crate::kernel::program::code;
+use crate::kernel::program::instruction::{Action, Instruction, Place, Space};
+use crate::kernel::program::registers::{Counts, position};
+use crate::kernel::program::{Fixed, FixedValue};
 use crate::kernel::routine::Routines;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::simd::InstructionSet;
@@ -38,13 +41,13 @@ struct Step {
     out: u32,
 }
 
-/// What a step does.
+/// What a step does: found out once, since looking it up would take longer than doing it.
 #[derive(Debug)]
 enum Code {
-    UnaryF32(UnaryOp),
-    UnaryF64(UnaryOp),
-    BinaryF32(BinaryOp),
-    BinaryF64(BinaryOp),
+    UnaryF32(fn(f32) -> f32),
+    UnaryF64(fn(f64) -> f64),
+    BinaryF32(fn((f32, f32)) -> f32),
+    BinaryF64(fn((f64, f64)) -> f64),
     Compare(CompareOp, DType),
     Logic(LogicOp),
     /// `y` where `x` holds, else `z`.
@@ -52,6 +55,32 @@ enum Code {
     ClampF32(Clamp),
     ClampF64(Clamp),
     Cast(DType, DType),
+}
+
+impl Code {
+    /// The code of an action; `None` if there is none for single numbers: whole numbers may fail, and a row of one is no
+    /// row.
+    fn of(action: &Action) -> Option<Code> {
+        let set = InstructionSet::detected();
+        Some(match action {
+            Action::Unary { op, dtype: DType::F32, .. } => Code::UnaryF32(f32::unary_function(set, *op)),
+            Action::Unary { op, dtype: DType::F64, .. } => Code::UnaryF64(f64::unary_function(set, *op)),
+            Action::Binary { op, dtype: DType::F32, .. } => Code::BinaryF32(f32::binary_function(set, *op)),
+            Action::Binary { op, dtype: DType::F64, .. } => Code::BinaryF64(f64::binary_function(set, *op)),
+            Action::Compare { op, dtype, .. } => Code::Compare(*op, *dtype),
+            Action::Logic { op, .. } => Code::Logic(*op),
+            Action::Select { .. } => Code::Select,
+            Action::Clamp { op, dtype: DType::F32, .. } => Code::ClampF32(*op),
+            Action::Clamp { op, dtype: DType::F64, .. } => Code::ClampF64(*op),
+            Action::Cast { op, dtype, .. } => Code::Cast(*dtype, op.dtype),
+            Action::Unary { .. }
+            | Action::Binary { .. }
+            | Action::Clamp { .. }
+            | Action::Load { .. }
+            | Action::Fold { .. }
+            | Action::Spread { .. } => return None,
+        })
+    }
 }
 
 /// Where a program's registers are among the words.
@@ -66,16 +95,16 @@ struct Layout {
 
 impl Layout {
     fn register(&self, dtype: DType, register: usize) -> u32 {
-        let file =
-            DType::ALL.iter().position(|other| *other == dtype).expect("every element type is in the list");
-        (self.files[file] + register) as u32
+        (self.files[position(dtype)] + register) as u32
     }
 
-    fn place(&self, place: Place, dtype: DType) -> u32 {
+    /// `None` for what is as long as a tile: it is read by what has no step.
+    fn place(&self, place: Place, dtype: DType) -> Option<u32> {
         match place {
-            Place::Input(input) => (self.inputs + input) as u32,
-            Place::Register(register) => self.register(dtype, register),
-            Place::Result(result) => (self.results + result) as u32,
+            Place::Input(input) => Some((self.inputs + input) as u32),
+            Place::Register(register) => Some(self.register(dtype, register)),
+            Place::Tiled(_) => None,
+            Place::Result(result) => Some((self.results + result) as u32),
         }
     }
 }
@@ -84,13 +113,13 @@ impl ScalarProgram {
     /// The program that these instructions are for one element; `None` if there is one that only tiles have.
     pub(crate) fn of(
         fixed: &[Fixed],
-        instructions: &[Instruction],
-        registers: [usize; 4],
-        results: &[DType],
+        instructions: &[(usize, Instruction)],
+        counts: &Counts,
+        results: &[(DType, Space)],
     ) -> Option<ScalarProgram> {
         let mut files = [0; 4];
         let mut end = 0;
-        for (file, count) in files.iter_mut().zip(registers) {
+        for (file, count) in files.iter_mut().zip(counts.blocks) {
             (*file, end) = (end, end + count);
         }
         let results_start = end;
@@ -111,7 +140,7 @@ impl ScalarProgram {
             }
         }
         let mut inputs = Vec::new();
-        for instruction in instructions {
+        for (_, instruction) in instructions {
             program.steps.push(step(instruction, &layout)?);
             instruction.action.places(|place| {
                 if let Place::Input(input) = place {
@@ -169,50 +198,10 @@ fn written(slice: &SliceMut<'_>) -> u64 {
 }
 
 fn step(instruction: &Instruction, layout: &Layout) -> Option<Step> {
-    let (code, result, places) = match &instruction.action {
-        Action::Unary { op, dtype: DType::F32, x } => {
-            (Code::UnaryF32(*op), DType::F32, [(*x, DType::F32); 3])
-        }
-        Action::Unary { op, dtype: DType::F64, x } => {
-            (Code::UnaryF64(*op), DType::F64, [(*x, DType::F64); 3])
-        }
-        Action::Binary { op, dtype: dtype @ DType::F32, x, y } => {
-            (Code::BinaryF32(*op), *dtype, [(*x, *dtype), (*y, *dtype), (*y, *dtype)])
-        }
-        Action::Binary { op, dtype: dtype @ DType::F64, x, y } => {
-            (Code::BinaryF64(*op), *dtype, [(*x, *dtype), (*y, *dtype), (*y, *dtype)])
-        }
-        Action::Compare { op, dtype, x, y } => {
-            (Code::Compare(*op, *dtype), DType::Bool, [(*x, *dtype), (*y, *dtype), (*y, *dtype)])
-        }
-        Action::Logic { op, x, y } => {
-            let [x, y] = [x, y].map(|place| (*place, DType::Bool));
-            (Code::Logic(*op), DType::Bool, [x, y, y])
-        }
-        Action::Select { dtype, condition, x, y } => {
-            (Code::Select, *dtype, [(*condition, DType::Bool), (*x, *dtype), (*y, *dtype)])
-        }
-        Action::Clamp { op, dtype: DType::F32, x } => {
-            (Code::ClampF32(*op), DType::F32, [(*x, DType::F32); 3])
-        }
-        Action::Clamp { op, dtype: DType::F64, x } => {
-            (Code::ClampF64(*op), DType::F64, [(*x, DType::F64); 3])
-        }
-        Action::Cast { op, dtype, x } => (Code::Cast(*dtype, op.dtype), op.dtype, [(*x, *dtype); 3]),
-        // Whole numbers may fail, views are of more than one element, and a row of one is no row.
-        Action::Unary { .. }
-        | Action::Binary { .. }
-        | Action::Clamp { .. }
-        | Action::Load { .. }
-        | Action::Fold { .. }
-        | Action::Spread { .. } => return None,
-    };
+    let code = Code::of(&instruction.action)?;
+    let (_, places, result) = code::code(&instruction.action)?;
     let [x, y, z] = places.map(|(place, dtype)| layout.place(place, dtype));
-    let out = match instruction.target {
-        Target::Register(register) => layout.register(result, register),
-        Target::Result(result) => (layout.results + result) as u32,
-    };
-    Some(Step { code, x, y, z, out })
+    Some(Step { code, x: x?, y: y?, z: z?, out: layout.place(instruction.target.into(), result)? })
 }
 
 impl Step {
@@ -220,13 +209,13 @@ impl Step {
     fn run(&self, words: &mut [i64]) {
         let word = |at: u32| words[at as usize] as u64;
         let value = match &self.code {
-            Code::UnaryF32(op) => unary::<f32>(*op, word(self.x)),
-            Code::UnaryF64(op) => unary::<f64>(*op, word(self.x)),
-            Code::BinaryF32(op) => {
-                op.value(f32::from_bits64(word(self.x)), f32::from_bits64(word(self.y))).to_bits64()
+            Code::UnaryF32(function) => function(f32::from_bits64(word(self.x))).to_bits64(),
+            Code::UnaryF64(function) => function(f64::from_bits64(word(self.x))).to_bits64(),
+            Code::BinaryF32(function) => {
+                function((f32::from_bits64(word(self.x)), f32::from_bits64(word(self.y)))).to_bits64()
             }
-            Code::BinaryF64(op) => {
-                op.value(f64::from_bits64(word(self.x)), f64::from_bits64(word(self.y))).to_bits64()
+            Code::BinaryF64(function) => {
+                function((f64::from_bits64(word(self.x)), f64::from_bits64(word(self.y)))).to_bits64()
             }
             Code::Compare(op, dtype) => dispatch!(*dtype, T => {
                 let mut truth = [false];
@@ -247,14 +236,4 @@ impl Step {
         };
         words[self.out as usize] = value as i64;
     }
-}
-
-#[inline(always)]
-fn unary<T: Routines>(op: UnaryOp, x: u64) -> u64 {
-    let x = T::from_bits64(x);
-    let mut out = [T::default()];
-    if !T::unary(InstructionSet::detected(), op, &[x], &mut out) {
-        out[0] = op.value(x);
-    }
-    out[0].to_bits64()
 }

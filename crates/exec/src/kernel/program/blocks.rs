@@ -1,0 +1,182 @@
+//! The machine that programs run on: one instruction after another, a block of elements at a time.
+//!
+//! A block is so short that what instructions hand to each other stays in the first-level cache, however many they are,
+//! and so long that finding out what to do next costs little beside doing it.
+#![allow(
+    unsafe_code,
+    reason = "instructions find their operands by address: a check per operand and block would cost more"
+)]
+
+use std::slice;
+
+use pullback_graph::dispatch;
+
+use crate::kernel::loops;
+use crate::kernel::loops::{Binary, Choose, Compare, Convert, Limit, Unary};
+use crate::kernel::program::code::Code;
+use crate::kernel::simd::{InstructionSet, Loop};
+use crate::kernel::slice::Typed;
+
+/// Elements per block.
+pub(crate) const BLOCK: usize = 128;
+
+/// Where the elements of an operand or a result are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    /// The element at the start of the tile.
+    pub(crate) start: *mut u8,
+    /// How far an element is behind the one before; 0 for what starts anew in every block.
+    pub(crate) stride: usize,
+}
+
+// SAFETY: a spot is an address; using it is `unsafe` and has its own conditions.
+unsafe impl Send for Spot {}
+
+/// An instruction by addresses.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    pub(crate) code: Code,
+    /// The operands, as positions among the spots.
+    pub(crate) operands: [u16; 3],
+    /// The result.
+    pub(crate) target: u16,
+}
+
+/// Steps to be run over `len` elements.
+pub(crate) struct Blocks<'a> {
+    steps: &'a [Step],
+    spots: &'a [Spot],
+    len: usize,
+    columns: usize,
+}
+
+impl<'a> Blocks<'a> {
+    /// `steps` over `len` elements at these spots, rows having so many `columns`.
+    ///
+    /// # Safety
+    /// For every step and while the blocks run: each operand's spot has `len` elements of the operand's type, or the
+    /// first `BLOCK` of them if its stride is 0, or one per row that is begun if it is spread, all initialized; nobody
+    /// else writes them. The target's spot has as many of its type, nobody else uses them, and no element of an operand of
+    /// the same step shares memory with one of the target.
+    pub(crate) unsafe fn new(steps: &'a [Step], spots: &'a [Spot], len: usize, columns: usize) -> Blocks<'a> {
+        Blocks { steps, spots, len, columns }
+    }
+}
+
+impl Loop for Blocks<'_> {
+    type Output = Result<(), String>;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> Result<(), String> {
+        let mut at = 0;
+        while at + BLOCK <= self.len {
+            for step in self.steps {
+                Block::<BLOCK> { spots: self.spots, at, len: BLOCK, columns: self.columns }
+                    .run::<FMA>(step)?;
+            }
+            at += BLOCK;
+        }
+        if at < self.len {
+            for step in self.steps {
+                let len = self.len - at;
+                Block::<0> { spots: self.spots, at, len, columns: self.columns }.run::<FMA>(step)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A block of `LEN` elements, or of `len` if that is 0: where the length is known, loops need no ends.
+struct Block<'a, const LEN: usize> {
+    spots: &'a [Spot],
+    at: usize,
+    len: usize,
+    columns: usize,
+}
+
+impl<'a, const LEN: usize> Block<'a, LEN> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        if LEN == 0 { self.len } else { LEN }
+    }
+
+    /// The block's elements of an operand.
+    #[inline(always)]
+    fn read<T: Typed>(&self, spot: u16) -> &'a [T] {
+        let spot = self.spots[usize::from(spot)];
+        // SAFETY: promised to `Blocks::new`.
+        unsafe { slice::from_raw_parts(spot.start.add(self.at * spot.stride).cast(), self.len()) }
+    }
+
+    /// The block's elements of a result.
+    #[inline(always)]
+    fn write<T: Typed>(&self, spot: u16) -> &'a mut [T] {
+        let spot = self.spots[usize::from(spot)];
+        // SAFETY: promised to `Blocks::new`.
+        unsafe { slice::from_raw_parts_mut(spot.start.add(self.at * spot.stride).cast(), self.len()) }
+    }
+
+    #[inline(always)]
+    fn run<const FMA: bool>(&self, step: &Step) -> Result<(), String> {
+        let [x, y, z] = step.operands;
+        let out = step.target;
+        match &step.code {
+            Code::RoutineF32(routine) => routine(InstructionSet::detected(), self.read(x), self.write(out)),
+            Code::RoutineF64(routine) => routine(InstructionSet::detected(), self.read(x), self.write(out)),
+            Code::RoutineOfTwoF32(routine) => {
+                routine(InstructionSet::detected(), self.read(x), self.read(y), self.write(out));
+            }
+            Code::RoutineOfTwoF64(routine) => {
+                routine(InstructionSet::detected(), self.read(x), self.read(y), self.write(out));
+            }
+            Code::UnaryF32(op) => {
+                Unary::<f32> { op: *op, x: self.read(x), out: self.write(out) }.run::<FMA>()
+            }
+            Code::UnaryF64(op) => {
+                Unary::<f64> { op: *op, x: self.read(x), out: self.write(out) }.run::<FMA>()
+            }
+            Code::BinaryF32(op) => {
+                Binary::<f32> { op: *op, x: self.read(x), y: self.read(y), out: self.write(out) }
+                    .run::<FMA>();
+            }
+            Code::BinaryF64(op) => {
+                Binary::<f64> { op: *op, x: self.read(x), y: self.read(y), out: self.write(out) }
+                    .run::<FMA>();
+            }
+            Code::UnaryInt(op) => return loops::unary_int(*op, self.read(x), self.write(out)),
+            Code::BinaryInt(op) => {
+                return loops::binary_int(*op, self.read(x), self.read(y), self.write(out));
+            }
+            Code::Compare(op, dtype) => dispatch!(*dtype, T => {
+                Compare::<T> { op: *op, x: self.read(x), y: self.read(y), out: self.write(out) }.run::<FMA>();
+            }),
+            Code::Logic(op) => loops::logic(*op, self.read(x), self.read(y), self.write(out)),
+            Code::Select(dtype) => dispatch!(*dtype, T => {
+                let condition = self.read(x);
+                Choose::<T> { condition, x: self.read(y), y: self.read(z), out: self.write(out) }.run::<FMA>();
+            }),
+            Code::ClampF32(op) => Limit::<f32> { op, x: self.read(x), out: self.write(out) }.run::<FMA>(),
+            Code::ClampF64(op) => Limit::<f64> { op, x: self.read(x), out: self.write(out) }.run::<FMA>(),
+            Code::Cast(from, to) => dispatch!(*from, From => dispatch!(*to, To => {
+                Convert::<From, To> { x: self.read(x), out: self.write(out) }.run::<FMA>();
+            })),
+            Code::Spread(dtype) => dispatch!(*dtype, T => self.spread(x, self.write::<T>(out))),
+        }
+        Ok(())
+    }
+
+    /// Repeats each row's number along the row.
+    #[inline(always)]
+    fn spread<T: Typed>(&self, rows: u16, out: &mut [T]) {
+        let spot = self.spots[usize::from(rows)];
+        let mut row = self.at / self.columns;
+        let mut left = self.columns - self.at % self.columns;
+        let mut rest = out;
+        while !rest.is_empty() {
+            let (run, tail) = rest.split_at_mut(left.min(rest.len()));
+            // SAFETY: promised to `Blocks::new`: one element per row that is begun.
+            run.fill(unsafe { spot.start.add(row * spot.stride).cast::<T>().read() });
+            (row, left, rest) = (row + 1, self.columns, tail);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What an instruction computes, apart from where its operands are.
+
+use pullback_graph::DType;
+use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, UnaryOp};
+
+use crate::kernel::program::instruction::{Action, Place};
+use crate::kernel::routine::{BinaryLoop, Routines, UnaryLoop};
+
+/// An elementwise function and the element type it is for; a routine where there is one.
+#[derive(Clone, Debug)]
+pub(crate) enum Code {
+    RoutineF32(UnaryLoop<f32>),
+    RoutineF64(UnaryLoop<f64>),
+    RoutineOfTwoF32(BinaryLoop<f32>),
+    RoutineOfTwoF64(BinaryLoop<f64>),
+    UnaryF32(UnaryOp),
+    UnaryF64(UnaryOp),
+    UnaryInt(UnaryOp),
+    BinaryF32(BinaryOp),
+    BinaryF64(BinaryOp),
+    BinaryInt(BinaryOp),
+    Compare(CompareOp, DType),
+    Logic(LogicOp),
+    /// `y` where `x` holds, else `z`.
+    Select(DType),
+    ClampF32(Clamp),
+    ClampF64(Clamp),
+    Cast(DType, DType),
+    /// Each row's number along the row.
+    Spread(DType),
+}
+
+/// An operand: where it is, and of which type.
+pub(crate) type Operand = (Place, DType);
+
+/// The code of an action, its operands (the last one again where there are fewer than three) and its result's type;
+/// `None` if it goes through whole tiles.
+pub(crate) fn code(action: &Action) -> Option<(Code, [Operand; 3], DType)> {
+    let floating = |dtype: DType, single: Code, double: Code, int: Option<Code>| match dtype {
+        DType::F32 => Some(single),
+        DType::F64 => Some(double),
+        DType::I64 => int,
+        DType::Bool => None,
+    };
+    let (code, operands, result) = match action {
+        Action::Unary { op, dtype, x } => {
+            let single = f32::unary_loop(*op).map_or(Code::UnaryF32(*op), Code::RoutineF32);
+            let double = f64::unary_loop(*op).map_or(Code::UnaryF64(*op), Code::RoutineF64);
+            let code = floating(*dtype, single, double, Some(Code::UnaryInt(*op)))?;
+            (code, [(*x, *dtype); 3], *dtype)
+        }
+        Action::Binary { op, dtype, x, y } => {
+            let single = f32::binary_loop(*op).map_or(Code::BinaryF32(*op), Code::RoutineOfTwoF32);
+            let double = f64::binary_loop(*op).map_or(Code::BinaryF64(*op), Code::RoutineOfTwoF64);
+            let code = floating(*dtype, single, double, Some(Code::BinaryInt(*op)))?;
+            (code, [(*x, *dtype), (*y, *dtype), (*y, *dtype)], *dtype)
+        }
+        Action::Clamp { op, dtype, x } => {
+            let code = floating(*dtype, Code::ClampF32(*op), Code::ClampF64(*op), None)?;
+            (code, [(*x, *dtype); 3], *dtype)
+        }
+        Action::Compare { op, dtype, x, y } => {
+            (Code::Compare(*op, *dtype), [(*x, *dtype), (*y, *dtype), (*y, *dtype)], DType::Bool)
+        }
+        Action::Logic { op, x, y } => {
+            let [x, y] = [x, y].map(|place| (*place, DType::Bool));
+            (Code::Logic(*op), [x, y, y], DType::Bool)
+        }
+        Action::Select { dtype, condition, x, y } => {
+            (Code::Select(*dtype), [(*condition, DType::Bool), (*x, *dtype), (*y, *dtype)], *dtype)
+        }
+        Action::Cast { op, dtype, x } => (Code::Cast(*dtype, op.dtype), [(*x, *dtype); 3], op.dtype),
+        Action::Spread { dtype, x } => (Code::Spread(*dtype), [(*x, *dtype); 3], *dtype),
+        Action::Load { .. } | Action::Fold { .. } => return None,
+    };
+    Some((code, operands, result))
+}

@@ -1,0 +1,154 @@
+//! Instructions: what is done to elements, where they are, and where the outcome goes.
+
+use std::ops::Range;
+
+use pullback_graph::DType;
+use pullback_graph::op::{BinaryOp, Cast, Clamp, CompareOp, LogicOp, ReduceKind, UnaryOp};
+
+use crate::kernel::view::View;
+
+/// Where an instruction finds an operand's tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Place {
+    /// The input, at the position of the tile.
+    Input(usize),
+    /// The register of the operand's element type: as long as a block.
+    Register(usize),
+    /// The register of the operand's element type that is as long as a tile.
+    Tiled(usize),
+    /// The result, at the position of the tile: an earlier instruction has written it.
+    Result(usize),
+}
+
+/// Which elements of a tile an instruction goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Space {
+    /// All.
+    Elements,
+    /// One per row.
+    Rows,
+}
+
+/// Where an instruction writes; never what it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The register of the result's element type: as long as a block.
+    Register(usize),
+    /// The register of the result's element type that is as long as a tile.
+    Tiled(usize),
+    /// A result of the program, which no other instruction writes.
+    Result(usize),
+}
+
+/// One loop over elements.
+#[derive(Clone, Debug)]
+pub(crate) struct Instruction {
+    pub(crate) action: Action,
+    /// Where the result is, and the operands unless the action says otherwise.
+    pub(crate) space: Space,
+    pub(crate) target: Target,
+}
+
+/// What an instruction does. `dtype` is the element type of the operands `x` and `y`.
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    Load {
+        input: usize,
+        dtype: DType,
+        view: View,
+    },
+    Unary {
+        op: UnaryOp,
+        dtype: DType,
+        x: Place,
+    },
+    Binary {
+        op: BinaryOp,
+        dtype: DType,
+        x: Place,
+        y: Place,
+    },
+    Compare {
+        op: CompareOp,
+        dtype: DType,
+        x: Place,
+        y: Place,
+    },
+    Logic {
+        op: LogicOp,
+        x: Place,
+        y: Place,
+    },
+    Select {
+        dtype: DType,
+        condition: Place,
+        x: Place,
+        y: Place,
+    },
+    Clamp {
+        op: Clamp,
+        dtype: DType,
+        x: Place,
+    },
+    Cast {
+        op: Cast,
+        dtype: DType,
+        x: Place,
+    },
+    /// Combines the elements of each row.
+    Fold {
+        kind: ReduceKind,
+        dtype: DType,
+        x: Place,
+    },
+    /// Repeats each row's number along the row.
+    Spread {
+        dtype: DType,
+        x: Place,
+    },
+}
+
+impl Instruction {
+    /// Whether it goes through whole tiles at once.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.action, Action::Load { .. } | Action::Fold { .. })
+    }
+}
+
+impl Space {
+    /// What belongs to the elements `range`, which are whole rows of `columns`.
+    pub(crate) fn part(self, range: Range<usize>, columns: usize) -> Range<usize> {
+        match self {
+            Space::Elements => range,
+            Space::Rows => range.start / columns..range.end / columns,
+        }
+    }
+}
+
+impl Action {
+    /// Shows every operand to `visit`.
+    pub(crate) fn places(&self, mut visit: impl FnMut(Place)) {
+        self.clone().places_mut(|place| visit(*place));
+    }
+
+    /// Lets `change` replace every operand.
+    pub(crate) fn places_mut(&mut self, mut change: impl FnMut(&mut Place)) {
+        match self {
+            Action::Load { .. } => {}
+            Action::Unary { x, .. }
+            | Action::Clamp { x, .. }
+            | Action::Cast { x, .. }
+            | Action::Fold { x, .. }
+            | Action::Spread { x, .. } => change(x),
+            Action::Binary { x, y, .. } | Action::Compare { x, y, .. } | Action::Logic { x, y, .. } => {
+                change(x);
+                change(y);
+            }
+            Action::Select { condition, x, y, .. } => {
+                change(condition);
+                change(x);
+                change(y);
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Where values are: each gets a register that no other value needs at the same time.
+
+use pullback_graph::DType;
+
+use crate::kernel::program::instruction::{Instruction, Place, Target};
+use crate::kernel::program::{Fixed, FixedValue};
+
+/// A value before it has a place; instructions name it by its position in the list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value {
+    pub(crate) dtype: DType,
+    /// The result that it is.
+    pub(crate) result: Option<usize>,
+}
+
+/// How many registers of each kind there are, by element type in the order of [`DType::ALL`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// As long as a block.
+    pub(crate) blocks: [usize; 4],
+    /// As long as a tile.
+    pub(crate) tiles: [usize; 4],
+}
+
+/// When a value is needed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    /// The instruction that reads it last.
+    last: usize,
+    /// The stage of that.
+    last_stage: usize,
+}
+
+/// The registers of one length: those that are free, and how many there are.
+#[derive(Debug, Default)]
+struct File {
+    free: [Vec<usize>; 4],
+    counts: [usize; 4],
+}
+
+impl File {
+    fn take(&mut self, dtype: DType) -> usize {
+        let at = position(dtype);
+        self.free[at].pop().unwrap_or_else(|| {
+            self.counts[at] += 1;
+            self.counts[at] - 1
+        })
+    }
+}
+
+/// Gives every value a place, and writes it into the instructions. Values that are filled once are kept to the end.
+pub(crate) fn assign(
+    values: &[Value],
+    fixed: &mut [Fixed],
+    instructions: &mut [(usize, Instruction)],
+) -> Counts {
+    let spans = spans(values.len(), instructions);
+    let (mut blocks, mut tiles) = (File::default(), File::default());
+    let mut places = vec![Place::Register(usize::MAX); values.len()];
+    for fixed in fixed {
+        let value = fixed.register;
+        let file = if fixed.is_tiled() { &mut tiles } else { &mut blocks };
+        fixed.register = file.take(fixed.dtype);
+        places[value] = match fixed.value {
+            FixedValue::Repeat { .. } => Place::Tiled(fixed.register),
+            FixedValue::Literal(_) | FixedValue::Element { .. } => Place::Register(fixed.register),
+        };
+    }
+    let kept = places.clone();
+    // Registers of tiles whose last reader is in the stage at hand: others of that stage may read them in later blocks.
+    let mut ended: Vec<(DType, usize)> = Vec::new();
+    let mut current = 0;
+    for (at, (stage, instruction)) in instructions.iter_mut().enumerate() {
+        if *stage != current {
+            for (dtype, register) in ended.drain(..) {
+                tiles.free[position(dtype)].push(register);
+            }
+            current = *stage;
+        }
+        let Target::Register(value) = instruction.target else { unreachable!("places are assigned here") };
+        let Value { dtype, result } = values[value];
+        // Taken before the operands are given back: an instruction never writes what it reads.
+        (places[value], instruction.target) = match result {
+            Some(result) => (Place::Result(result), Target::Result(result)),
+            None if spans[value].last_stage == *stage && !instruction.is_whole() => {
+                let register = blocks.take(dtype);
+                (Place::Register(register), Target::Register(register))
+            }
+            None => {
+                let register = tiles.take(dtype);
+                (Place::Tiled(register), Target::Tiled(register))
+            }
+        };
+        let mut read: Vec<usize> = Vec::new();
+        instruction.action.places_mut(|place| {
+            let Place::Register(value) = *place else { return };
+            *place = places[value];
+            if spans[value].last != at || read.contains(&value) || kept[value] == *place {
+                return;
+            }
+            read.push(value);
+            match *place {
+                Place::Register(register) => blocks.free[position(values[value].dtype)].push(register),
+                Place::Tiled(register) => ended.push((values[value].dtype, register)),
+                Place::Input(_) | Place::Result(_) => {}
+            }
+        });
+    }
+    Counts { blocks: blocks.counts, tiles: tiles.counts }
+}
+
+/// When each value is needed; one that nothing reads, where it is computed.
+fn spans(values: usize, instructions: &[(usize, Instruction)]) -> Vec<Span> {
+    let mut spans = vec![Span::default(); values];
+    for (at, (stage, instruction)) in instructions.iter().enumerate() {
+        if let Target::Register(value) = instruction.target {
+            spans[value] = Span { last: at, last_stage: *stage };
+        }
+        instruction.action.places(|place| {
+            if let Place::Register(value) = place {
+                (spans[value].last, spans[value].last_stage) = (at, *stage);
+            }
+        });
+    }
+    spans
+}
+
+/// The position of an element type in [`DType::ALL`].
+pub(crate) fn position(dtype: DType) -> usize {
+    DType::ALL.iter().position(|other| *other == dtype).expect("every element type is in the list")
+}
