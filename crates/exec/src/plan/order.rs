@@ -1,5 +1,7 @@
 //! The order of steps: a linear one to plan memory along, and the graph of what must wait for what.
 
+use std::cmp::Reverse;
+
 use petgraph::Direction::{Incoming, Outgoing};
 use petgraph::graph::{DiGraph, NodeIndex};
 
@@ -18,7 +20,8 @@ pub(crate) struct Lengths {
 }
 
 /// An order that works depth first: a step's successors follow it as soon as they can, those with little behind them
-/// first, so that what was just written is used, and freed, while it is in cache.
+/// first, so that what was just written is used, and freed, while it is in cache. So do the steps that wait for none: the
+/// learning rate of an update must be there for the update to follow its gradient.
 ///
 /// `predecessors` may be in any topological order; the result lists old ids in the new order.
 ///
@@ -28,14 +31,14 @@ pub(crate) fn depth_first(predecessors: &Csr<StepId>, time: &[u64]) -> Vec<StepI
     let count = predecessors.len();
     let mut successors = reversed(predecessors);
     let tail = tails(&successors, time).tail;
+    // Taken from the end: the shortest tail last, the older of equals after the younger.
+    let turn = |step: &StepId| (Reverse(tail[step.index()]), Reverse(*step));
     for step in 0..count {
-        // Taken from the end: the shortest tail last, the older of equals after the younger.
-        let row = successors.row_mut(step);
-        row.sort_by_key(|next| (std::cmp::Reverse(tail[next.index()]), std::cmp::Reverse(*next)));
+        successors.row_mut(step).sort_unstable_by_key(turn);
     }
     let mut waiting: Vec<u32> = (0..count).map(|step| predecessors.row(step).len() as u32).collect();
-    let mut ready: Vec<StepId> =
-        (0..count).rev().filter(|step| waiting[*step] == 0).map(StepId::new).collect();
+    let mut ready: Vec<StepId> = (0..count).filter(|step| waiting[*step] == 0).map(StepId::new).collect();
+    ready.sort_unstable_by_key(turn);
     let mut order = Vec::with_capacity(count);
     while let Some(step) = ready.pop() {
         order.push(step);
@@ -81,7 +84,7 @@ pub(crate) fn step_graph(predecessors: &Csr<StepId>) -> DiGraph<StepId, ()> {
 /// The steps of a longest chain, first to last.
 pub(crate) fn critical_path(dag: &DiGraph<StepId, ()>, tail: &[u64]) -> Vec<StepId> {
     let longest = |steps: &mut dyn Iterator<Item = NodeIndex>| {
-        steps.max_by_key(|step| (tail[step.index()], std::cmp::Reverse(step.index())))
+        steps.max_by_key(|step| (tail[step.index()], Reverse(step.index())))
     };
     let mut path = Vec::new();
     let mut at = longest(&mut dag.externals(Incoming));
