@@ -63,6 +63,9 @@ pub(crate) struct Plan {
     /// Predict the time on machines with so many threads.
     #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Vec<u16>,
+    /// Hold at most so many bytes, and compute again what is needed late.
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) fit_in: Option<usize>,
     /// Plan the graph as it is, without optimizing it first.
     #[arg(long)]
     pub(crate) no_passes: bool,

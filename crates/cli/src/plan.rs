@@ -14,7 +14,8 @@ const MAX_BYTES: u64 = 1 << 50;
 
 pub(crate) fn plan(arguments: &Plan, out: &mut impl Write) -> Result<(), CliError> {
     let graph = bind_all(&load(&arguments.file)?.graph, &arguments.sizes, MAX_BYTES)?;
-    let options = Options::default().passes(!arguments.no_passes);
+    let mut options = Options::default().passes(!arguments.no_passes);
+    options.fit_in = arguments.fit_in;
     let plan = compile(&graph, &Bindings::new(), &options)?;
     writeln!(out, "{plan}")?;
     if !arguments.threads.is_empty() {

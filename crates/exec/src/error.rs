@@ -10,6 +10,7 @@ use pullback_graph::{
 ///
 /// [`Feed`](ExecError::Feed), [`State`](ExecError::State) and [`Torn`](ExecError::Torn) are the caller's to mend;
 /// [`Kernel`](ExecError::Kernel) and [`NonFinite`](ExecError::NonFinite) come of the values;
+/// [`DoesNotFit`](ExecError::DoesNotFit) of the memory allowed;
 /// [`Cancelled`](ExecError::Cancelled) and [`Deadline`](ExecError::Deadline) were asked for;
 /// [`Panic`](ExecError::Panic) is a fault in an op.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +83,14 @@ pub enum ExecError {
     /// The run's [deadline](crate::CancelToken::with_deadline) passed.
     #[error("the run's deadline passed")]
     Deadline,
+    /// The plan holds more than [`Options::fit_in`](crate::Options::fit_in) allows, whatever is computed again.
+    #[error("the plan is to hold at most {budget} bytes, and the least found is {least}")]
+    DoesNotFit {
+        /// The bytes allowed.
+        budget: usize,
+        /// The lowest peak found.
+        least: usize,
+    },
     /// There is no state of that name.
     #[error("there is no state \"{name}\"; the state is {}", listed(.known))]
     State {

@@ -106,6 +106,20 @@ impl Default for Body {
 }
 
 impl Body {
+    /// Another one with the same scopes, names and sources, and room for as many nodes: growing would copy all of them again
+    /// and again.
+    pub(crate) fn without_nodes(&self) -> Body {
+        Body {
+            nodes: Vec::with_capacity(self.nodes.len()),
+            provenance: Vec::with_capacity(self.nodes.len()),
+            scopes: self.scopes.clone(),
+            names: self.names.clone(),
+            sources: self.sources.clone(),
+            kinks: self.kinks,
+            ..Body::default()
+        }
+    }
+
     /// Appends a node: the only way nodes come to be, so every type is inferred.
     pub(crate) fn push(
         &mut self,

@@ -15,6 +15,8 @@ use crate::pass::Pass;
 use crate::shape::TensorType;
 use draft::Draft;
 
+pub(crate) use draft::translate_origins;
+
 /// What a rule puts in the place of a node. It has the same type and, for the same inputs, the same bits.
 #[derive(Debug)]
 pub(crate) enum Replacement {

@@ -8,6 +8,7 @@ use crate::error::ExecError;
 use crate::plan::cost::{Cost, parallel_time};
 use crate::plan::csr::Csr;
 use crate::plan::donate::donate;
+use crate::plan::fit::fit;
 use crate::plan::id::{SlotId, StepId, ValueId};
 use crate::plan::lower::{Lowered, lower};
 use crate::plan::memory::{self, Assignment};
@@ -31,6 +32,9 @@ pub struct PlanOptions {
     pub update_in_place: bool,
     /// Whether every node gets a step of its own, needed or not, so that its value can be looked at.
     pub every_node: bool,
+    /// The most bytes that the plan may hold: some values are then computed again instead of being held. `None`: all that
+    /// it takes.
+    pub fit_in: Option<usize>,
     /// Buffers of so many bytes are shared even if a step is made to wait, for one that should have ended by then.
     pub share_from: usize,
 }
@@ -42,6 +46,7 @@ impl Default for PlanOptions {
             inline_below: 20_000,
             update_in_place: true,
             every_node: false,
+            fit_in: None,
             share_from: 1 << 14,
         }
     }
@@ -198,20 +203,30 @@ impl Plan {
     }
 
     /// The bytes of a value's elements.
-    fn bytes_of(&self, value: ValueId) -> usize {
+    pub(crate) fn bytes_of(&self, value: ValueId) -> usize {
         let value = &self.values[value.index()];
         value.len * value.dtype.bytes()
     }
 }
 
-/// Plans a graph whose sizes are all known.
+/// Plans a graph whose sizes are all known. With [`PlanOptions::fit_in`] the [graph of the plan](Plan::graph) is another
+/// one, in which some nodes stand more than once.
 ///
 /// # Errors
-/// [`ExecError::Unbound`] when a size is not known, [`ExecError::Kernel`] when a constant cannot be evaluated.
+/// [`ExecError::Unbound`] when a size is not known, [`ExecError::Kernel`] when a constant cannot be evaluated,
+/// [`ExecError::DoesNotFit`] when the plan cannot be made small enough.
 ///
 /// # Complexity
-/// `O(n log n)` in the nodes and operands.
+/// `O(n log n)` in the nodes and operands; a few times that to fit in so many bytes.
 pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
+    match options.fit_in {
+        Some(budget) => fit(graph, options, budget),
+        None => plan_as_written(graph, options),
+    }
+}
+
+/// Plans a graph in which every node stands as often as it is to be computed.
+pub(crate) fn plan_as_written(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
     let mut lowered = lower(graph, options.every_node)?;
     let costs: Vec<Cost> = lowered.steps.iter().map(|step| cost(graph, &lowered, step)).collect();
     let mut problem = problem(&lowered, &costs, options);

@@ -15,6 +15,7 @@ mod reach;
 mod problem;
 mod memory;
 mod verify;
+mod fit;
 mod text;
 mod simulate;
 #[cfg(test)]

@@ -29,6 +29,9 @@ pub struct Options {
     /// Whether state is updated where it is. It saves a copy of all state, but a run that fails may leave part of the state
     /// updated, which then has to be set anew. Without, a failed run changes nothing.
     pub update_in_place: bool,
+    /// The most bytes that a plan may [hold](crate::Plan::peak_bytes): values that are needed late are then computed again
+    /// instead of being held, to the same bits. `None`: all that it takes. Runs that record statistics hold every value.
+    pub fit_in: Option<usize>,
     /// Runs estimated to be shorter stay on the calling thread, and so do those that more threads would not make faster.
     /// With zero nothing is estimated, and all threads may take part.
     pub inline_below: Duration,
@@ -46,6 +49,7 @@ impl Default for Options {
             check_finite: false,
             passes: true,
             update_in_place: true,
+            fit_in: None,
             inline_below: Duration::from_micros(20),
             linger: Duration::from_millis(2),
             plans_kept: 16,
@@ -84,6 +88,12 @@ impl Options {
         Options { update_in_place, ..self }
     }
 
+    /// See [`Options::fit_in`](field@Options::fit_in).
+    #[must_use]
+    pub fn fit_in(self, bytes: usize) -> Self {
+        Options { fit_in: Some(bytes), ..self }
+    }
+
     /// See [`Options::inline_below`](field@Options::inline_below).
     #[must_use]
     pub fn inline_below(self, inline_below: Duration) -> Self {
@@ -117,6 +127,7 @@ impl Options {
             update_in_place: self.update_in_place,
             // The first value that is not finite may be inside a fused step: only then is it seen.
             every_node: every_node || self.check_finite,
+            fit_in: self.fit_in.filter(|_| !every_node),
             ..PlanOptions::default()
         }
     }

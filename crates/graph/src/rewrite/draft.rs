@@ -36,20 +36,9 @@ pub(super) struct Draft {
 impl Draft {
     /// Nothing yet, in the scopes of `graph`.
     pub(super) fn after(graph: &Graph) -> Draft {
-        let old = graph.body();
-        // As many as there were: growing would copy all of them again and again.
         let count = graph.len();
-        let body = Body {
-            nodes: Vec::with_capacity(count),
-            provenance: Vec::with_capacity(count),
-            scopes: old.scopes.clone(),
-            names: old.names.clone(),
-            sources: old.sources.clone(),
-            kinks: old.kinks,
-            ..Body::default()
-        };
         Draft {
-            body,
+            body: graph.body().without_nodes(),
             interned: FxHashMap::with_capacity_and_hasher(count, FxBuildHasher),
             uses: Vec::with_capacity(count),
             place: vec![None; count],
@@ -242,7 +231,7 @@ fn same_operands(op: &Op, left: &[NodeId], right: &[NodeId]) -> bool {
 }
 
 /// Forward nodes by their new ids, `None` for those that are gone; then each origin once.
-fn translate_origins(origins: &mut SmallVec<[Origin; 1]>, place: &[Option<NodeId>]) {
+pub(crate) fn translate_origins(origins: &mut SmallVec<[Origin; 1]>, place: &[Option<NodeId>]) {
     for origin in origins.iter_mut() {
         if let Role::Gradient { forward, .. } = &mut origin.role {
             *forward = forward.and_then(|id| place[id.index()]);
