@@ -40,7 +40,7 @@ const COLUMNS: usize = 256;
 const BLOCK: usize = 64;
 
 /// An extreme of elements of type `T`.
-trait Wanted<T>: Fold<T> {
+pub(crate) trait Wanted<T>: Fold<T> {
     /// Positions, as wide as the elements: they are chosen together.
     type Position: Copy + Default;
     /// A position in this type; lanes are not longer than it can tell.

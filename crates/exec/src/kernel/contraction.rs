@@ -42,6 +42,11 @@ impl Source {
         Source { sizes, strides }
     }
 
+    /// An operand that is a dense buffer of these sizes.
+    pub(crate) fn dense(sizes: &[usize]) -> Source {
+        Source { sizes: sizes.into(), strides: dense_strides(sizes) }
+    }
+
     /// The operand as a product reads it: through a transpose or a broadcast, or as its own dense buffer.
     pub(crate) fn alone(graph: &Graph, operand: NodeId) -> Source {
         let sizes = sizes(graph, operand);
@@ -51,8 +56,14 @@ impl Source {
         Source { sizes, strides }
     }
 
-    fn stride(&self, axis: usize) -> usize {
+    /// How far neighbours along an axis are apart.
+    pub(crate) fn stride(&self, axis: usize) -> usize {
         usize::try_from(self.strides[axis]).expect("operands are not read backwards")
+    }
+
+    /// The size of an axis and how far neighbours along it are apart.
+    pub(crate) fn axis(&self, axis: usize) -> (usize, usize) {
+        (self.sizes[axis], self.stride(axis))
     }
 
     /// The operand's axes in the order listed, as a copy into dense memory.
@@ -105,6 +116,54 @@ impl Roles {
     /// Whether every role but that of rows has one stride per operand.
     pub(crate) fn are_strided(&self) -> bool {
         self.contracted.len() <= 1 && self.columns.len() <= 1
+    }
+}
+
+/// Where the elements of axes of these sizes and strides are, in order.
+pub(crate) fn grid(axes: impl Iterator<Item = (usize, usize)>) -> Vec<usize> {
+    axes.fold(vec![0], |places, (size, stride)| {
+        places.iter().flat_map(|place| (0..size).map(move |at| place + at * stride)).collect()
+    })
+}
+
+/// The matrices of a stack, outermost axis first.
+#[derive(Clone, Debug)]
+pub(crate) struct Grid(Axes);
+
+impl Grid {
+    /// The batch axes of a contraction.
+    pub(crate) fn of(op: &DotGeneral, left: &Source, right: &Source) -> Grid {
+        let pairs = op.batch_left.iter().zip(op.batch_right.iter());
+        Grid(
+            pairs
+                .map(|(ours, theirs)| Axis {
+                    size: left.sizes[ours],
+                    left: left.stride(ours),
+                    right: right.stride(theirs),
+                })
+                .collect(),
+        )
+    }
+
+    /// Some of the axes.
+    pub(crate) fn axes(&self, keep: impl Fn(usize) -> bool) -> Grid {
+        Grid(self.0.iter().enumerate().filter(|(at, _)| keep(*at)).map(|(_, axis)| *axis).collect())
+    }
+
+    /// The number of matrices.
+    pub(crate) fn len(&self) -> usize {
+        self.0.iter().map(|axis| axis.size).product()
+    }
+
+    /// Where the matrices number `index` start in both operands.
+    pub(crate) fn start(&self, mut index: usize) -> [usize; 2] {
+        let (mut left, mut right) = (0, 0);
+        for axis in self.0.iter().rev() {
+            left += index % axis.size * axis.left;
+            right += index % axis.size * axis.right;
+            index /= axis.size;
+        }
+        [left, right]
     }
 }
 

@@ -227,14 +227,15 @@ pub(crate) fn takes_windows(graph: &Graph, node: NodeId, at: usize) -> bool {
     roles.are_strided() && roles.rows.len() <= 1 && inside && outside
 }
 
-/// Whether rows of the contraction `node` are whole windows of the axes that `fold` adds up.
-pub(crate) fn fills_windows(graph: &Graph, node: NodeId, fold: NodeId) -> bool {
-    let (Op::DotGeneral(op), Op::Fold(windows)) = (&graph.node(node).op, &graph.node(fold).op) else {
-        return false;
+/// Whether `sum` takes the contraction `node` as it is computed: rows are whole windows of the axes that a fold adds up, or
+/// it is a sum of nothing else.
+pub(crate) fn is_added_up(graph: &Graph, node: NodeId, sum: NodeId) -> bool {
+    let (Op::DotGeneral(op), Op::Fold(windows)) = (&graph.node(node).op, &graph.node(sum).op) else {
+        return graph.node(sum).operands[0] == node;
     };
     let right = sizes(graph, graph.node(node).operands[1]);
     let columns: usize = op.free_right(right.len()).iter().map(|axis| right[axis]).product();
-    let (_, windows) = Fold::of(graph, fold, &windows.windows).planes();
+    let (_, windows) = Fold::of(graph, sum, &windows.windows).planes();
     numel(graph, node) > 0 && windows.is_multiple_of(columns)
 }
 

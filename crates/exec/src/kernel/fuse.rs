@@ -20,7 +20,9 @@ use pullback_graph::{DType, Graph, NodeId, Op};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use crate::kernel::conv::Weights;
 use crate::kernel::merge::{in_order, merge};
+use crate::kernel::window_arg::windows_of;
 use crate::kernel::{dot, movement};
 
 /// Nodes that one kernel computes.
@@ -68,7 +70,7 @@ pub(crate) enum Role {
     Dot,
     /// Windows of its operand, which a product can read matrix by matrix.
     Windows,
-    /// Overlapping windows added up, which may come from a product matrix by matrix.
+    /// Overlapping windows added up, or a product with windows summed over its stack: the product may be computed on the way.
     Overlap,
     /// None of these.
     Other,
@@ -233,6 +235,7 @@ pub(crate) fn role(graph: &Graph, node: NodeId) -> Role {
         Op::Reduce(op) if matches!(op.kind, ReduceKind::Sum | ReduceKind::Max | ReduceKind::Min) => {
             match row_length(graph, node, |axis| op.axes.contains(axis)) {
                 Some(columns) => Role::Rows(columns),
+                None if Weights::of(graph, node).is_some() => Role::Overlap,
                 None => Role::Other,
             }
         }
@@ -278,6 +281,9 @@ pub(crate) fn read(
     let root = if role(node) == Role::Dot { Role::Dot } else { root };
     let source = |node: NodeId| graph.node(node).operands[0];
     let through = |nodes: &[NodeId], buffer, access| Read { through: nodes.into(), buffer, access };
+    if let Some(nodes) = windows_of(graph, node) {
+        return through(&nodes, nodes.last().map(|windows| source(*windows)), Access::Buffer);
+    }
     match (root, role(operand)) {
         (Role::Elementwise | Role::Rows(_) | Role::Broadcast | Role::Spread(_), Role::Literal) => {
             through(&[operand], None, Access::Buffer)
@@ -323,8 +329,8 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
         let alone = !keep(id) && reader.is_some_and(|readers| !readers.shared);
         let join = |root: NodeId, access| match role(root) {
             Role::Overlap => {
-                let joins = own == Role::Alias || (own == Role::Dot && dot::fills_windows(graph, id, root));
-                (alone && joins).then_some((root, extents[root.index()]))
+                let joins = own == Role::Alias || (own == Role::Dot && dot::is_added_up(graph, id, root));
+                (alone && joins && access == Access::Elements).then_some((root, extents[root.index()]))
             }
             computed if computed.is_computed() && counts[root.index()] < LIMIT => {
                 extents[root.index()].joined(own, len, access).map(|extent| (root, extent))

@@ -17,7 +17,7 @@ use crate::kernel::simd::InstructionSet;
 use crate::kernel::tile::{self, Strided, Tile, VECTORS};
 
 /// Contracted elements per block at most: a panel of so many rows and a tile's rows fit the first-level cache.
-const DEPTH: usize = 256;
+pub(crate) const DEPTH: usize = 256;
 
 /// Rows per block at most.
 const ROWS: usize = 384;
@@ -76,7 +76,7 @@ blocked! {
 
 /// `count` cut into the fewest parts of at most `most`, as equal as can be: how long the first ones are, and how many of
 /// those are one longer.
-fn evenly(count: usize, most: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
+pub(crate) fn evenly(count: usize, most: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
     let parts = count.div_ceil(most);
     let (length, longer) = (count / parts.max(1), count % parts.max(1));
     (0..parts).map(move |part| (part * length + part.min(longer), length + usize::from(part < longer)))

@@ -5,6 +5,7 @@ use pullback_graph::{Graph, Op};
 use crate::kernel::arg::{Arg, Extreme};
 use crate::kernel::compute::Kernel;
 use crate::kernel::concat::Concat;
+use crate::kernel::conv::{Slide, Weights};
 use crate::kernel::dot::Dot;
 use crate::kernel::fill::{Draw, Fill};
 use crate::kernel::fuse::{Region, Role, role};
@@ -19,6 +20,7 @@ use crate::kernel::running::{Cumulative, LinearScan};
 use crate::kernel::scatter::{Scatter, ScatterAlong};
 use crate::kernel::sort::ArgSort;
 use crate::kernel::window::{Fold, Unfold};
+use crate::kernel::window_arg::WindowArg;
 
 impl Kernel {
     /// The kernel of a region of a bound graph. It reads the region's operands, in their order.
@@ -51,15 +53,24 @@ impl Kernel {
             | Op::CustomVjp(_) => Rearrange::of(graph, root).into(),
             Op::Pad(op) => Pad::of(graph, root, op).into(),
             Op::Concat(op) => Concat::of(graph, root, op.axis).into(),
+            Op::Reduce(_) if role(graph, root) == Role::Overlap && region.nodes.len() > 1 => {
+                Weights::of(graph, root).expect("a sum that overlaps is one of weights").into()
+            }
             Op::Reduce(_) if region.nodes.len() > 1 => Kernel::of(compile(graph, region)),
             Op::Reduce(op) => match Reduce::of(graph, root, op) {
                 Some(kernel) => kernel.into(),
                 None => Reference::of(graph, root).into(),
             },
+            Op::ArgMax(_) if region.nodes.len() > 1 => WindowArg::of(graph, root, Extreme::Largest)
+                .expect("a search through other nodes is one of windows")
+                .into(),
             Op::ArgMax(op) => match Arg::of(graph, root, op.axis, Extreme::Largest) {
                 Some(kernel) => kernel.into(),
                 None => Reference::of(graph, root).into(),
             },
+            Op::ArgMin(_) if region.nodes.len() > 1 => WindowArg::of(graph, root, Extreme::Smallest)
+                .expect("a search through other nodes is one of windows")
+                .into(),
             Op::ArgMin(op) => match Arg::of(graph, root, op.axis, Extreme::Smallest) {
                 Some(kernel) => kernel.into(),
                 None => Reference::of(graph, root).into(),
@@ -67,13 +78,19 @@ impl Kernel {
             Op::Cumulative(op) => Cumulative::of(graph, root, op).into(),
             Op::LinearScan(op) => LinearScan::of(graph, root, op).into(),
             Op::ArgSort(op) => ArgSort::of(graph, root, op).into(),
-            Op::DotGeneral(op) => Dot::of(graph, region, root, op).into(),
+            Op::DotGeneral(op) => match Slide::over(graph, region, root, op) {
+                Some(kernel) => kernel.into(),
+                None => Dot::of(graph, region, root, op).into(),
+            },
             Op::Gather(op) => Gather::of(graph, root, op.axis).into(),
             Op::GatherAlong(op) => GatherAlong::of(graph, root, op.axis).into(),
             Op::Scatter(op) => Scatter::of(graph, root, op).into(),
             Op::ScatterAlong(op) => ScatterAlong::of(graph, root, op).into(),
             Op::Unfold(op) => Unfold::of(graph, root, &op.windows).into(),
             Op::Fold(op) => {
+                if let Some(kernel) = Slide::adding_up(graph, region, &op.windows) {
+                    return kernel.into();
+                }
                 let fold = Fold::of(graph, root, &op.windows);
                 let product = region.nodes.iter().find_map(|node| match &graph.node(*node).op {
                     Op::DotGeneral(op) => Some(Dot::of(graph, region, *node, op)),

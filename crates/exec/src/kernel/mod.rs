@@ -7,7 +7,8 @@
 //!
 //! Invariants: the bits of a result depend on the bound graph alone, not on how it was cut into [`pieces`] or in which
 //! order those ran, and for elementwise ops not on how nodes were fused (a product that reads a broadcast in place may
-//! round otherwise than one that reads it copied); no kernel names an elementwise op; only [`simd`], [`gemm`], [`pack`], [`tile`], [`ahead`] and [`register`] contain unsafe code.
+//! round otherwise than one that reads it copied); no kernel names an elementwise op; only [`simd`], [`gemm`], [`pack`],
+//! [`tile`], [`ahead`], [`register`] and the taps of [`conv`] contain unsafe code.
 
 mod compute;
 mod lower;
@@ -28,6 +29,8 @@ mod concat;
 mod index;
 mod scatter;
 mod window;
+mod padded;
+mod window_arg;
 mod fill;
 mod reduce;
 mod fold;
@@ -44,6 +47,7 @@ mod tile;
 mod ahead;
 mod register;
 mod overlap;
+mod conv;
 #[cfg(test)]
 mod tests;
 

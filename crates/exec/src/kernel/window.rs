@@ -162,7 +162,7 @@ where
 }
 
 /// Copies every `stride`-th element.
-fn read_row<T: Banked>(from: &[T], stride: usize, to: &mut [T]) {
+pub(crate) fn read_row<T: Banked>(from: &[T], stride: usize, to: &mut [T]) {
     match stride {
         1 => to.copy_from_slice(&from[..to.len()]),
         2 => read_every::<T, 2>(from, to),

@@ -141,6 +141,27 @@ impl Axis {
     }
 }
 
+/// How far place `place` of a window is from its first: so much for each step along the last axis, and what a step along
+/// another takes beyond that.
+fn distance<'g>(place: Expr<'g>, axes: &[Axis]) -> Expr<'g> {
+    let Some((last, outer)) = axes.split_last() else { return place };
+    let (step, row) = (last.window.dilation, last.window.size);
+    let rows: usize = outer.iter().map(|axis| axis.window.size).product();
+    let start = |mut row: usize| {
+        let (mut start, mut pitch) = (0, last.size);
+        for axis in outer.iter().rev() {
+            start += row % axis.window.size * axis.window.dilation * pitch;
+            row /= axis.window.size;
+            pitch *= axis.size;
+        }
+        start
+    };
+    (1..rows).fold(place * step as i64, |distance, at| {
+        let beyond = start(at) as i64 - (start(at - 1) + row * step) as i64;
+        distance + place.ge((at * row) as i64).select(place.full_like(beyond as f64), 0.0)
+    })
+}
+
 impl<'g> Expr<'g> {
     /// The largest element of each window of the last axes, NaN if there is one. Padding is never the largest, and no window
     /// may hold nothing else. The gradient goes to the first of equal elements, in row-major order.
@@ -172,19 +193,26 @@ impl<'g> Expr<'g> {
                 expr.unfold(&windows).reshape(flat.collect::<Shape>())
             };
             let elements: usize = axes.iter().map(|axis| axis.size).product();
-            let numbers = b.leaf(Iota { shape: [elements].into(), axis: 0 });
-            let mut positions = unfold(numbers.reshape(sizes.to_vec()));
-            let mut candidates = unfold(self);
-            if windows.iter().any(|window| window.before + window.after > 0) {
+            let numbers = b.leaf(Iota { shape: [elements].into(), axis: 0 }).reshape(sizes.to_vec());
+            let chosen = if windows.iter().any(|window| window.before + window.after > 0) {
                 let real = unfold(b.full(DType::Bool, sizes.to_vec(), 1.0));
-                candidates = real.select(candidates, f64::NEG_INFINITY);
+                let candidates = real.select(unfold(self), f64::NEG_INFINITY);
                 // Padding comes out first only where all elements are -∞ as well: the first of those stands for it.
                 let first = real.cast(DType::I64).argmax(0).expand_dims(0);
-                positions = real.select(positions, positions.gather_along(first, 0));
-            }
-            let chosen = candidates.argmax(-2);
-            let chosen = chosen * count as i64 + chosen.iota_like(-1);
-            let chosen = positions.reshape([places * count]).gather(chosen, 0);
+                let positions = unfold(numbers);
+                let positions = real.select(positions, positions.gather_along(first, 0));
+                let chosen = candidates.argmax(-2);
+                let chosen = chosen * count as i64 + chosen.iota_like(-1);
+                positions.reshape([places * count]).gather(chosen, 0)
+            } else {
+                let chosen = unfold(self).argmax(-2);
+                // Where the first place of each window is, and how far the chosen one is from there.
+                let firsts = axes.iter().enumerate().fold(numbers, |numbers, (at, axis)| {
+                    let (stride, last) = (axis.window.stride as i64, (axis.count - 1) as i64);
+                    numbers.slice_step(at as i64, Some(0), Some(last * stride + 1), stride)
+                });
+                distance(chosen, &axes) + firsts.reshape([count]).broadcast_to(chosen.shape())
+            };
             let counts = axes.iter().map(|axis| Dim::Known(axis.count));
             let result: Shape = lead.iter().cloned().chain(counts).collect();
             self.flatten(lead.len()).gather_along(chosen, -1).reshape(result)

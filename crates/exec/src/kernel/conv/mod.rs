@@ -1,0 +1,14 @@
+//! Convolutions and their gradients without the matrix of windows.
+//!
+//! Every element of a window is at a fixed distance from the window's first one, once the tensor is copied with its
+//! [padding](crate::kernel::padded). So a product with windows is a product by tables of [distances](taps), which reads a copy that fits
+//! the first-level cache many times instead of a matrix that does not fit the second once.
+//!
+//! What this does not pay for, or cannot do, remains a [product](crate::kernel::dot) of windows made matrix by matrix.
+
+mod taps;
+mod slide;
+mod weights;
+
+pub(crate) use slide::Slide;
+pub(crate) use weights::Weights;

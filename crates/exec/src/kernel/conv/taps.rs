@@ -1,0 +1,312 @@
+//! Products whose operands are read by tables of distances.
+//!
+//! Tiles are those of [matrix products](crate::kernel::tile): sums stay in registers, every one a chain of additions in the
+//! order of the table, in blocks of the same depth. They have fewer rows, since compilers load the factors of all rows first
+//! where each has an address of its own; with few rows a tile is wider, for chains enough to keep the units busy.
+#![allow(unsafe_code, reason = "loads and stores of vector registers; the tables are checked once")]
+
+use crate::kernel::gemm::{DEPTH, evenly};
+use crate::kernel::register::{self, Vector};
+use crate::kernel::simd::InstructionSet;
+use crate::kernel::tile::VECTORS;
+
+/// The product `result[r, l, i] = Σ over d of left[rows[r] + depths[0][d]] · right[lines[l] + i + depths[1][d]]`.
+#[derive(Debug)]
+pub(crate) struct Taps<'a, T> {
+    pub(crate) left: &'a [T],
+    /// [`SLACK`] elements longer than what is named.
+    pub(crate) right: &'a [T],
+    pub(crate) rows: Table<'a>,
+    pub(crate) depths: [Table<'a>; 2],
+    pub(crate) lines: Table<'a>,
+    /// The elements of a line.
+    pub(crate) line: usize,
+    /// Dense, by rows, lines and elements.
+    pub(crate) result: &'a mut [T],
+    /// Whether the products are added to what the result holds.
+    pub(crate) adds: bool,
+}
+
+/// Distances of elements from the first of an operand; at least one.
+#[derive(Debug)]
+pub(crate) struct Distances {
+    distances: Vec<usize>,
+    most: usize,
+}
+
+/// Some neighbours among [`Distances`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Table<'a> {
+    distances: &'a [usize],
+    /// What none of them is more than.
+    most: usize,
+}
+
+/// Elements behind the last line that may be read and are not used: as many as the widest register has.
+pub(crate) const SLACK: usize = 16;
+
+/// Elements that such products can be made of.
+pub(crate) trait Multiply: Copy + Default {
+    /// Computes a product as compiled for `set`.
+    fn multiply(set: InstructionSet, product: Taps<'_, Self>);
+
+    /// Elements of a register of `set`.
+    fn lanes(set: InstructionSet) -> usize;
+}
+
+macro_rules! multiply {
+    ($($ty:ty: $baseline:ty, $avx2:ident $avx2_register:ident, $avx512:ident $avx512_register:ident;)*) => {
+        $(
+            impl Multiply for $ty {
+                fn multiply(set: InstructionSet, product: Taps<'_, $ty>) {
+                    match set.min(InstructionSet::detected()) {
+                        // SAFETY: the baseline needs no instruction set.
+                        InstructionSet::Baseline => unsafe { multiply::<$baseline>(product) },
+                        // SAFETY: the set is at most what was detected.
+                        #[cfg(target_arch = "x86_64")]
+                        InstructionSet::Avx2 => unsafe { $avx2(product) },
+                        // SAFETY: the set is at most what was detected.
+                        #[cfg(target_arch = "x86_64")]
+                        InstructionSet::Avx512 => unsafe { $avx512(product) },
+                    }
+                }
+
+                fn lanes(set: InstructionSet) -> usize {
+                    match set.min(InstructionSet::detected()) {
+                        InstructionSet::Baseline => <$baseline>::LANES,
+                        #[cfg(target_arch = "x86_64")]
+                        InstructionSet::Avx2 => std::arch::x86_64::$avx2_register::LANES,
+                        #[cfg(target_arch = "x86_64")]
+                        InstructionSet::Avx512 => std::arch::x86_64::$avx512_register::LANES,
+                    }
+                }
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            fn $avx2(product: Taps<'_, $ty>) {
+                // SAFETY: this function is compiled for what the register needs.
+                unsafe { multiply::<std::arch::x86_64::$avx2_register>(product) }
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+            fn $avx512(product: Taps<'_, $ty>) {
+                // SAFETY: this function is compiled for what the register needs.
+                unsafe { multiply::<std::arch::x86_64::$avx512_register>(product) }
+            }
+        )*
+    };
+}
+
+multiply! {
+    f32: register::Four, avx2_f32 __m256, avx512_f32 __m512;
+    f64: register::Two, avx2_f64 __m256d, avx512_f64 __m512d;
+}
+
+/// A tile: the first of its rows, and the first of the registers that lines are cut into.
+#[derive(Clone, Copy)]
+struct At {
+    row: usize,
+    register: usize,
+}
+
+impl From<Vec<usize>> for Distances {
+    fn from(distances: Vec<usize>) -> Distances {
+        let most = distances.iter().copied().max().expect("a table has entries");
+        Distances { distances, most }
+    }
+}
+
+impl Distances {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.distances.len()
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Table<'_> {
+        self.part(0, self.len())
+    }
+
+    /// So many from `start` on.
+    pub(crate) fn part(&self, start: usize, count: usize) -> Table<'_> {
+        Table { distances: &self.distances[start..start + count], most: self.most }
+    }
+}
+
+impl Table<'_> {
+    /// How many there are.
+    fn len(&self) -> usize {
+        self.distances.len()
+    }
+}
+
+impl<T> Taps<'_, T> {
+    /// Checks that everything that the tables name is there.
+    ///
+    /// # Panics
+    /// When it is not.
+    fn check(&self, lanes: usize) {
+        let [left, right] = self.depths;
+        assert_eq!(left.len(), right.len(), "both operands are as deep");
+        assert!(self.rows.most + left.most < self.left.len(), "the left operand is there");
+        let end = self.lines.most + right.most + self.line.next_multiple_of(lanes);
+        assert!(end <= self.right.len() && lanes <= SLACK, "the right operand is there");
+        let len = self.rows.len() * self.lines.len() * self.line;
+        assert!(self.result.len() >= len && self.line > 0, "a dense result has one place per element");
+    }
+}
+
+/// # Safety
+/// The instruction set of `V` must be available.
+#[inline(always)]
+unsafe fn multiply<V: Vector<Element: Default>>(mut product: Taps<'_, V::Element>) {
+    product.check(V::LANES);
+    let registers = product.lines.len() * product.line.div_ceil(V::LANES);
+    let [left, right] = product.depths;
+    let adds = product.adds;
+    for (start, depth) in evenly(left.len(), DEPTH) {
+        product.depths =
+            [left, right].map(|all| Table { distances: &all.distances[start..start + depth], ..all });
+        product.adds = adds || start > 0;
+        for (row, rows) in evenly(product.rows.len(), most_rows::<V>()) {
+            let mut register = 0;
+            while register < registers {
+                let at = At { row, register };
+                // SAFETY: the tables have been checked, and the tile ends with the rows and the registers.
+                register += unsafe { tile_of::<V>(&mut product, at, rows, registers - register) };
+            }
+        }
+    }
+}
+
+/// Rows of a tile: as many as leave registers for the operands.
+const fn most_rows<V: Vector>() -> usize {
+    V::ROWS * 3 / 4
+}
+
+/// Computes a tile of so many rows and at most so many registers, as many of these as pay; says how many.
+///
+/// # Safety
+/// The instruction set of `V`; tables that have been checked, and that have so many rows and registers from `at` on.
+#[inline(always)]
+unsafe fn tile_of<V: Vector>(
+    product: &mut Taps<'_, V::Element>,
+    at: At,
+    rows: usize,
+    registers: usize,
+) -> usize {
+    macro_rules! by_size {
+        ($($registers:literal: $($rows:literal)*;)*) => {
+            match (rows, registers) {
+                $($(
+                    ($rows, $registers..) if $rows * $registers <= most_rows::<V>() * VECTORS => {
+                        // SAFETY: as the caller promises.
+                        unsafe { tile::<V, $rows, $registers>(product, at) };
+                        $registers
+                    }
+                )*)*
+                (rows, _) => unreachable!("a tile of {rows} rows"),
+            }
+        };
+    }
+    by_size! {
+        8: 1 2;
+        4: 1 2 3 4;
+        2: 1 2 3 4 5 6 7 8 9;
+        1: 1 2 3 4 5 6 7 8 9;
+    }
+}
+
+/// # Safety
+/// As [`tile_of`], for `ROWS` rows and `REGISTERS` registers.
+#[inline(always)]
+unsafe fn tile<V: Vector, const ROWS: usize, const REGISTERS: usize>(
+    product: &mut Taps<'_, V::Element>,
+    at: At,
+) {
+    let Taps { left, right, rows, depths, lines, line, adds, .. } = *product;
+    let per_line = line.div_ceil(V::LANES);
+    let column = |register: usize| {
+        let (line_at, part) = ((at.register + register) / per_line, (at.register + register) % per_line);
+        let first = part * V::LANES;
+        (lines.distances[line_at] + first, line_at * line + first, (line - first).min(V::LANES))
+    };
+    let columns: [(usize, usize, usize); REGISTERS] = std::array::from_fn(column);
+    let starts = columns.map(|(start, ..)| right.as_ptr().wrapping_add(start));
+    let factors: [*const V::Element; ROWS] =
+        std::array::from_fn(|row| left.as_ptr().wrapping_add(rows.distances[at.row + row]));
+    let row_len = lines.len() * line;
+    let result = product.result[at.row * row_len..].as_mut_ptr();
+    // SAFETY: the tables have been checked: every sum of their entries is inside its operand, with a register of elements
+    // behind it on the right; what is written are the elements of lines.
+    unsafe {
+        let mut sums = [[V::zero(); REGISTERS]; ROWS];
+        for (ours, theirs) in depths[0].distances.iter().zip(depths[1].distances) {
+            let mut values = [V::zero(); REGISTERS];
+            for (value, start) in values.iter_mut().zip(starts) {
+                *value = V::load(start.wrapping_add(*theirs));
+            }
+            for (row, sums) in sums.iter_mut().enumerate() {
+                let factor = V::splat(factors[row].wrapping_add(*ours));
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum = sum.add_product(factor, value);
+                }
+            }
+        }
+        for (register, (_, place, count)) in columns.into_iter().enumerate() {
+            let place = result.wrapping_add(place);
+            let mask = V::first(count);
+            for (row, sums) in sums.iter().enumerate() {
+                let place = place.wrapping_add(row * row_len);
+                let sum = match adds {
+                    true => V::load_part(place, mask).add(sums[register]),
+                    false => sums[register],
+                };
+                sum.store_part(place, mask);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::simd::tests::all;
+
+    #[test]
+    fn every_instruction_set_multiplies_by_tables() {
+        let number = |at: usize| ((at * 37 + 11) % 64) as f64 / 16.0 - 2.0;
+        for (rows, depth, lines, line) in [(1, 3, 1, 1), (5, 7, 3, 14), (13, 400, 2, 40), (24, 2, 9, 5)] {
+            let left: Vec<f64> = (0..rows * 3 + depth * 2).map(number).collect();
+            let right: Vec<f64> = (0..lines * line + depth * 3 + 2 * SLACK).map(number).collect();
+            let table = |count: usize, step: usize| {
+                Distances::from((0..count).map(|at| at * step).collect::<Vec<usize>>())
+            };
+            let tables = [table(rows, 3), table(depth, 2), table(depth, 3), table(lines, line)];
+            let mut expected = vec![1.0; rows * lines * line];
+            for (at, sum) in expected.iter_mut().enumerate() {
+                let (row, column) = (at / (lines * line), at % (lines * line));
+                *sum += (0..depth).map(|d| left[row * 3 + d * 2] * right[column + d * 3]).sum::<f64>();
+            }
+            for set in all() {
+                let mut result = vec![1.0; rows * lines * line];
+                f64::multiply(
+                    set,
+                    Taps {
+                        left: &left,
+                        right: &right,
+                        rows: tables[0].all(),
+                        depths: [tables[1].all(), tables[2].all()],
+                        lines: tables[3].all(),
+                        line,
+                        result: &mut result,
+                        adds: true,
+                    },
+                );
+                assert_eq!(result, expected, "{set:?}"); // of multiples of 1/256, exact
+            }
+        }
+    }
+}
