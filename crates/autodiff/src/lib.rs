@@ -11,6 +11,7 @@
 //! There is no tape and no recursion; [`reverse`](mod@reverse) is one sweep over node ids, downwards.
 
 mod error;
+mod join;
 pub mod reverse;
 mod forward;
 mod vmap;

@@ -11,6 +11,7 @@ use pullback_graph::{Builder, Expr, NodeId, Op, OpRules, ScopeId};
 
 use crate::checkpoint::recompute;
 use crate::error::{GradError, expect_type};
+use crate::join::join;
 
 /// What to answer for a variable that the loss does not depend on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -316,7 +317,9 @@ impl<'g> Walk<'g, '_> {
     fn add(&self, arrived: &mut Arrivals<'g>, operand: Expr<'g>, contribution: Expr<'g>) {
         let sum = match arrived.at(operand.id()) {
             Arrived::Nothing | Arrived::Zero => contribution,
-            Arrived::Sum(sum) => self.make("accumulate", operand, || sum + contribution),
+            Arrived::Sum(sum) => self.make("accumulate", operand, || {
+                join(sum, contribution).unwrap_or_else(|| sum + contribution)
+            }),
         };
         *arrived.slot(operand.id()) = Arrived::Sum(sum);
     }

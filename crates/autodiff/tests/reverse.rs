@@ -9,7 +9,7 @@ use pullback_graph::DType::{F64, I64};
 use pullback_graph::op::{
     Choices, CustomOp, OperandSample, Partial, Partials, Registry, Sample, Site, StopGradient,
 };
-use pullback_graph::{Builder, Expr, Tensor, TensorType, Violation, interpret};
+use pullback_graph::{Builder, Expr, Op, OpRules, Tensor, TensorType, Violation, interpret};
 
 /// The value of one expression over inputs `x`, `y`, ….
 fn value(expr: Expr<'_>, feeds: &[(&str, Tensor)]) -> Tensor {
@@ -197,4 +197,18 @@ fn an_op_without_a_rule_is_named_with_its_reason_and_line_if_a_gradient_needs_it
     assert!(matches!(jvp(loss, [x], [x.ones_like()]), Err(GradError::Unsupported { .. })));
     // Its values may be used.
     assert!(grad(loss, [w]).is_ok());
+}
+
+#[test]
+fn parts_of_one_tensor_send_back_what_is_joined() {
+    let b = Builder::new();
+    let x = b.input("x", F64, [2, 6]);
+    let parts = [x.slice(1, 0..1), x.slice(1, 1..4), x.slice(1, 4..6)];
+    let y = parts[0].exp().sum() + parts[1].square().sum() + (parts[2] * 3.0).sum();
+    let [dx] = grad(y, [x]).unwrap();
+    assert!(matches!(dx.op(), Op::Concat(_)), "{}", dx.op().name());
+    assert_eq!(dx.operands().len(), 3);
+    let x = Tensor::from_fn(&[2, 6], |at| (at % 6) as f64);
+    let row = [1.0, 2.0, 4.0, 6.0, 3.0, 3.0];
+    assert_eq!(value(dx, &[("x", x)]), Tensor::of([2, 6], [row, row].concat()));
 }
