@@ -143,7 +143,7 @@ impl Scratch {
     /// Grows every buffer to what `other` has.
     pub(crate) fn cover(&mut self, other: &Scratch) {
         let Scratch { f32, f64, i64, bool, spots } = self;
-        spots.reserve(other.spots.capacity());
+        spots.reserve_exact(other.spots.capacity().saturating_sub(spots.len()));
         f32.cover(&other.f32);
         f64.cover(&other.f64);
         i64.cover(&other.i64);
@@ -189,5 +189,19 @@ mod tests {
         one.cover(&other);
         assert_eq!(one.bytes(), bytes);
         assert!(Bank::buffer(&mut other.f32, 0).len() >= 100 && Bank::buffer(&mut one.f32, 1).len() >= 30);
+    }
+
+    #[test]
+    fn covering_what_covers_grows_nothing() {
+        let (mut one, mut other) = (Scratch::default(), Scratch::default());
+        one.put_spots(vec![Spot { start: std::ptr::null_mut(), stride: 0 }; 5]);
+        other.cover(&one);
+        other.put_spots(vec![Spot { start: std::ptr::null_mut(), stride: 0 }; 4]);
+        let bytes = one.bytes().max(other.bytes());
+        for _ in 0..3 {
+            one.cover(&other);
+            other.cover(&one);
+        }
+        assert_eq!((one.bytes(), other.bytes()), (bytes, bytes));
     }
 }
