@@ -21,7 +21,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::kernel::conv::Weights;
-use crate::kernel::merge::{in_order, merge};
+use crate::kernel::merge::{in_order, merge, merge_scalars};
 use crate::kernel::window_arg::windows_of;
 use crate::kernel::{dot, movement};
 
@@ -371,15 +371,18 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
             });
         }
     }
-    let found = collect(graph, keep, &root_of, &extents, role);
-    let Some(merged) = merge(graph, &found, role) else { return found };
-    let place: FxHashMap<NodeId, (NodeId, Extent)> =
-        found.iter().map(|region| region.root).zip(merged).collect();
-    for root in root_of.iter_mut().flatten() {
-        let (new, extent) = place[root];
-        (*root, extents[new.index()]) = (new, extent);
+    let mut found = collect(graph, keep, &root_of, &extents, role);
+    for merge in [merge_scalars, merge] {
+        let Some(merged) = merge(graph, &found, &role) else { continue };
+        let place: FxHashMap<NodeId, (NodeId, Extent)> =
+            found.iter().map(|region| region.root).zip(merged).collect();
+        for root in root_of.iter_mut().flatten() {
+            let (new, extent) = place[root];
+            (*root, extents[new.index()]) = (new, extent);
+        }
+        found = in_order(graph, collect(graph, keep, &root_of, &extents, role));
     }
-    in_order(graph, collect(graph, keep, &root_of, &extents, role))
+    found
 }
 
 /// The regions, given the root of each node that is computed.

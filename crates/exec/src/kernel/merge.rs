@@ -8,7 +8,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use pullback_graph::{Graph, NodeId};
+use pullback_graph::{DType, Graph, NodeId};
 
 use crate::kernel::fuse::{Access, Extent, LIMIT, Region, Role, numel, read};
 
@@ -73,6 +73,50 @@ pub(crate) fn merge(
         (root.expect("a group has members"), merging.extents[group])
     };
     merged.then(|| (0..regions.len()).map(place).collect())
+}
+
+/// The new root of each region, with its extent, where regions of single numbers become one.
+///
+/// A step for a few numbers costs more than computing them. All regions of single numbers with as many regions of another
+/// kind before them, one behind the other, become one: what lies between two of them then lies between two groups.
+pub(crate) fn merge_scalars(
+    graph: &Graph,
+    regions: &[Region],
+    role: impl Fn(NodeId) -> Role,
+) -> Option<Vec<(NodeId, Extent)>> {
+    // Whole numbers may fail, and an error names the region; views may be of more than one number.
+    let is_plain = |node: &NodeId| {
+        let role = role(*node);
+        let plain = matches!(role, Role::Elementwise | Role::Alias | Role::Literal);
+        plain && graph.ty(*node).dtype != DType::I64
+    };
+    let is_scalar: Vec<bool> = regions
+        .iter()
+        .map(|region| {
+            region.extent == Extent::Flat(1)
+                && role(region.root).is_computed()
+                && region.nodes.iter().all(is_plain)
+        })
+        .collect();
+    let mut levels = vec![0; regions.len()];
+    let mut writer: Vec<Option<usize>> = vec![None; graph.len()];
+    let mut roots: Vec<Option<NodeId>> = Vec::new();
+    let mut merged = false;
+    for (at, region) in regions.iter().enumerate() {
+        let before = region.operands.iter().filter_map(|operand| writer[operand.index()]);
+        let level = before.map(|before| levels[before] + usize::from(is_scalar[at] && !is_scalar[before]));
+        levels[at] = level.max().unwrap_or(0);
+        region.outputs.iter().for_each(|node| writer[node.index()] = Some(at));
+        if is_scalar[at] {
+            roots.resize(roots.len().max(levels[at] + 1), None);
+            let root = &mut roots[levels[at]];
+            merged |= root.is_some();
+            *root = (*root).max(Some(region.root));
+        }
+    }
+    let root = |at: usize| if is_scalar[at] { roots[levels[at]] } else { None };
+    let place = |(at, region): (usize, &Region)| (root(at).unwrap_or(region.root), region.extent);
+    merged.then(|| regions.iter().enumerate().map(place).collect())
 }
 
 /// An order in which regions can run, the earliest root first among those that are ready.

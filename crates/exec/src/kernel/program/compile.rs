@@ -150,7 +150,7 @@ impl Compiler<'_> {
     /// Appends the instruction that computes a node.
     fn computed(&mut self, node: NodeId, action: Action, space: Space) -> Value {
         let register = self.emit(action, self.graph.ty(node).dtype, space);
-        self.named[register].result = self.region.outputs.iter().position(|output| *output == node);
+        self.named[register].result = self.region.outputs.binary_search(&node).ok();
         Value::Register(register)
     }
 

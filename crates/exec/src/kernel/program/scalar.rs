@@ -22,7 +22,7 @@ use crate::kernel::slice::{Slice, SliceMut};
 pub(crate) struct ScalarProgram {
     /// Numbers of the program, and where they go.
     literals: Vec<(u64, u32)>,
-    /// Inputs that are read, and where they go.
+    /// Inputs that are read, ascending, and where they go.
     loads: Vec<(u32, u32)>,
     steps: Vec<Step>,
     /// Results, and where they come from.
@@ -155,6 +155,7 @@ impl ScalarProgram {
             program.loads.push((input as u32, to as u32));
             program.words = program.words.max(to + 1);
         }
+        program.loads.sort_unstable();
         Some(program)
     }
 
@@ -167,11 +168,17 @@ impl ScalarProgram {
             words[*to as usize] = *value as i64;
         }
         for (input, to) in &self.loads {
-            let value = match in_place.iter().position(|read| *read == Some(*input)) {
-                Some(write) => written(&writes[write]),
-                None => element(reads[*input as usize]),
-            };
-            words[*to as usize] = value as i64;
+            // What has become a result's is empty.
+            if let Some(value) = element(reads[*input as usize]) {
+                words[*to as usize] = value as i64;
+            }
+        }
+        for (write, read) in in_place.iter().enumerate() {
+            let Some(read) = read else { continue };
+            let from = self.loads.partition_point(|(input, _)| input < read);
+            for (_, to) in self.loads[from..].iter().take_while(|(input, _)| input == read) {
+                words[*to as usize] = written(&writes[write]) as i64;
+            }
         }
         for step in &self.steps {
             step.run(words);
@@ -189,8 +196,8 @@ fn bits(value: Number) -> u64 {
     dispatch!(value.dtype(), T => value.get::<T>().to_bits64())
 }
 
-fn element(slice: Slice<'_>) -> u64 {
-    dispatch!(slice.dtype(), T => slice.typed::<T>()[0].to_bits64())
+fn element(slice: Slice<'_>) -> Option<u64> {
+    dispatch!(slice.dtype(), T => slice.typed::<T>().first().map(|element| element.to_bits64()))
 }
 
 fn written(slice: &SliceMut<'_>) -> u64 {
