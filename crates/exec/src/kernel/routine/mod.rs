@@ -9,6 +9,11 @@
 //! differ in the last place.
 
 mod arithmetic;
+mod number;
+mod inverse;
+mod hyperbolic;
+mod pairs;
+mod remainder;
 mod single;
 mod double;
 #[cfg(test)]
@@ -45,9 +50,8 @@ pub(crate) trait Routines: Real {
     #[cfg(test)]
     fn unary_accuracy(op: UnaryOp) -> Option<f64>;
 
-    /// The same for [`binary`](Routines::binary).
+    /// The same for [`binary_loop`](Routines::binary_loop).
     #[cfg(test)]
-    #[allow(dead_code, reason = "there may be no routine of two numbers")]
     fn binary_accuracy(op: BinaryOp) -> Option<f64>;
 }
 
@@ -98,7 +102,6 @@ fn each<T: Copy, R: Routine<T>>(set: InstructionSet, x: &[T], out: &mut [T]) {
     simd::run_as(set, Each { x: x.iter().copied(), out, routine: PhantomData::<R> });
 }
 
-#[allow(dead_code, reason = "there may be no routine of two numbers")]
 fn each_pair<T: Copy, R: Routine<T, (T, T)>>(set: InstructionSet, x: &[T], y: &[T], out: &mut [T]) {
     let x = x.iter().copied().zip(y.iter().copied());
     simd::run_as(set, Each { x, out, routine: PhantomData::<R> });
@@ -126,7 +129,6 @@ macro_rules! routines {
         unary $($Unary:ident => $Of:ident ($unary:literal ulp)),* $(,)?;
         binary $($Binary:ident => $OfTwo:ident ($binary:literal ulp)),* $(,)?;
     ) => {
-        #[allow(unused_variables, reason = "there may be no routine of two numbers")]
         impl crate::kernel::routine::Routines for $ty {
             fn unary_loop(op: pullback_graph::op::UnaryOp) -> Option<crate::kernel::routine::UnaryLoop<$ty>> {
                 match op {

@@ -1,7 +1,8 @@
 //! Routines against the exact values, in units in the last place.
 
 use std::fmt::LowerExp;
-use std::thread;
+use std::path::Path;
+use std::{env, fs, thread};
 
 use pullback_graph::op::{BinaryOp, UnaryOp};
 
@@ -11,55 +12,78 @@ use crate::kernel::simd::tests::all;
 
 /// Element types whose values are compared with exact ones.
 trait Judged: Routines + LowerExp {
-    /// How far this number is from `exact`, in units in the last place of the type.
-    fn ulps(self, exact: f64) -> f64;
+    /// The distance of the numbers around this one.
+    fn unit(around: f64) -> f64;
+
+    /// How many units the exact value may itself be off.
+    const SLACK: f64;
 }
 
 impl Judged for f32 {
-    fn ulps(self, exact: f64) -> f64 {
-        let rounded = exact as f32;
-        if rounded.is_nan() || rounded.is_infinite() || rounded == 0.0 {
-            return off_special(rounded.is_nan(), self.is_nan(), self.to_bits().abs_diff(rounded.to_bits()));
-        }
-        let unit = f64::from(rounded.abs().next_up()) - f64::from(rounded.abs());
-        let unit = if unit.is_finite() { unit } else { f64::from(rounded.abs() - rounded.abs().next_down()) };
-        (f64::from(self) - exact).abs() / unit
+    const SLACK: f64 = 0.0;
+
+    fn unit(around: f64) -> f64 {
+        let size = (around as f32).abs().min(f32::MAX.next_down());
+        f64::from(size.next_up()) - f64::from(size)
     }
 }
 
 impl Judged for f64 {
-    /// The exact value is known to half a unit or so, that of the table's compositions to more; that is allowed for.
-    fn ulps(self, exact: f64) -> f64 {
-        if !exact.is_finite() || exact == 0.0 {
-            let apart = self.to_bits().abs_diff(exact.to_bits());
-            return off_special(exact.is_nan(), self.is_nan(), apart.min(2) as u32);
-        }
-        let unit = (exact.abs().next_up() - exact.abs()).min(exact.abs());
-        ((self - exact).abs() / unit - 1.0).max(0.0)
+    /// Half a unit or so; the table's compositions more.
+    const SLACK: f64 = 1.0;
+
+    fn unit(around: f64) -> f64 {
+        let size = around.abs().min(f64::MAX.next_down());
+        size.next_up() - size
     }
 }
 
-/// NaN must be NaN; the neighbors of zeros and of the ends of the range are as near as any others.
-fn off_special(expects_nan: bool, is_nan: bool, apart: u32) -> f64 {
-    if (expects_nan && is_nan) || (!expects_nan && apart <= 1) { 0.0 } else { f64::INFINITY }
+/// The exact value, and the number whose last place is the unit: the value, but where operands cancel.
+#[derive(Clone, Copy)]
+struct Exact {
+    value: f64,
+    size: f64,
+}
+
+impl From<f64> for Exact {
+    fn from(value: f64) -> Self {
+        Exact { value, size: value }
+    }
+}
+
+impl Exact {
+    /// How far `got` is off, in units in the last place.
+    fn ulps<T: Judged>(self, got: T) -> f64 {
+        let rounded = T::from_f64(self.value);
+        let far = rounded.to_f64();
+        if !far.is_finite() || far == 0.0 {
+            // NaN must be NaN; the neighbors of zeros and of the ends of the range are as near as any others.
+            let is_near = got.to_bits64().abs_diff(rounded.to_bits64()) <= 1;
+            let is_right = if far.is_nan() { got.is_nan() } else { is_near };
+            let is_cancelled = far == 0.0 && self.size != 0.0 && got.to_f64().abs() <= T::unit(self.size);
+            return if is_right || is_cancelled { 0.0 } else { f64::INFINITY };
+        }
+        ((got.to_f64() - self.value).abs() / T::unit(self.size) - T::SLACK).max(0.0)
+    }
 }
 
 /// Compares what a routine gives for every instruction set with the exact values and the accuracy that it states;
 /// answers how far it is off at most, and where.
 fn judge<T: Judged>(
     allowed: f64,
-    exact: &[f64],
+    exact: &[Exact],
     found: &[Vec<T>],
     what: impl Fn(usize) -> String,
 ) -> (f64, usize) {
     let mut worst = (0.0, 0);
     for (set, values) in all().into_iter().zip(found) {
         for (at, (got, exact)) in values.iter().zip(exact).enumerate() {
-            let off = got.ulps(*exact);
+            let off = exact.ulps(*got);
             if off > worst.0 {
                 worst = (off, at);
             }
-            assert!(off <= allowed, "{} is {got:e} and {off:.2} ulp off {exact:e}, {set:?}", what(at));
+            let what = || what(at);
+            assert!(off <= allowed, "{} is {got:e}, {off:.2} ulp off {:e}, {set:?}", what(), exact.value);
         }
     }
     for fused in found[1..].windows(2) {
@@ -81,7 +105,8 @@ fn judge_unary<T: Judged>(op: UnaryOp, numbers: &[T], exact: impl Fn(&mut [f64])
     let found: Vec<Vec<T>> = all().into_iter().map(run).collect();
     let mut values: Vec<f64> = numbers.iter().map(|x| x.to_f64()).collect();
     exact(&mut values);
-    Some(judge(allowed, &values, &found, |at| format!("{op:?}({:e})", numbers[at])))
+    let exact: Vec<Exact> = values.into_iter().map(Exact::from).collect();
+    Some(judge(allowed, &exact, &found, |at| format!("{op:?}({:e})", numbers[at])))
 }
 
 /// The same for two operands.
@@ -93,7 +118,15 @@ fn judge_binary<T: Judged>(op: BinaryOp, x: &[T], y: &[T]) {
         out
     };
     let found: Vec<Vec<T>> = all().into_iter().map(run).collect();
-    let exact: Vec<f64> = x.iter().zip(y).map(|(x, y)| op.value(x.to_f64(), y.to_f64())).collect();
+    let exact = |(x, y): (&T, &T)| {
+        let (x, y) = (x.to_f64(), y.to_f64());
+        let value = op.value(x, y);
+        // The larger operand and the logarithm that is added to it may cancel.
+        let parts = [x.max(y).abs(), (value - x.max(y)).abs()];
+        let cancels = op == BinaryOp::Logaddexp && value.is_finite();
+        Exact { value, size: if cancels { value.abs().max(parts[0]).max(parts[1]) } else { value } }
+    };
+    let exact: Vec<Exact> = x.iter().zip(y).map(exact).collect();
     judge(allowed, &exact, &found, |at| format!("{op:?}({:e}, {:e})", x[at], y[at]));
 }
 
@@ -171,7 +204,7 @@ fn routines_of_f32_are_as_accurate_as_they_say_everywhere() {
                 let x = values.to_vec();
                 match f64::unary_loop(op) {
                     Some(routine) => routine(InstructionSet::detected(), &x, values),
-                    None => op.map_in_place(values),
+                    None => op.map(&x, values),
                 }
             })?;
             if off > worst.0 {
@@ -256,4 +289,28 @@ fn single_elements_have_the_bits_of_slices() {
     let numbers: Vec<f32> = numbers(1_000_003).collect();
     check(&numbers);
     check(&numbers.iter().map(|x| f64::from(*x) * 1.1).collect::<Vec<_>>());
+}
+
+/// The accuracies that routines state; `UPDATE_EXPECT=1` writes the table anew.
+#[test]
+fn the_table_of_accuracies_in_docs_is_fresh() {
+    let ulp = |accuracy: Option<f64>| accuracy.map_or("as the table".to_owned(), |ulp| format!("{ulp} ulp"));
+    let row = |name: &str, single, double| format!("{name:12} {:7}  {}\n", ulp(single), ulp(double));
+    let mut table = format!("{:12} {:7}  f64\n", "", "f32");
+    for op in UnaryOp::ALL.iter().filter(|op| f32::unary_accuracy(**op).is_some()) {
+        table += &row(op.name_static(), f32::unary_accuracy(*op), f64::unary_accuracy(*op));
+    }
+    for op in BinaryOp::ALL.iter().filter(|op| f32::binary_accuracy(**op).is_some()) {
+        table += &row(op.name_static(), f32::binary_accuracy(*op), f64::binary_accuracy(*op));
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/execution.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let marker = "<!-- printed: routines -->\n```text\n";
+    let start = text.find(marker).expect("the document has the table") + marker.len();
+    let end = start + text[start..].find("```").expect("the block ends");
+    if env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, format!("{}{table}{}", &text[..start], &text[end..])).unwrap();
+        return;
+    }
+    assert_eq!(text[start..end], table, "run with UPDATE_EXPECT=1 to write it anew");
 }

@@ -4,7 +4,7 @@ mod catalogue;
 mod fusion;
 mod shapes;
 
-use pullback_graph::op::Choices;
+use pullback_graph::op::{BinaryOp, Choices};
 use pullback_graph::{Builder, DType, Graph, NodeId, Op, OpClass, OpRules, Tensor, TensorType, dispatch};
 
 use crate::kernel::routine::Routines;
@@ -153,17 +153,26 @@ fn assert_close(got: &Tensor, expected: &Tensor, tolerance: Option<&Tensor>, wha
 /// state and what the interpreter's own may be off, and for sums and products, where it is units in the last place of the
 /// sum of absolute values.
 fn tolerance(op: &Op, operands: &[Tensor], ty: &TensorType) -> Option<Tensor> {
-    if let Op::Unary(row) = op {
-        let (accuracy, epsilon) = match ty.dtype {
-            DType::F32 => (f32::unary_accuracy(*row)?, f64::from(f32::EPSILON)),
-            DType::F64 => (f64::unary_accuracy(*row)?, f64::EPSILON),
-            DType::I64 | DType::Bool => return None,
+    let accuracy = match (op, ty.dtype) {
+        (Op::Unary(row), DType::F32) => f32::unary_accuracy(*row),
+        (Op::Unary(row), DType::F64) => f64::unary_accuracy(*row),
+        (Op::Binary(row), DType::F32) => f32::binary_accuracy(*row),
+        (Op::Binary(row), DType::F64) => f64::binary_accuracy(*row),
+        _ => None,
+    };
+    if let Some(accuracy) = accuracy {
+        let (epsilon, least) = match ty.dtype {
+            // The smallest numbers are further apart than their size would have it.
+            DType::F32 => (f64::from(f32::EPSILON), 3e-45),
+            _ => (f64::EPSILON, 1e-323),
         };
         let values = op.evaluate(&operands.iter().collect::<Vec<_>>(), ty).unwrap().to_f64_vec();
-        // The smallest numbers are further apart than their size would have it.
-        let least = if ty.dtype == DType::F32 { 3e-45 } else { 1e-323 };
+        // What is added to an operand may cancel it.
+        let cancels = matches!(op, Op::Binary(BinaryOp::Logaddexp));
+        let parts = if cancels { operands.iter().map(Tensor::to_f64_vec).collect() } else { Vec::new() };
         return Some(Tensor::from_fn(&ty.shape.known().unwrap(), |i| {
-            (values[i].abs() * epsilon * (accuracy + 2.0)).max(least)
+            let size = parts.iter().map(|part: &Vec<f64>| part[i].abs()).fold(values[i].abs(), f64::max);
+            (size * epsilon * (accuracy + 2.0)).max(least)
         }));
     }
     let (terms, class) = match op {

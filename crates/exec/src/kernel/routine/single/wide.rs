@@ -1,9 +1,10 @@
-//! Routines of `f32`, computed in `f64`; the relative errors of their polynomials are below 2⁻³⁰.
+//! Routines of `f32`, computed in `f64`; the relative errors of the polynomials here are below 2⁻³⁰.
 
 use pullback_graph::op::Real;
 
 use crate::kernel::routine::Routine;
 use crate::kernel::routine::arithmetic::double::{EXPONENT, SHIFT, fma, limit, polynomial, power_of_two};
+use crate::kernel::routine::double;
 
 /// `e^r = 1 + r · q(r)` for `|r| ≤ ln 2 / 2`.
 const EXP: [f64; 7] = [
@@ -221,4 +222,34 @@ impl Routine<f32> for Erfc {
         let value = exp::<FMA>(-size * size) * scaled;
         (if x < 0.0 { 2.0 - value } else { value }) as f32
     }
+}
+
+/// Declares routines that round those of `f64`, since what is seldom asked for need not be written twice.
+macro_rules! rounded {
+    ($($Name:ident = $Wide:path;)*) => {
+        $(
+            pub(super) struct $Name;
+
+            impl Routine<f32> for $Name {
+                #[inline(always)]
+                fn at<const FMA: bool>(x: f32) -> f32 {
+                    <$Wide as Routine<f64>>::at::<FMA>(f64::from(x)) as f32
+                }
+
+                #[inline(always)]
+                fn covers(x: f32) -> bool {
+                    <$Wide as Routine<f64>>::covers(f64::from(x))
+                }
+
+                fn exactly(x: f32) -> f32 {
+                    <$Wide as Routine<f64>>::exactly(f64::from(x)) as f32
+                }
+            }
+        )*
+    };
+}
+
+rounded! {
+    Erfinv = double::error::Erfinv;
+    Lgamma = double::gamma::Lgamma;
 }
