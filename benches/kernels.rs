@@ -22,17 +22,6 @@ fn kernels(c: &mut Criterion) {
     let mut group = c.benchmark_group("kernels");
     group.measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(300));
 
-    let sizes = [[128, 784], [784, 64]];
-    let (x, y) = (Tensor::random(sizes[0], 1), Tensor::random(sizes[1], 2));
-    group.throughput(Throughput::Elements(2 * 128 * 784 * 64));
-    let mut dot = session(sizes, |x, y| x.dot(y));
-    group.bench_function("matmul 128x784x64", |bench| {
-        bench.iter(|| dot.run([("x", x.clone()), ("y", y.clone())]).expect("a run"));
-    });
-    let left = x.view::<f32>().into_dimensionality::<ndarray::Ix2>().expect("a matrix");
-    let right = y.view::<f32>().into_dimensionality::<ndarray::Ix2>().expect("a matrix");
-    group.bench_function("matmul 128x784x64, ndarray", |bench| bench.iter(|| left.dot(&right)));
-
     let sizes = [[512, 1024], [512, 1024]];
     let (x, y) = (Tensor::random(sizes[0], 1), Tensor::random(sizes[1], 2));
     group.throughput(Throughput::Elements(512 * 1024));
@@ -60,5 +49,48 @@ fn kernels(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, kernels);
+/// Products of networks' shapes, as they come forward and, with one operand transposed, in gradients.
+fn products(c: &mut Criterion) {
+    let mut group = c.benchmark_group("products");
+    group.measurement_time(Duration::from_secs(1)).warm_up_time(Duration::from_millis(200));
+    let shapes = [
+        (256, 784, 1024),
+        (256, 1024, 1024),
+        (1024, 256, 1024),
+        (784, 256, 1024),
+        (64, 256, 256),
+        (128, 784, 64),
+        (32, 784, 64),
+        (64, 64, 64),
+        (16, 64, 64),
+        (256, 1024, 10),
+    ];
+    for (m, k, n) in shapes {
+        for (name, turned_left, turned_right) in
+            [("NN", false, false), ("TN", true, false), ("NT", false, true)]
+        {
+            let sizes =
+                [if turned_left { [k, m] } else { [m, k] }, if turned_right { [n, k] } else { [k, n] }];
+            let (x, y) = (Tensor::random(sizes[0], 1), Tensor::random(sizes[1], 2));
+            group.throughput(Throughput::Elements(2 * (m * k * n) as u64));
+            let mut dot = session(sizes, |x, y| {
+                let left = if turned_left { x.t() } else { x };
+                left.dot(if turned_right { y.t() } else { y })
+            });
+            group.bench_function(format!("{m}x{k}x{n} {name}"), |bench| {
+                bench.iter(|| dot.run([("x", x.clone()), ("y", y.clone())]).expect("a run"));
+            });
+            let left = x.view::<f32>().into_dimensionality::<ndarray::Ix2>().expect("a matrix");
+            let left = if turned_left { left.reversed_axes() } else { left };
+            let right = y.view::<f32>().into_dimensionality::<ndarray::Ix2>().expect("a matrix");
+            let right = if turned_right { right.reversed_axes() } else { right };
+            group.bench_function(format!("{m}x{k}x{n} {name}, ndarray"), |bench| {
+                bench.iter(|| left.dot(&right));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, kernels, products);
 criterion_main!(benches);

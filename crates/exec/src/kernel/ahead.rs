@@ -6,10 +6,12 @@ use crate::kernel::matmul::Matrix;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// The cache lines of a part of a matrix, asked for one by one.
+/// The cache lines of a part of a matrix, asked for a few at a time.
 #[derive(Clone, Copy)]
 pub(crate) struct Ahead<T> {
     place: *const T,
+    /// Lines that are asked for at a time.
+    pace: usize,
     /// Lines that are left, and how many of those are in the current run of neighbors.
     lines: usize,
     run: usize,
@@ -19,23 +21,19 @@ pub(crate) struct Ahead<T> {
 }
 
 impl<T> Ahead<T> {
-    /// Nothing.
-    pub(crate) fn nothing() -> Ahead<T> {
-        Ahead { place: std::ptr::null(), lines: 0, run: 0, run_lines: 0, gap: 0 }
-    }
-
-    /// The first `rows` × `columns` elements of a matrix; nothing if neither rows nor columns are neighbors.
+    /// The first `rows` × `columns` elements of a matrix, if rows or columns are neighbors, in so many times.
     #[inline(always)]
-    pub(crate) fn of(matrix: Matrix<'_, T>, rows: usize, columns: usize) -> Ahead<T> {
+    pub(crate) fn of(matrix: Matrix<'_, T>, rows: usize, columns: usize, times: usize) -> Ahead<T> {
         let (runs, length, distance) = match matrix {
             Matrix { column: 1, row, .. } => (rows, columns, row),
             Matrix { row: 1, column, .. } => (columns, rows, column),
-            _ => return Ahead::nothing(),
+            _ => (0, 1, 0),
         };
         let line = LINE / size_of::<T>();
         let run_lines = length.div_ceil(line);
         Ahead {
             place: matrix.elements.as_ptr(),
+            pace: (runs * run_lines).div_ceil(times),
             lines: runs * run_lines,
             run: run_lines,
             run_lines,
@@ -43,10 +41,10 @@ impl<T> Ahead<T> {
         }
     }
 
-    /// Asks for the next `count` lines, or for those that are left.
+    /// Asks for the next lines, or for those that are left.
     #[inline(always)]
-    pub(crate) fn ask(&mut self, count: usize) {
-        for _ in 0..count.min(self.lines) {
+    pub(crate) fn ask(&mut self) {
+        for _ in 0..self.pace.min(self.lines) {
             prefetch(self.place);
             self.place = self.place.wrapping_add(LINE / size_of::<T>());
             self.lines -= 1;

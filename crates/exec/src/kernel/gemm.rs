@@ -14,7 +14,7 @@ use crate::kernel::matmul::{Dims, Product};
 use crate::kernel::pack::copy;
 use crate::kernel::register::{self, Vector};
 use crate::kernel::simd::InstructionSet;
-use crate::kernel::tile::{self, Strided, Tile, VECTORS};
+use crate::kernel::tile::{self, STEPS, Strided, Tile, VECTORS};
 
 /// Contracted elements per block at most: a panel of so many rows and a tile's rows fit the first-level cache.
 pub(crate) const DEPTH: usize = 256;
@@ -23,7 +23,7 @@ pub(crate) const DEPTH: usize = 256;
 const ROWS: usize = 384;
 
 /// Tiles of rows that make it worth to copy a panel of the right operand.
-const PANEL_READERS: usize = 6;
+const PANEL_READERS: usize = 4;
 
 /// Panels that make it worth to copy a block of the left operand.
 const BLOCK_READERS: usize = 8;
@@ -112,6 +112,8 @@ unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>
                     }
                 }
             }
+            // How often tiles of a panel ask for lines of the next one.
+            let times = tiles.clone().count() * depth.div_ceil(STEPS);
             let copies_right = right.column != 1 || rows > PANEL_READERS * V::ROWS;
             for column in (0..n).step_by(width) {
                 let columns = width.min(n - column);
@@ -124,10 +126,8 @@ unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>
                     true => (panel.as_ptr(), width),
                     false => (right.elements.as_ptr(), right.row),
                 };
-                let mut ahead = match copies_right {
-                    true => Ahead::of(right.from(0, columns), depth, width.min(n - column - columns)),
-                    false => Ahead::nothing(),
-                };
+                let next = width.min(n - column - columns);
+                let mut ahead = Ahead::of(right.from(0, columns), depth, next, times);
                 for (row, rows) in tiles.clone() {
                     let left = match (copies_left, left.column) {
                         (true, 1) => Strided { start: block[row * depth..].as_ptr(), row: depth, column: 1 },

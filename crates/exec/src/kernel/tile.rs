@@ -15,9 +15,8 @@ use crate::kernel::register::Vector;
 /// Registers of columns in a tile.
 pub(crate) const VECTORS: usize = 2;
 
-/// Contracted elements after which memory is asked for ahead of its use, and how many cache lines.
-const STEPS: usize = 16;
-const ASKED: usize = 4;
+/// Contracted elements after which memory is asked for ahead of its use.
+pub(crate) const STEPS: usize = 16;
 
 /// One operand of a tile: where it starts, and how far apart its rows and columns are.
 #[derive(Clone, Copy)]
@@ -98,7 +97,7 @@ unsafe fn multiply<V: Vector, const ROWS: usize, const VECTORS: usize, const FUL
         while rest > 0 {
             let steps = rest.min(STEPS);
             rest -= steps;
-            ahead.ask(ASKED);
+            ahead.ask();
             for _ in 0..steps {
                 let columns: [V; VECTORS] = std::array::from_fn(|vector| {
                     let place = right.wrapping_add(vector * V::LANES);
