@@ -68,6 +68,8 @@ pub(crate) enum Role {
     Permute,
     /// A product that takes its operands by strides.
     Dot,
+    /// Writes to places of its first operand, which may be a number everywhere.
+    Scatter,
     /// Windows of its operand, which a product can read matrix by matrix.
     Windows,
     /// Overlapping windows added up, or a product with windows summed over its stack: the product may be computed on the way.
@@ -242,6 +244,7 @@ pub(crate) fn role(graph: &Graph, node: NodeId) -> Role {
         Op::Permute(_) if movement::view(graph, node).is_some_and(|view| view.is_dense()) => Role::Alias,
         Op::Permute(_) => Role::Permute,
         Op::DotGeneral(_) => Role::Dot,
+        Op::Scatter(_) | Op::ScatterAlong(_) => Role::Scatter,
         Op::Unfold(_) => Role::Windows,
         Op::Fold(_) => Role::Overlap,
         _ => Role::Other,
@@ -300,6 +303,7 @@ pub(crate) fn read(
         | (Role::Dot, Role::Broadcast | Role::Spread(_) | Role::Permute) => {
             through(&[operand], Some(source(operand)), Access::Buffer)
         }
+        (Role::Scatter, Role::Literal) if at == 0 => through(&[operand], None, Access::Buffer),
         (Role::Dot, Role::Windows) if dot::takes_windows(graph, node, at) => {
             through(&[operand], Some(source(operand)), Access::Buffer)
         }

@@ -84,8 +84,8 @@ impl Kernel {
             },
             Op::Gather(op) => Gather::of(graph, root, op.axis).into(),
             Op::GatherAlong(op) => GatherAlong::of(graph, root, op.axis).into(),
-            Op::Scatter(op) => Scatter::of(graph, root, op).into(),
-            Op::ScatterAlong(op) => ScatterAlong::of(graph, root, op).into(),
+            Op::Scatter(op) => Scatter::of(graph, region, op).into(),
+            Op::ScatterAlong(op) => ScatterAlong::of(graph, region, op).into(),
             Op::Unfold(op) => Unfold::of(graph, root, &op.windows).into(),
             Op::Fold(op) => {
                 if let Some(kernel) = Slide::adding_up(graph, region, &op.windows) {

@@ -32,6 +32,10 @@ pub(crate) struct Padded {
     axes: SmallVec<[Axis; 2]>,
     /// Where each plane starts in the tensor.
     planes: Vec<usize>,
+    /// The distances of neighbours in the copy, by axis.
+    pitches: SmallVec<[usize; 2]>,
+    /// The elements of a plane of the copy.
+    plane: usize,
 }
 
 impl Axis {
@@ -61,23 +65,18 @@ impl Axis {
 impl Padded {
     /// The copy of planes over which windows slide along all of these axes, at least one.
     pub(crate) fn new(axes: SmallVec<[Axis; 2]>, planes: Vec<usize>) -> Padded {
-        Padded { axes, planes }
-    }
-
-    /// The distances of neighbours in the copy by axis, and the elements of a plane there.
-    fn pitches(&self) -> (SmallVec<[usize; 2]>, usize) {
         let (mut pitches, mut pitch) = (SmallVec::new(), 1);
-        for (at, axis) in self.axes.iter().enumerate().rev() {
+        for (at, axis) in axes.iter().enumerate().rev() {
             pitches.push(pitch);
-            pitch *= axis.len(at + 1 == self.axes.len());
+            pitch *= axis.len(at + 1 == axes.len());
         }
         pitches.reverse();
-        (pitches, pitch)
+        Padded { axes, planes, pitches, plane: pitch }
     }
 
     /// The elements of the copy.
     pub(crate) fn len(&self) -> usize {
-        self.planes.len() * self.pitches().1
+        self.planes.len() * self.plane
     }
 
     /// The elements that a copy takes.
@@ -91,22 +90,21 @@ impl Padded {
     }
 
     /// Where position `position` of axis `at` is.
-    fn place(&self, at: usize, position: usize, pitch: usize) -> usize {
+    fn place(&self, at: usize, position: usize) -> usize {
         let axis = self.axes[at];
         match at + 1 == self.axes.len() {
             true => position % axis.stride * (axis.len(true) / axis.stride) + position / axis.stride,
-            false => position * pitch,
+            false => position * self.pitches[at],
         }
     }
 
     /// How far the places of a window are from its first element: by plane, then by the axes of a window.
     pub(crate) fn places(&self) -> Vec<usize> {
-        let (pitches, plane) = self.pitches();
-        let mut places: Vec<usize> = (0..self.planes.len()).map(|at| at * plane).collect();
+        let mut places: Vec<usize> = (0..self.planes.len()).map(|at| at * self.plane).collect();
         for (at, axis) in self.axes.iter().enumerate() {
             let offset = |place: usize| match axis.backward {
-                true => self.place(at, (axis.places - 1 - place) * axis.dilation, pitches[at]),
-                false => self.place(at, place * axis.dilation, pitches[at]),
+                true => self.place(at, (axis.places - 1 - place) * axis.dilation),
+                false => self.place(at, place * axis.dilation),
             };
             places = each(&places, axis.places, offset);
         }
@@ -115,18 +113,16 @@ impl Padded {
 
     /// Where the first of each line of windows along the last axis starts.
     pub(crate) fn lines(&self) -> Vec<usize> {
-        let (pitches, _) = self.pitches();
         let outer = &self.axes[..self.axes.len() - 1];
-        outer.iter().zip(&pitches).fold(vec![0], |lines, (axis, pitch)| {
+        outer.iter().zip(&self.pitches).fold(vec![0], |lines, (axis, pitch)| {
             each(&lines, axis.windows, |window| window * axis.stride * pitch)
         })
     }
 
     /// Copies the planes behind `start` of a tensor; the padding is left as it is.
     pub(crate) fn copy<T: Banked>(&self, source: &[T], to: &mut [T]) {
-        let (pitches, plane) = self.pitches();
-        for (start, to) in self.planes.iter().zip(to.chunks_exact_mut(plane)) {
-            copy(&self.axes, &pitches, &source[*start..][..self.source()], to);
+        for (start, to) in self.planes.iter().zip(to.chunks_exact_mut(self.plane)) {
+            copy(&self.axes, &self.pitches, &source[*start..][..self.source()], to);
         }
     }
 }

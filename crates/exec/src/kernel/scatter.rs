@@ -5,10 +5,11 @@
 
 use std::ops::Range;
 
-use pullback_graph::op::{self, Real, ScatterKind};
-use pullback_graph::{DType, Graph, NodeId, dispatch, dispatch_float};
+use pullback_graph::op::{self, Real, Scalar, ScatterKind};
+use pullback_graph::{DType, Graph, Op, dispatch, dispatch_float};
 
 use crate::kernel::compute::Compute;
+use crate::kernel::fuse::Region;
 use crate::kernel::index::Indexed;
 use crate::kernel::movement::sizes;
 use crate::kernel::pieces::{GRAIN, Pieces};
@@ -23,7 +24,7 @@ pub(crate) struct Scatter {
     axis: Indexed,
     /// The number of indices.
     count: usize,
-    in_place: Vec<usize>,
+    base: Base,
 }
 
 /// A base with one element combined into the one at each index.
@@ -34,16 +35,19 @@ pub(crate) struct ScatterAlong {
     axis: Indexed,
     /// The size of the axis in the indices.
     count: usize,
-    in_place: Vec<usize>,
+    base: Base,
 }
 
 /// Pieces of one axis, each of which looks at all indices.
 const MOST: usize = 16;
 
-/// The base's buffer may become the result's unless it is read as something else too.
-fn in_place(graph: &Graph, node: NodeId) -> Vec<usize> {
-    let operands = &graph.node(node).operands;
-    if operands[1..].contains(&operands[0]) { Vec::new() } else { vec![0] }
+/// What is written to.
+#[derive(Debug)]
+enum Base {
+    /// A number everywhere, which is not read.
+    Number(Scalar),
+    /// The first operand. Its buffer may become the result's unless it is read as something else too.
+    Operand { in_place: Vec<usize> },
 }
 
 /// Runs `$body` with `$T` bound to the element type and `$combine` to how an update is combined with what is there: a
@@ -83,23 +87,56 @@ macro_rules! dispatch_kind {
     };
 }
 
-/// Puts the base's elements into the result, unless they are there already.
-fn start<T: Banked>(base: Slice<'_>, range: &Range<usize>, out: &mut [T]) {
-    let base = base.typed::<T>();
-    if !base.is_empty() {
-        out.copy_from_slice(&base[range.clone()]);
+impl Base {
+    /// The base of the root of a region.
+    fn of(graph: &Graph, region: &Region) -> Base {
+        let operands = &graph.node(region.root).operands;
+        match &graph.node(operands[0]).op {
+            Op::Literal(literal) if region.contains(operands[0]) => Base::Number(literal.value),
+            _ if operands[1..].contains(&operands[0]) => Base::Operand { in_place: Vec::new() },
+            _ => Base::Operand { in_place: vec![0] },
+        }
+    }
+
+    fn in_place(&self) -> &[usize] {
+        match self {
+            Base::Number(_) => &[],
+            Base::Operand { in_place } => in_place,
+        }
+    }
+
+    /// The indices and the updates.
+    fn rest<'a, 'b>(&self, reads: &'a [Slice<'b>]) -> [&'a Slice<'b>; 2] {
+        match self {
+            Base::Number(_) => [&reads[0], &reads[1]],
+            Base::Operand { .. } => [&reads[1], &reads[2]],
+        }
+    }
+
+    /// Puts the base's elements into the result, unless they are there already.
+    fn start<T: Banked>(&self, reads: &[Slice<'_>], range: &Range<usize>, out: &mut [T]) {
+        match self {
+            Base::Number(value) => out.fill(value.get()),
+            Base::Operand { .. } => {
+                let base = reads[0].typed::<T>();
+                if !base.is_empty() {
+                    out.copy_from_slice(&base[range.clone()]);
+                }
+            }
+        }
     }
 }
 
 impl Scatter {
     /// What a node writes.
-    pub(crate) fn of(graph: &Graph, node: NodeId, op: &op::Scatter) -> Scatter {
+    pub(crate) fn of(graph: &Graph, region: &Region, op: &op::Scatter) -> Scatter {
+        let node = region.root;
         Scatter {
             kind: op.kind,
             dtype: graph.ty(node).dtype,
             axis: Indexed::of(graph, node, op.axis),
             count: sizes(graph, graph.node(node).operands[1]).iter().product(),
-            in_place: in_place(graph, node),
+            base: Base::of(graph, region),
         }
     }
 
@@ -111,8 +148,9 @@ impl Scatter {
         combine: impl Fn(T, T) -> T,
     ) -> Result<(), String> {
         let Indexed { bound, inner, .. } = self.axis;
-        let (indices, updates) = (reads[1].typed::<i64>(), reads[2].typed::<T>());
-        start(reads[0], &range, out);
+        let [indices, updates] = self.base.rest(reads);
+        let (indices, updates) = (indices.typed::<i64>(), updates.typed::<T>());
+        self.base.start(reads, &range, out);
         // Pieces are cut between slices.
         let rows = range.start / inner..range.end / inner;
         for outer in rows.start / bound..rows.end.div_ceil(bound) {
@@ -146,7 +184,7 @@ impl Compute for Scatter {
     }
 
     fn in_place(&self) -> &[usize] {
-        &self.in_place
+        self.base.in_place()
     }
 
     fn flops(&self) -> u64 {
@@ -161,7 +199,8 @@ impl Compute for Scatter {
         _scratch: &mut Scratch,
     ) -> Result<(), String> {
         if range.is_empty() {
-            return self.axis.check(if self.axis.outer > 0 { reads[1].typed::<i64>() } else { &[] });
+            let [indices, _] = self.base.rest(reads);
+            return self.axis.check(if self.axis.outer > 0 { indices.typed::<i64>() } else { &[] });
         }
         dispatch_kind!(self.kind, self.dtype, |T, combine| {
             self.write(range, reads, write.typed::<T>(), combine)
@@ -171,13 +210,14 @@ impl Compute for Scatter {
 
 impl ScatterAlong {
     /// What a node writes.
-    pub(crate) fn of(graph: &Graph, node: NodeId, op: &op::ScatterAlong) -> ScatterAlong {
+    pub(crate) fn of(graph: &Graph, region: &Region, op: &op::ScatterAlong) -> ScatterAlong {
+        let node = region.root;
         ScatterAlong {
             kind: op.kind,
             dtype: graph.ty(node).dtype,
             axis: Indexed::of(graph, node, op.axis),
             count: sizes(graph, graph.node(node).operands[1])[op.axis],
-            in_place: in_place(graph, node),
+            base: Base::of(graph, region),
         }
     }
 
@@ -189,12 +229,13 @@ impl ScatterAlong {
         combine: impl Fn(T, T) -> T,
     ) -> Result<(), String> {
         let Indexed { bound, inner, .. } = self.axis;
-        start(reads[0], &range, out);
+        let [indices, updates] = self.base.rest(reads);
+        self.base.start(reads, &range, out);
         // Pieces are cut between whole indexed axes.
         let (slab, stride) = (bound * inner, self.count * inner);
         let updated = range.start / slab * stride..range.end / slab * stride;
-        let indices = reads[1].typed::<i64>()[updated.clone()].chunks_exact(stride.max(1));
-        let updates = reads[2].typed::<T>()[updated].chunks_exact(stride.max(1));
+        let indices = indices.typed::<i64>()[updated.clone()].chunks_exact(stride.max(1));
+        let updates = updates.typed::<T>()[updated].chunks_exact(stride.max(1));
         for ((out, indices), updates) in out.chunks_exact_mut(slab).zip(indices).zip(updates) {
             if inner == 1 {
                 for (index, update) in indices.iter().zip(updates) {
@@ -230,7 +271,7 @@ impl Compute for ScatterAlong {
     }
 
     fn in_place(&self) -> &[usize] {
-        &self.in_place
+        self.base.in_place()
     }
 
     fn flops(&self) -> u64 {
@@ -245,7 +286,8 @@ impl Compute for ScatterAlong {
         _scratch: &mut Scratch,
     ) -> Result<(), String> {
         if range.is_empty() {
-            return self.axis.check(reads[1].typed::<i64>());
+            let [indices, _] = self.base.rest(reads);
+            return self.axis.check(indices.typed::<i64>());
         }
         dispatch_kind!(self.kind, self.dtype, |T, combine| {
             self.write(range, reads, write.typed::<T>(), combine)

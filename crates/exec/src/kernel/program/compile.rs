@@ -83,7 +83,7 @@ pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
             Role::Alias => compiler.value(graph.node(*node).operands[0]),
             Role::Literal => compiler.literal(*node),
             Role::Spread(_) | Role::Broadcast => compiler.broadcast(*node),
-            Role::Permute | Role::Dot | Role::Windows | Role::Overlap | Role::Other => {
+            Role::Permute | Role::Dot | Role::Scatter | Role::Windows | Role::Overlap | Role::Other => {
                 unreachable!("fusion takes no such node into a program")
             }
         };

@@ -225,6 +225,19 @@ fn convolutions_never_write_their_windows_out() {
 }
 
 #[test]
+fn what_is_written_into_a_number_is_not_read() {
+    let b = Builder::new();
+    let x = b.input("x", DType::F32, [40, 30]);
+    let at = b.input("at", DType::I64, [40, 3]);
+    let y = x.full_like(0.5).scatter_add_along(at, x.slice(1, 0..3), 1);
+    let graph = b.finish([("y", y)]).unwrap();
+    let region = fused(&graph).pop().unwrap();
+    assert_eq!((region.root, region.operands.len()), (y.id(), 2));
+    let places = Tensor::from_fn(&[40, 3], |i| (i * 7 % 30) as i64);
+    check(&graph, &[Tensor::random([40, 30], 1), places], "writing into a number");
+}
+
+#[test]
 fn nodes_that_nothing_needs_are_in_no_region() {
     let b = Builder::new();
     let x = b.input("x", DType::F32, [3]);
