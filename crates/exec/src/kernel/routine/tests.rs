@@ -17,10 +17,14 @@ trait Judged: Routines + LowerExp {
 
     /// How many units the exact value may itself be off.
     const SLACK: f64;
+
+    /// Half a unit, for a number of size 1: what is as near to the exact value, for its size, is within a unit.
+    const NEAR: f64;
 }
 
 impl Judged for f32 {
     const SLACK: f64 = 0.0;
+    const NEAR: f64 = 0.5 * f32::EPSILON as f64;
 
     fn unit(around: f64) -> f64 {
         let size = (around as f32).abs().min(f32::MAX.next_down());
@@ -31,6 +35,7 @@ impl Judged for f32 {
 impl Judged for f64 {
     /// Half a unit or so; the table's compositions more.
     const SLACK: f64 = 1.0;
+    const NEAR: f64 = 0.5 * f64::EPSILON;
 
     fn unit(around: f64) -> f64 {
         let size = around.abs().min(f64::MAX.next_down());
@@ -52,6 +57,14 @@ impl From<f64> for Exact {
 }
 
 impl Exact {
+    /// Whether `got` is so near that it is surely no more than `allowed` off, in a form that compilers vectorize.
+    #[inline(always)]
+    fn is_met<T: Judged>(self, got: T, allowed: f64) -> bool {
+        let is_near = (got.to_f64() - self.value).abs() <= self.value.abs() * (T::NEAR * allowed.min(1.0));
+        let is_same = got.to_bits64() == T::from_f64(self.value).to_bits64();
+        is_same | (is_near & (self.value != 0.0)) | (got.is_nan() & self.value.is_nan())
+    }
+
     /// How far `got` is off, in units in the last place.
     fn ulps<T: Judged>(self, got: T) -> f64 {
         let rounded = T::from_f64(self.value);
@@ -67,17 +80,27 @@ impl Exact {
     }
 }
 
-/// Compares what a routine gives for every instruction set with the exact values and the accuracy that it states;
-/// answers how far it is off at most, and where.
+/// Compares what a routine gives for some instruction sets with the exact values and the accuracy that it states;
+/// answers how far it is off at most, if that is more than 1, and where.
 fn judge<T: Judged>(
     allowed: f64,
+    sets: &[InstructionSet],
     exact: &[Exact],
     found: &[Vec<T>],
     what: impl Fn(usize) -> String,
 ) -> (f64, usize) {
-    let mut worst = (0.0, 0);
-    for (set, values) in all().into_iter().zip(found) {
-        for (at, (got, exact)) in values.iter().zip(exact).enumerate() {
+    let mut worst = (1.0, 0);
+    for (set, values) in sets.iter().zip(found) {
+        let mut all_met = true;
+        for (got, exact) in values.iter().zip(exact) {
+            all_met &= exact.is_met(*got, allowed);
+        }
+        if all_met {
+            continue;
+        }
+        for (at, (got, exact)) in
+            values.iter().zip(exact).enumerate().filter(|(_, (got, exact))| !exact.is_met(**got, allowed))
+        {
             let off = exact.ulps(*got);
             if off > worst.0 {
                 worst = (off, at);
@@ -86,7 +109,7 @@ fn judge<T: Judged>(
             assert!(off <= allowed, "{} is {got:e}, {off:.2} ulp off {:e}, {set:?}", what(), exact.value);
         }
     }
-    for fused in found[1..].windows(2) {
+    for fused in found.windows(2).skip(1) {
         let differing = (0..exact.len())
             .find(|at| fused[0][*at].to_bits64() != fused[1][*at].to_bits64() && !fused[0][*at].is_nan());
         assert_eq!(differing.map(&what), None, "the bits differ between instruction sets with FMA");
@@ -95,18 +118,23 @@ fn judge<T: Judged>(
 }
 
 /// Judges the routine of a row, if it has one.
-fn judge_unary<T: Judged>(op: UnaryOp, numbers: &[T], exact: impl Fn(&mut [f64])) -> Option<(f64, usize)> {
+fn judge_unary<T: Judged>(
+    op: UnaryOp,
+    sets: &[InstructionSet],
+    numbers: &[T],
+    exact: impl Fn(&mut [f64]),
+) -> Option<(f64, usize)> {
     let allowed = T::unary_accuracy(op)?;
     let run = |set: InstructionSet| {
         let mut out = vec![T::default(); numbers.len()];
         T::unary_loop(op).expect("the op has a routine")(set, numbers, &mut out);
         out
     };
-    let found: Vec<Vec<T>> = all().into_iter().map(run).collect();
+    let found: Vec<Vec<T>> = sets.iter().copied().map(run).collect();
     let mut values: Vec<f64> = numbers.iter().map(|x| x.to_f64()).collect();
     exact(&mut values);
     let exact: Vec<Exact> = values.into_iter().map(Exact::from).collect();
-    Some(judge(allowed, &exact, &found, |at| format!("{op:?}({:e})", numbers[at])))
+    Some(judge(allowed, sets, &exact, &found, |at| format!("{op:?}({:e})", numbers[at])))
 }
 
 /// The same for two operands.
@@ -127,7 +155,7 @@ fn judge_binary<T: Judged>(op: BinaryOp, x: &[T], y: &[T]) {
         Exact { value, size: if cancels { value.abs().max(parts[0]).max(parts[1]) } else { value } }
     };
     let exact: Vec<Exact> = x.iter().zip(y).map(exact).collect();
-    judge(allowed, &exact, &found, |at| format!("{op:?}({:e}, {:e})", x[at], y[at]));
+    judge(allowed, &all(), &exact, &found, |at| format!("{op:?}({:e}, {:e})", x[at], y[at]));
 }
 
 const SPECIAL: [f64; 27] = [
@@ -183,24 +211,24 @@ fn spread(count: u64) -> impl Iterator<Item = f64> {
 fn routines_of_f32_are_as_accurate_as_they_say() {
     let numbers: Vec<f32> = numbers(20_011).collect();
     for op in UnaryOp::ALL {
-        judge_unary(*op, &numbers, |values| op.map_in_place(values));
+        judge_unary(*op, &all(), &numbers, |values| op.map_in_place(values));
     }
 }
 
-/// In two minutes or so, if all cores are free:
+/// For the instruction set of this processor, whose bits all with FMA have, on all its cores:
 /// `cargo test --release -p pullback-exec everywhere -- --ignored --nocapture`.
 #[test]
 #[ignore = "all 2^32 numbers take minutes: run by hand after a routine has changed"]
 fn routines_of_f32_are_as_accurate_as_they_say_everywhere() {
-    const BLOCK: u64 = 1 << 18;
+    const BLOCK: u64 = 1 << 12;
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let judge_every = |op: UnaryOp, first: u64| {
-        let mut worst = (0.0, 0.0);
+        let mut worst = (1.0, 0.0);
         for block in (first..(1 << 32) / BLOCK).step_by(threads) {
             let numbers: Vec<f32> =
                 (block * BLOCK..(block + 1) * BLOCK).map(|bits| f32::from_bits(bits as u32)).collect();
             // The routine of `f64`, which is judged on its own, stands for the exact value, since it is faster.
-            let (off, at) = judge_unary(op, &numbers, |values| {
+            let (off, at) = judge_unary(op, &[InstructionSet::detected()], &numbers, |values| {
                 let x = values.to_vec();
                 match f64::unary_loop(op) {
                     Some(routine) => routine(InstructionSet::detected(), &x, values),
@@ -220,7 +248,7 @@ fn routines_of_f32_are_as_accurate_as_they_say_everywhere() {
             workers.into_iter().filter_map(|worker| worker.join().expect("no routine is off")).collect()
         });
         if let Some((off, at)) = found.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)) {
-            println!("{:10} {off:.3} ulp at {at:e}", op.name_static());
+            println!("{:10} {off:.3} ulp at most, at {at:e}", op.name_static());
         }
     }
 }
@@ -229,7 +257,7 @@ fn routines_of_f32_are_as_accurate_as_they_say_everywhere() {
 fn routines_of_f64_are_as_accurate_as_they_say() {
     let numbers: Vec<f64> = spread(400_000).collect();
     for op in UnaryOp::ALL {
-        judge_unary(*op, &numbers, |values| op.map_in_place(values));
+        judge_unary(*op, &all(), &numbers, |values| op.map_in_place(values));
     }
 }
 
