@@ -105,7 +105,22 @@ impl Shape {
     /// The number of elements.
     #[must_use]
     pub fn numel(&self) -> Dim {
-        self.0.iter().product()
+        match self.known_numel() {
+            Some(count) => Dim::Known(count),
+            None => self.0.iter().product(),
+        }
+    }
+
+    /// The number of elements, if all sizes are known and it can be counted.
+    #[must_use]
+    pub fn known_numel(&self) -> Option<usize> {
+        self.0.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.known()?))
+    }
+
+    /// Whether all sizes are known.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.0.iter().all(|dim| dim.known().is_some())
     }
 
     /// The sizes, if all are known.

@@ -3,9 +3,8 @@
 //! Fusion is decided in [`kernel`](crate::kernel); here regions become steps, leaves become constants that are evaluated
 //! once, and a node whose bytes are its operand's gets no step at all.
 
-use std::collections::HashMap;
-
 use pullback_graph::{DType, Element, Graph, NodeId, Op, OpClass, OpRules, Tensor, dispatch};
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::error::ExecError;
@@ -32,15 +31,15 @@ pub(crate) struct Lowered {
 /// # Errors
 /// [`ExecError::Unbound`] when a size is not known, [`ExecError::Kernel`] when a constant cannot be evaluated.
 pub(crate) fn lower(graph: &Graph, every_node: bool) -> Result<Lowered, ExecError> {
-    if let Some(node) = graph.ids().find(|id| graph.ty(*id).shape.known().is_none()) {
+    if let Some(node) = graph.ids().find(|id| !graph.ty(*id).shape.is_known()) {
         return Err(ExecError::unbound(graph, node));
     }
     let mut lowering = Lowering {
         graph,
         lowered: Lowered { value_of: vec![None; graph.len()], ..Lowered::default() },
         inputs: graph.inputs().iter().enumerate().map(|(at, id)| (*id, at)).collect(),
-        literals: HashMap::new(),
-        waits: HashMap::new(),
+        literals: FxHashMap::default(),
+        waits: FxHashMap::default(),
     };
     if every_node {
         for node in graph.ids() {
@@ -66,17 +65,17 @@ pub(crate) fn lower(graph: &Graph, every_node: bool) -> Result<Lowered, ExecErro
 
 /// The number of elements of a node of known size.
 pub(crate) fn numel(graph: &Graph, node: NodeId) -> usize {
-    graph.ty(node).shape.numel().known().expect("the graph is bound")
+    graph.ty(node).shape.known_numel().expect("the graph is bound")
 }
 
 struct Lowering<'g> {
     graph: &'g Graph,
     lowered: Lowered,
-    inputs: HashMap<NodeId, usize>,
+    inputs: FxHashMap<NodeId, usize>,
     /// The constant that repeats each scalar, by its bits: shorter literals are the start of longer ones.
-    literals: HashMap<(DType, u64), usize>,
+    literals: FxHashMap<(DType, u64), usize>,
     /// What must have run before a node is read whose bytes were there already.
-    waits: HashMap<NodeId, SmallVec<[u32; 2]>>,
+    waits: FxHashMap<NodeId, SmallVec<[u32; 2]>>,
 }
 
 impl Lowering<'_> {

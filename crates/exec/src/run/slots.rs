@@ -29,11 +29,18 @@ const ALIGN: usize = align_of::<Line>();
 #[repr(align(64))]
 struct Line;
 
+/// What the system aligns to anyway. Only such memory comes zeroed from it, page by page as it is used; memory of a larger
+/// alignment is written over with zeros, all of it, before anything has run.
+const GRANTED: usize = 16;
+
 /// Zeroed, aligned memory.
 #[derive(Debug)]
 struct Memory {
-    start: NonNull<u8>,
+    /// What was allocated.
+    all: NonNull<u8>,
     layout: Layout,
+    /// The first cache line of it.
+    start: NonNull<u8>,
 }
 
 // SAFETY: `Memory` owns its allocation and has no interior mutability of its own; whoever writes through its pointer has
@@ -44,17 +51,20 @@ unsafe impl Sync for Memory {}
 
 impl Memory {
     fn zeroed(bytes: usize) -> Memory {
-        let layout = Layout::from_size_align(bytes, ALIGN).expect("a buffer fits in memory");
-        if bytes == 0 {
+        let size = if bytes == 0 { 0 } else { bytes + (ALIGN - GRANTED) };
+        let layout = Layout::from_size_align(size, GRANTED).expect("a buffer fits in memory");
+        if size == 0 {
             let start = NonNull::<Line>::dangling().cast();
-            return Memory { start, layout };
+            return Memory { all: start, layout, start };
         }
         // SAFETY: the size is not zero.
-        let start = unsafe { alloc_zeroed(layout) };
-        match NonNull::new(start) {
-            Some(start) => Memory { start, layout },
-            None => handle_alloc_error(layout),
-        }
+        let all = unsafe { alloc_zeroed(layout) };
+        let Some(all) = NonNull::new(all) else { handle_alloc_error(layout) };
+        let skipped = all.addr().get().next_multiple_of(ALIGN) - all.addr().get();
+        assert!(skipped + bytes <= size, "what the system gives is aligned as asked");
+        // SAFETY: the first cache line starts inside the allocation, as was just checked.
+        let start = unsafe { all.add(skipped) };
+        Memory { all, layout, start }
     }
 }
 
@@ -62,7 +72,7 @@ impl Drop for Memory {
     fn drop(&mut self) {
         if self.layout.size() > 0 {
             // SAFETY: allocated in `zeroed` with this layout, and freed once.
-            unsafe { dealloc(self.start.as_ptr(), self.layout) }
+            unsafe { dealloc(self.all.as_ptr(), self.layout) }
         }
     }
 }
