@@ -123,6 +123,13 @@ impl Scratch {
         buffer
     }
 
+    /// Buffer `index` where it is, grown to `len` elements or more.
+    pub(crate) fn room<T: Banked>(&mut self, index: usize, len: usize) -> &mut [T] {
+        let buffer = T::bank(self).buffer(index);
+        buffer.grow(len);
+        buffer
+    }
+
     /// Takes the list of a program's spots out, empty.
     pub(crate) fn take_spots(&mut self) -> Vec<Spot> {
         let mut spots = std::mem::take(&mut self.spots);

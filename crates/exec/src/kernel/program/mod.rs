@@ -97,10 +97,11 @@ pub(crate) struct Program {
     /// The instruction that writes each result.
     written: Vec<usize>,
     in_place: Vec<usize>,
-    period: usize,
     columns: usize,
     results: Vec<(DType, Space)>,
     len: usize,
+    /// Elements per tile.
+    tile: usize,
     flops: usize,
     /// How many instructions there are.
     instructions: usize,
@@ -175,6 +176,7 @@ impl Program {
                 written[result] = at;
             }
         }
+        let tile = tile(&counts, period, len);
         let mut program = Program {
             fixed,
             stages: Vec::new(),
@@ -184,10 +186,10 @@ impl Program {
             last_read,
             written,
             in_place,
-            period,
             columns,
             results,
             len,
+            tile,
             flops,
             instructions: instructions.len(),
             scalar,
@@ -237,15 +239,14 @@ impl Program {
         }
         self.homes = homes.list;
     }
+}
 
-    /// Elements per tile: as many as keep the registers of tiles in the first-level cache. Any number gives the same bits.
-    fn tile(&self) -> usize {
-        let bytes: usize =
-            DType::ALL.iter().zip(self.counts.tiles).map(|(dtype, count)| dtype.bytes() * count).sum();
-        let fitting = (CACHE / bytes.max(1)).clamp(BLOCK, LONGEST);
-        let power = 1_usize << fitting.ilog2();
-        ((power / self.period).max(1) * self.period).min(self.len.max(1))
-    }
+/// Elements per tile: as many as keep the registers of tiles in the first-level cache. Any number gives the same bits.
+fn tile(counts: &Counts, period: usize, len: usize) -> usize {
+    let bytes: usize = DType::ALL.iter().zip(counts.tiles).map(|(dtype, count)| dtype.bytes() * count).sum();
+    let fitting = (CACHE / bytes.max(1)).clamp(BLOCK, LONGEST);
+    let power = 1_usize << fitting.ilog2();
+    ((power / period).max(1) * period).min(len.max(1))
 }
 
 /// The target of an instruction, and its operands, the last one repeated.

@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "steps find their operands by address; what is there is set up here")]
 
 use std::ops::Range;
-use std::slice;
+use std::{ptr, slice};
 
 use pullback_graph::{DType, dispatch};
 
@@ -12,20 +12,12 @@ use crate::kernel::program::blocks::{BLOCK, Blocks, Spot};
 use crate::kernel::program::instruction::{Place, Space};
 use crate::kernel::program::registers::position;
 use crate::kernel::program::{FixedValue, Home, Program, Stage};
-use crate::kernel::scratch::{Aligned, Scratch};
+use crate::kernel::scratch::Scratch;
 use crate::kernel::simd;
 use crate::kernel::slice::{Slice, SliceMut, Typed};
 
 /// Bytes that registers of tiles are apart at least, and that they start at multiples of.
 const LINE: usize = 64;
-
-/// The registers of a worker: of each element type those as long as a block, then those as long as a tile.
-struct Registers {
-    f32: Aligned<f32>,
-    f64: Aligned<f64>,
-    i64: Aligned<i64>,
-    bool: Aligned<bool>,
-}
 
 /// A piece that is running.
 struct Piece<'a, 'b> {
@@ -49,33 +41,22 @@ impl Program {
         scratch: &mut Scratch,
     ) -> Result<(), String> {
         let Buffers { reads, writes, in_place } = buffers;
-        let tile = self.tile().min(range.len());
-        let len = |dtype: DType| {
-            let at = position(dtype);
-            let tiles =
-                self.counts.tiles[at] + if in_place.iter().any(Option::is_some) { in_place.len() } else { 0 };
-            self.counts.blocks[at] * BLOCK + tiles * apart(dtype, tile)
-        };
-        let mut registers = Registers {
-            f32: scratch.take(0, len(DType::F32)),
-            f64: scratch.take(0, len(DType::F64)),
-            i64: scratch.take(0, len(DType::I64)),
-            bool: scratch.take(0, len(DType::Bool)),
-        };
+        let tile = self.tile.min(range.len());
+        let saved = if in_place.iter().any(Option::is_some) { in_place.len() } else { 0 };
         let mut spots = scratch.take_spots();
-        let starts = DType::ALL.map(|dtype| match dtype {
-            DType::F32 => registers.f32.as_mut_ptr().cast::<u8>(),
-            DType::F64 => registers.f64.as_mut_ptr().cast(),
-            DType::I64 => registers.i64.as_mut_ptr().cast(),
-            DType::Bool => registers.bool.as_mut_ptr().cast(),
+        let registers = DType::ALL.map(|dtype| {
+            let at = position(dtype);
+            let (blocks, tiles) = (self.counts.blocks[at], self.counts.tiles[at] + saved);
+            match blocks + tiles {
+                0 => ptr::null_mut(),
+                _ => dispatch!(dtype, T => {
+                    scratch.room::<T>(0, blocks * BLOCK + tiles * apart(dtype, tile)).as_mut_ptr().cast()
+                }),
+            }
         });
-        let mut piece = Piece { program: self, range, reads, writes, in_place, registers: starts, tile };
+        let mut piece = Piece { program: self, range, reads, writes, in_place, registers, tile };
         let outcome = piece.run(&mut spots);
         scratch.put_spots(spots);
-        scratch.put(0, registers.f32);
-        scratch.put(0, registers.f64);
-        scratch.put(0, registers.i64);
-        scratch.put(0, registers.bool);
         outcome
     }
 }
@@ -183,7 +164,7 @@ impl Piece<'_, '_> {
             dispatch!(fixed.dtype, T => {
                 let (spot, len) = match fixed.is_tiled() {
                     true => (self.tiled(fixed.dtype, fixed.register), self.tile),
-                    false => (self.block(fixed.dtype, fixed.register), BLOCK),
+                    false => (self.block(fixed.dtype, fixed.register), BLOCK.min(self.tile)),
                 };
                 // SAFETY: a register is so long, and nothing runs yet.
                 let elements = unsafe { elements::<T>(spot, len) };
