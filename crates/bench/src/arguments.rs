@@ -44,6 +44,10 @@ pub struct Rivals {
     /// How many steps a profile lists.
     #[arg(long, default_value_t = 12, value_name = "COUNT")]
     pub top: usize,
+    /// Compare with the engines of this file, measured on this machine, where it has some; one JSON object per line,
+    /// such as {"engine": "JAX", "workload": "W2", "threads": 1, "median_us": 16788.5, "steps_per_call": 1}.
+    #[arg(long, value_name = "FILE")]
+    pub others: Option<PathBuf>,
     /// Write all figures to this file.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

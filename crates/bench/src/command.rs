@@ -12,7 +12,7 @@ use crate::machine;
 use crate::measure::measure;
 use crate::profile::Profile;
 use crate::report::{Finding, HEAD, limits_json, limits_line};
-use crate::rivals::{Limits, published};
+use crate::rivals::{Limits, Others, published};
 use crate::runner::Runner;
 use crate::workloads::{Row, WORKLOADS, Workload, find};
 
@@ -22,6 +22,7 @@ use crate::workloads::{Row, WORKLOADS, Workload, find};
 /// When a workload is not known, a run fails, or the report cannot be written.
 pub fn rivals(arguments: &Rivals, out: &mut impl Write) -> Result<bool, BenchError> {
     let rows = chosen(&arguments.only)?;
+    let others = arguments.others.as_deref().map(Others::read).transpose()?.unwrap_or_default();
     let mut limits = Vec::new();
     for threads in &arguments.threads {
         let found = machine::limits((*threads).max(1));
@@ -35,7 +36,7 @@ pub fn rivals(arguments: &Rivals, out: &mut impl Write) -> Result<bool, BenchErr
         let workload = (row.build)().map_err(failed)?;
         for (threads, here) in arguments.threads.iter().zip(&limits) {
             let (finding, profile) =
-                find_out(row, &workload, (*threads).max(1), *here, arguments).map_err(failed)?;
+                find_out(row, &workload, (*threads).max(1), *here, &others, arguments).map_err(failed)?;
             writeln!(out, "{}", finding.row())?;
             out.flush()?;
             findings.push(finding);
@@ -75,14 +76,17 @@ fn find_out(
     workload: &Workload,
     threads: usize,
     here: Limits,
+    others: &Others,
     arguments: &Rivals,
 ) -> Result<(Finding, Option<Profile>), pullback::Error> {
     let known = published(row.name).expect("what other engines take is known of every workload");
+    let (published, aim) = known.rival(threads);
+    let rival = others.best(row.name, threads).unwrap_or(published);
     let mut runner = Runner::new(workload, threads)?;
     let patience = if arguments.full_check { Duration::MAX } else { Duration::from_secs(10) };
     let agreement = check(&mut runner, known, usize::MAX, patience)?;
     let window = Duration::try_from_secs_f64(arguments.seconds).unwrap_or_default();
-    let per_call = arguments.steps_per_call.unwrap_or_else(|| known.rival(threads).0.steps_per_call()).max(1);
+    let per_call = arguments.steps_per_call.unwrap_or(rival.steps_per_call).max(1);
     let times = measure(&mut runner, window, per_call)?;
     let (steps, bytes) = runner.size()?;
     let (building, planning) = runner.preparation();
@@ -97,6 +101,8 @@ fn find_out(
         times,
         per_call,
         known,
+        rival,
+        aim,
         here,
         agreement,
         steps,

@@ -20,7 +20,18 @@ pub enum BenchError {
         /// What there is.
         known: Vec<&'static str>,
     },
-    /// The report cannot be written.
+    /// A line of the file with other engines' times is none.
+    #[error(
+        "{}, line {line}: expected an object with engine, workload, threads and median_us",
+        file.display()
+    )]
+    Others {
+        /// The file.
+        file: std::path::PathBuf,
+        /// Which line, from 1.
+        line: usize,
+    },
+    /// The report cannot be written, or the other engines' times cannot be read.
     #[error(transparent)]
     Output(#[from] std::io::Error),
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::check::Agreement;
 use crate::measure::Times;
-use crate::rivals::{LIMITS, Limits, Published};
+use crate::rivals::{LIMITS, Limits, Published, Rival};
 use crate::workloads::Row;
 
 /// What was found for a workload on so many threads.
@@ -20,8 +20,12 @@ pub struct Finding {
     pub times: Times,
     /// The steps in each call.
     pub per_call: usize,
-    /// What other engines take.
+    /// What is known of the workload.
     pub known: &'static Published,
+    /// The engine compared with.
+    pub rival: Rival,
+    /// How many times faster than that we mean to be.
+    pub aim: f64,
     /// What this machine can do.
     pub here: Limits,
     /// Whether the answers are right.
@@ -50,13 +54,13 @@ impl Finding {
     /// How many times faster than the best other engine.
     #[must_use]
     pub fn faster(&self) -> f64 {
-        self.known.rival(self.threads).0.median / self.times.median()
+        self.rival.median / self.times.median()
     }
 
     /// The finding as a line of the table.
     #[must_use]
     pub fn row(&self) -> String {
-        let (rival, aim) = self.known.rival(self.threads);
+        let (rival, aim) = (&self.rival, self.aim);
         let met = if self.faster() >= aim { " met" } else { "" };
         format!(
             "| {} | {} | {} | {} | {} | {} | {} | {:.0} % | {} | {} | {:.2} | {aim}{met} | {:.1} | {} | {:.1} + {:.1} ms | {} |",
@@ -82,7 +86,7 @@ impl Finding {
     /// The finding with all figures.
     #[must_use]
     pub fn json(&self) -> Value {
-        let (rival, aim) = self.known.rival(self.threads);
+        let (rival, aim) = (&self.rival, self.aim);
         json!({
             "workload": self.workload.name,
             "what": self.workload.what,

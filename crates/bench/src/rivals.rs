@@ -5,9 +5,18 @@
 //! compiled loop of 50 steps, here "JAX loop") and TensorFlow 2.21 with XLA. The runs on one thread were pinned to a core.
 //! The state went back to its start every 200 steps, as it does here. The answers are those of JAX, or of PyTorch where JAX
 //! did not finish compiling within 300 s; the engines agree as far as the tolerances of [`check`](crate::check()) say.
+//!
+//! What they take on another machine is read from a file, if there is one: see [`Others`].
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::error::BenchError;
 
 /// What is known of a workload.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Published {
     /// The best engine on 1 and on 2 threads.
     pub best: [Rival; 2],
@@ -26,25 +35,65 @@ impl Published {
     #[must_use]
     pub fn rival(&self, threads: usize) -> (Rival, f64) {
         let at = usize::from(threads > 1);
-        (self.best[at], self.aims[at])
+        (self.best[at].clone(), self.aims[at])
     }
 }
 
 /// An engine and its time for a step.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Rival {
     /// The engine.
-    pub engine: &'static str,
+    pub engine: Cow<'static, str>,
     /// The median, in µs.
     pub median: f64,
+    /// How many steps it runs in a call. To be compared with, we run as many.
+    pub steps_per_call: usize,
 }
 
-impl Rival {
-    /// How many steps it runs in a call. To be compared with, we run as many.
-    #[must_use]
-    pub fn steps_per_call(self) -> usize {
-        if self.engine == JAX_LOOP { 50 } else { 1 }
+/// What engines take on this machine, from a file with one JSON object per line:
+///
+/// ```json
+/// {"engine": "JAX loop", "workload": "W3", "threads": 1, "median_us": 1.2, "steps_per_call": 50}
+/// ```
+///
+/// `steps_per_call` is 1 if it is left out. Of several engines, the fastest counts.
+#[derive(Clone, Debug, Default)]
+pub struct Others {
+    rows: Vec<(String, usize, Rival)>,
+}
+
+impl Others {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or a line is no such object; the line is named.
+    pub fn read(file: &Path) -> Result<Others, BenchError> {
+        let text = std::fs::read_to_string(file)?;
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let rows = lines.map(|(at, line)| {
+            row(line).ok_or_else(|| BenchError::Others { file: file.to_path_buf(), line: at + 1 })
+        });
+        Ok(Others { rows: rows.collect::<Result<_, _>>()? })
     }
+
+    /// The fastest engine on so many threads, if any was measured.
+    #[must_use]
+    pub fn best(&self, workload: &str, threads: usize) -> Option<Rival> {
+        let rows = self.rows.iter().filter(|(name, count, _)| name == workload && *count == threads);
+        rows.map(|(.., rival)| rival).min_by(|a, b| a.median.total_cmp(&b.median)).cloned()
+    }
+}
+
+/// The engine and its time that a line of the file says.
+fn row(line: &str) -> Option<(String, usize, Rival)> {
+    let object: Value = serde_json::from_str(line).ok()?;
+    let whole = |value: &Value| usize::try_from(value.as_u64()?).ok();
+    let rival = Rival {
+        engine: object.get("engine")?.as_str()?.to_string().into(),
+        median: object.get("median_us")?.as_f64()?,
+        steps_per_call: object.get("steps_per_call").map_or(Some(1), whole)?,
+    };
+    Some((object.get("workload")?.as_str()?.to_string(), whole(object.get("threads")?)?, rival))
 }
 
 /// What a step costs at least.
@@ -114,7 +163,12 @@ pub fn published(name: &str) -> Option<&'static Published> {
 }
 
 const fn rival(engine: &'static str, median: f64) -> Rival {
-    Rival { engine, median }
+    Rival { engine: Cow::Borrowed(engine), median, steps_per_call: 1 }
+}
+
+/// JAX with 50 steps inside one call.
+const fn jax_loop(median: f64) -> Rival {
+    Rival { engine: Cow::Borrowed("JAX loop"), median, steps_per_call: 50 }
 }
 
 const fn work(mflop: f64, megabytes: f64, level: Level) -> Floor {
@@ -122,7 +176,6 @@ const fn work(mflop: f64, megabytes: f64, level: Level) -> Floor {
 }
 
 const JAX: &str = "JAX";
-const JAX_LOOP: &str = "JAX loop";
 const PYTORCH: &str = "PyTorch";
 const PYTORCH_COMPILED: &str = "PyTorch compiled";
 const TF_XLA: &str = "TF XLA";
@@ -131,7 +184,7 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W1b32",
         Published {
-            best: [rival(JAX_LOOP, 137.9), rival(JAX_LOOP, 158.5)],
+            best: [jax_loop(137.9), jax_loop(158.5)],
             aims: [1.4, 2.0],
             floor: work(7.332, 1.5414, Level::L2),
             losses: &[(0, 2.298_531_3), (1, 2.226_688_6), (10, 1.653_600_2), (50, 0.005_390_617)],
@@ -141,7 +194,7 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W1b128",
         Published {
-            best: [rival(JAX_LOOP, 397.4), rival(JAX_LOOP, 321.5)],
+            best: [jax_loop(397.4), jax_loop(321.5)],
             aims: [1.3, 1.8],
             floor: work(29.33, 1.5414, Level::L2),
             losses: &[(0, 2.298_842_4), (1, 2.258_065_5), (10, 1.940_944), (50, 0.040_434_38)],
@@ -161,7 +214,7 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W3",
         Published {
-            best: [rival(JAX_LOOP, 1.4), rival(JAX_LOOP, 1.4)],
+            best: [jax_loop(1.4), jax_loop(1.4)],
             aims: [1.4, 1.4],
             floor: work(0.0004, 0.0, Level::L1),
             losses: &[(0, 0.252_889_75), (1, 0.252_764_17), (10, 0.251_679_75), (50, 0.247_650_07)],
@@ -171,7 +224,7 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W4",
         Published {
-            best: [rival(JAX_LOOP, 11_140.0), rival(JAX, 7_510.0)],
+            best: [jax_loop(11_140.0), rival(JAX, 7_510.0)],
             aims: [1.4, 1.8],
             floor: work(746.1, 42.517, Level::L3),
             losses: &[(0, 2.309_025_8), (1, 2.296_868_3), (10, 2.199_413_8), (50, 1.833_479)],
@@ -295,7 +348,7 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W11",
         Published {
-            best: [rival(JAX_LOOP, 2_190.0), rival(JAX_LOOP, 2_090.0)],
+            best: [jax_loop(2_190.0), jax_loop(2_090.0)],
             aims: [1.7, 1.7],
             floor: work(78.5, 16.64, Level::L3),
             losses: &[(0, 0.348_833_86), (1, 0.347_636_37), (10, 0.341_461_9), (50, 0.331_406_98)],
@@ -307,4 +360,30 @@ const PUBLISHED: &[(&str, Published)] = &[
 /// The sum and the norm of a scalar.
 const fn scalar(value: f64) -> (f64, f64) {
     (value, value.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fastest_engine_of_a_file_counts_and_a_bad_line_is_named() {
+        let folder = std::env::temp_dir().join(format!("others-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
+        let file = folder.join("others.jsonl");
+        let row = |engine: &str, median: f64| {
+            format!(r#"{{"engine": "{engine}", "workload": "W3", "threads": 1, "median_us": {median}}}"#)
+        };
+        std::fs::write(&file, format!("{}\n\n{}\n", row("slow", 9.0), row("fast", 2.5)))
+            .expect("it is written");
+        let others = Others::read(&file).expect("the lines are right");
+        let best = others.best("W3", 1).expect("there are two");
+        assert_eq!((best.engine.as_ref(), best.median, best.steps_per_call), ("fast", 2.5, 1));
+        assert!(others.best("W3", 2).is_none() && others.best("W4", 1).is_none());
+
+        std::fs::write(&file, format!("{}\n{{}}\n", row("slow", 9.0))).expect("it is written");
+        let error = Others::read(&file).expect_err("the second line says nothing");
+        assert!(error.to_string().contains("line 2"), "{error}");
+        std::fs::remove_dir_all(&folder).expect("the folder is removed");
+    }
 }
