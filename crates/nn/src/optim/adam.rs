@@ -83,7 +83,8 @@ impl Optimizer for Adam {
 
     fn scalars<'g>(&self, clock: &Clock<'g>) -> Vec<Expr<'g>> {
         let step_size = clock.learning_rate / clock.bias_correction(self.betas.0);
-        vec![step_size, clock.bias_correction(self.betas.1).sqrt()]
+        // Once for all elements, each of which then multiplies: a division takes several times as long.
+        vec![step_size, clock.bias_correction(self.betas.1).sqrt().recip()]
     }
 
     fn update<'g>(&self, at: &UpdateSite<'g>) -> Update<'g> {
@@ -95,7 +96,7 @@ impl Optimizer for Adam {
             divisor = at.slot(2).maximum(mean_square);
             slots.push(divisor);
         }
-        let direction = mean / (divisor.sqrt() / at.scalar(1) + self.eps);
+        let direction = mean / (divisor.sqrt() * at.scalar(1) + self.eps);
         Update { parameter: at.parameter - direction * at.scalar(0), slots }
     }
 }
