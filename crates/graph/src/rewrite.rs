@@ -92,15 +92,20 @@ impl<'a> Candidate<'a> {
     ///
     /// A rule that asks does work again that others may share, so in doubt the answer is no; a later sweep knows more.
     pub(crate) fn is_only_user(&self, index: usize) -> bool {
-        self.original && self.draft.uses(self.operands[index]) == 1
+        let is_only = self.original && self.draft.uses(self.operands[index]) == 1;
+        if !is_only {
+            self.draft.doubt(self.operands[index]);
+        }
+        is_only
     }
 }
 
 /// What a sweep gives.
 pub(crate) struct Swept {
     pub(crate) graph: Graph,
-    /// Whether a rule was applied or nodes were merged: then another sweep may find more.
-    pub(crate) changed: bool,
+    /// Whether another sweep may find more: a rule was told that a node has other users, and it has none any more. All else
+    /// that rules ask for is final when they see a node.
+    pub(crate) is_unsettled: bool,
 }
 
 /// Writes `graph` anew with the rules of `passes`, in order. Linear in nodes and edges, for a fixed list of rules.
@@ -115,7 +120,7 @@ pub(crate) fn sweep(graph: &Graph, passes: &[&Pass]) -> Swept {
             draft.write(graph, id, uses[id.index()], passes);
         }
     }
-    let swept = Swept { changed: draft.changed, graph: draft.finish(graph) };
+    let swept = draft.finish(graph);
     if cfg!(debug_assertions) {
         check(graph, &swept.graph, passes);
     }

@@ -42,15 +42,20 @@ pub static PASSES: [&Pass; 4] =
 /// ```
 #[must_use]
 pub fn optimize(graph: &Graph) -> Graph {
-    let mut graph = sweep(graph, &PASSES);
+    let mut swept = sweep(graph, &PASSES);
     for _ in 1..MOST_SWEEPS {
-        if !graph.changed {
-            return graph.graph;
+        if !swept.is_unsettled {
+            break;
         }
-        graph = sweep(&graph.graph, &PASSES);
+        swept = sweep(&swept.graph, &PASSES);
     }
-    debug_assert!(!graph.changed, "rules undo each other");
-    graph.graph
+    debug_assert!(!swept.is_unsettled, "rules undo each other");
+    debug_assert_eq!(
+        sweep(&swept.graph, &PASSES).graph.nodes(),
+        swept.graph.nodes(),
+        "another sweep finds more to do"
+    );
+    swept.graph
 }
 
 impl Pass {

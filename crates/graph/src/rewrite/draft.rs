@@ -1,5 +1,6 @@
 //! The graph that a sweep writes: interning on the way in, compaction at the end.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
 use smallvec::SmallVec;
 
-use super::{Candidate, Replacement};
+use super::{Candidate, Replacement, Swept, live_uses};
 use crate::graph::{Body, Graph, Node, Operands, Output};
 use crate::id::NodeId;
 use crate::op::Op;
@@ -21,16 +22,18 @@ const MOST_REPLACEMENTS: usize = 64;
 /// The graph being written. Provenance still speaks of the old ids; `finish` translates it.
 pub(super) struct Draft {
     body: Body,
-    /// Written nodes by the hash of op and operands.
-    interned: FxHashMap<u64, SmallVec<[NodeId; 1]>>,
+    /// The last written node by the hash of op and operands.
+    interned: FxHashMap<u64, NodeId>,
+    /// For each written node, the one before it of the same hash.
+    alike: Vec<Option<NodeId>>,
     /// How often each written node is used, by the counts of the old nodes that it stands for.
     uses: Vec<u32>,
     /// The written node that stands for each old one.
     place: Vec<Option<NodeId>>,
     /// The old node that each written one was made for first.
     principal: Vec<NodeId>,
-    /// Whether a rule was applied or nodes were merged.
-    pub(super) changed: bool,
+    /// Nodes of which a rule was told that they have other users.
+    doubts: RefCell<Vec<NodeId>>,
 }
 
 impl Draft {
@@ -43,13 +46,19 @@ impl Draft {
             uses: Vec::with_capacity(count),
             place: vec![None; count],
             principal: Vec::with_capacity(count),
-            changed: false,
+            alike: Vec::with_capacity(count),
+            doubts: RefCell::default(),
         }
     }
 
     /// A node that is written.
     pub(super) fn node(&self, id: NodeId) -> &Node {
         &self.body.nodes[id.index()]
+    }
+
+    /// Notes that a rule was told of other users of a node.
+    pub(super) fn doubt(&self, id: NodeId) {
+        self.doubts.borrow_mut().push(id);
     }
 
     /// How often a written node is used, as far as is known.
@@ -77,7 +86,6 @@ impl Draft {
             };
             debug_assert!(replaced < MOST_REPLACEMENTS, "{pass}: rules undo each other at {:?}", node.op);
             replaced += 1;
-            self.changed = true;
             let pass = self.body.intern_name(pass);
             provenance.origins.iter_mut().for_each(|origin| origin.pass = Some(pass));
             match replacement {
@@ -107,18 +115,19 @@ impl Draft {
         provenance: Provenance,
     ) -> NodeId {
         let hash = key_hash(&op, &operands);
-        let alike = self.interned.entry(hash).or_default();
-        let found = alike.iter().find(|id| {
-            let node = &self.body.nodes[id.index()];
+        let id = NodeId::new(self.body.nodes.len());
+        let newest = self.interned.entry(hash).or_insert(id);
+        let before = if *newest == id { None } else { Some(*newest) };
+        let found = std::iter::successors(before, |at| self.alike[at.index()]).find(|at| {
+            let node = &self.body.nodes[at.index()];
             node.op == op && same_operands(&op, &node.operands, &operands)
         });
-        if let Some(found) = found.copied() {
-            self.changed = true;
+        if let Some(found) = found {
             self.merge(found, provenance);
             return found;
         }
-        let id = NodeId::new(self.body.nodes.len());
-        alike.push(id);
+        *newest = id;
+        self.alike.push(before);
         if matches!(op, Op::Input(_)) {
             self.body.inputs.push(id);
         }
@@ -142,9 +151,11 @@ impl Draft {
     }
 
     /// Drops what the rules left without users, and translates everything into the ids that remain.
-    pub(super) fn finish(mut self, graph: &Graph) -> Graph {
+    pub(super) fn finish(mut self, graph: &Graph) -> Swept {
         let outputs: Vec<NodeId> = graph.outputs().iter().map(|output| self.at(output.node)).collect();
         let kept = self.kept(&outputs);
+        let doubts = std::mem::take(self.doubts.get_mut());
+        let doubts: Vec<NodeId> = doubts.into_iter().filter_map(|id| kept[id.index()]).collect();
         let place: Vec<Option<NodeId>> =
             self.place.iter().map(|at| at.and_then(|at| kept[at.index()])).collect();
         let now = |id: NodeId| kept[id.index()].expect("what is used is kept");
@@ -185,7 +196,13 @@ impl Draft {
             node: now(*node),
             updates: output.updates.map(|state| place[state.index()].expect("inputs are kept")),
         });
-        Graph::from_parts(Arc::new(self.body), outputs.collect()).expect("a sweep keeps the signature")
+        let graph = Graph::from_parts(Arc::new(self.body), outputs.collect());
+        let graph = graph.expect("a sweep keeps the signature");
+        let is_unsettled = !doubts.is_empty() && {
+            let uses = live_uses(&graph);
+            doubts.iter().any(|id| uses[id.index()] == 1)
+        };
+        Swept { graph, is_unsettled }
     }
 
     /// The new id of each written node that is an input or that an output depends on.
