@@ -8,8 +8,10 @@ use smallvec::SmallVec;
 
 use crate::kernel::fuse::{self, Extent, Region, Role};
 use crate::kernel::movement;
+use crate::kernel::program::build::{Parts, Program};
+use crate::kernel::program::fixed::{Fixed, FixedValue};
 use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
-use crate::kernel::program::{Fixed, FixedValue, Parts, Program, registers, stage};
+use crate::kernel::program::{registers, stage};
 use crate::kernel::view::View;
 
 /// What a node of the region is to the instructions that read it.

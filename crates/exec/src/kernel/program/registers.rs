@@ -2,8 +2,8 @@
 
 use pullback_graph::DType;
 
+use crate::kernel::program::fixed::{Fixed, FixedValue};
 use crate::kernel::program::instruction::{Instruction, Place, Target};
-use crate::kernel::program::{Fixed, FixedValue};
 
 /// A value before it has a place; instructions name it by its position in the list.
 #[derive(Clone, Copy, Debug)]

@@ -9,9 +9,9 @@ use pullback_graph::{DType, Element, dispatch};
 
 use crate::kernel::compute::Buffers;
 use crate::kernel::program::code;
+use crate::kernel::program::fixed::{Fixed, FixedValue};
 use crate::kernel::program::instruction::{Action, Instruction, Place, Space};
 use crate::kernel::program::registers::{Counts, position};
-use crate::kernel::program::{Fixed, FixedValue};
 use crate::kernel::routine::Routines;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::simd::InstructionSet;

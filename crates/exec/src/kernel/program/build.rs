@@ -1,0 +1,269 @@
+//! Programs as they run: stages whose steps find their operands by number.
+
+use std::ops::Range;
+
+use pullback_graph::DType;
+use pullback_graph::op::ReduceKind;
+use rustc_hash::FxHashMap;
+
+use crate::kernel::compute::{Buffers, ComputeAll};
+use crate::kernel::pieces::{GRAIN, Pieces};
+use crate::kernel::program::blocks::{BLOCK, Step};
+use crate::kernel::program::code;
+use crate::kernel::program::fixed::Fixed;
+use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
+use crate::kernel::program::registers::Counts;
+use crate::kernel::program::scalar::ScalarProgram;
+use crate::kernel::scratch::Scratch;
+use crate::kernel::view::View;
+
+/// What a program is made from.
+pub(super) struct Parts {
+    /// In the order in which they run, each with the number of its stage.
+    pub(super) instructions: Vec<(usize, Instruction)>,
+    pub(super) fixed: Vec<Fixed>,
+    pub(super) counts: Counts,
+    /// How many inputs there are.
+    pub(super) operands: usize,
+    /// Inputs whose buffers may become those of results.
+    pub(super) in_place: Vec<usize>,
+    /// What the length of a tile must be a multiple of: of whole rows, among others.
+    pub(super) period: usize,
+    /// Elements per row; 1 if there are no rows.
+    pub(super) columns: usize,
+    /// The element type of each result, and which elements it has.
+    pub(super) results: Vec<(DType, Space)>,
+    /// The number of elements, rows counting for all of theirs.
+    pub(super) len: usize,
+    /// Arithmetic per element.
+    pub(super) flops: usize,
+}
+
+/// An elementwise kernel.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(super) fixed: Vec<Fixed>,
+    pub(super) stages: Vec<Stage>,
+    /// What steps name by position: first what moves from tile to tile.
+    pub(super) homes: Vec<Home>,
+    /// How many homes move from tile to tile.
+    pub(super) moving: usize,
+    pub(super) counts: Counts,
+    /// The last instruction that reads each input.
+    pub(super) last_read: Vec<Option<usize>>,
+    /// The instruction that writes each result.
+    pub(super) written: Vec<usize>,
+    pub(super) in_place: Vec<usize>,
+    pub(super) columns: usize,
+    pub(super) results: Vec<(DType, Space)>,
+    pub(super) len: usize,
+    /// Elements per tile.
+    pub(super) tile: usize,
+    pub(super) flops: usize,
+    /// How many instructions there are.
+    pub(super) instructions: usize,
+    /// The program as it runs if there is one element.
+    pub(super) scalar: Option<ScalarProgram>,
+}
+
+/// Part of a program that goes through a whole tile.
+#[derive(Debug)]
+pub(super) enum Stage {
+    /// Steps that are run together, block by block.
+    Blocks { space: Space, steps: Vec<Step> },
+    /// Reads a view.
+    Load { input: usize, view: View, target: u16 },
+    /// Combines the elements of each row.
+    Fold { kind: ReduceKind, x: u16, target: u16 },
+}
+
+/// Where the elements of an operand or a result are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Home {
+    pub(super) place: Place,
+    pub(super) dtype: DType,
+    pub(super) space: Space,
+}
+
+/// Homes by number, each once.
+#[derive(Default)]
+struct Homes {
+    list: Vec<Home>,
+    numbers: FxHashMap<Home, u16>,
+}
+
+impl Homes {
+    fn number(&mut self, place: Place, dtype: DType, space: Space) -> u16 {
+        let space = if matches!(place, Place::Register(_)) { Space::Elements } else { space };
+        let home = Home { place, dtype, space };
+        *self.numbers.entry(home).or_insert_with(|| {
+            self.list.push(home);
+            u16::try_from(self.list.len() - 1).expect("a region has fewer nodes than numbers")
+        })
+    }
+}
+
+impl From<Target> for Place {
+    fn from(target: Target) -> Place {
+        match target {
+            Target::Register(register) => Place::Register(register),
+            Target::Tiled(register) => Place::Tiled(register),
+            Target::Result(result) => Place::Result(result),
+        }
+    }
+}
+
+impl Program {
+    pub(super) fn new(parts: Parts) -> Program {
+        let Parts { instructions, fixed, counts, operands, in_place, period, columns, results, len, flops } =
+            parts;
+        let scalar = match len {
+            1 => ScalarProgram::of(&fixed, &instructions, &counts, &results),
+            _ => None,
+        };
+        let mut last_read = vec![None; operands];
+        let mut written = vec![usize::MAX; results.len()];
+        for (at, (_, instruction)) in instructions.iter().enumerate() {
+            instruction.action.places(|place| {
+                if let Place::Input(input) = place {
+                    last_read[input] = Some(at);
+                }
+            });
+            if let Target::Result(result) = instruction.target {
+                written[result] = at;
+            }
+        }
+        let tile = tile(&counts, period, len);
+        let mut program = Program {
+            fixed,
+            stages: Vec::new(),
+            homes: Vec::new(),
+            moving: 0,
+            counts,
+            last_read,
+            written,
+            in_place,
+            columns,
+            results,
+            len,
+            tile,
+            flops,
+            instructions: instructions.len(),
+            scalar,
+        };
+        if program.scalar.is_none() {
+            program.build(&instructions);
+        }
+        program
+    }
+
+    /// Turns the instructions into stages.
+    fn build(&mut self, instructions: &[(usize, Instruction)]) {
+        let mut homes = Homes::default();
+        // Those that move come first.
+        for (_, instruction) in instructions {
+            for (place, dtype, space) in uses(instruction) {
+                if matches!(place, Place::Input(_) | Place::Result(_)) {
+                    homes.number(place, dtype, space);
+                }
+            }
+        }
+        self.moving = homes.list.len();
+        let mut current = None;
+        for (stage, instruction) in instructions {
+            if current.replace(*stage) != Some(*stage) {
+                self.stages.push(Stage::Blocks { space: instruction.space, steps: Vec::new() });
+            }
+            let numbers: Vec<u16> = uses(instruction)
+                .into_iter()
+                .map(|(place, dtype, space)| homes.number(place, dtype, space))
+                .collect();
+            let last = self.stages.last_mut().expect("a stage was begun");
+            match (&instruction.action, last) {
+                (Action::Load { input, view, .. }, last) => {
+                    *last = Stage::Load { input: *input, view: view.clone(), target: numbers[0] };
+                }
+                (Action::Fold { kind, .. }, last) => {
+                    *last = Stage::Fold { kind: *kind, x: numbers[1], target: numbers[0] };
+                }
+                (action, Stage::Blocks { steps, .. }) => {
+                    let (code, ..) = code::code(action).expect("what is no fold and no load runs by blocks");
+                    let operands = [numbers[1], numbers[2], numbers[3]];
+                    steps.push(Step { code, operands, target: numbers[0] });
+                }
+                (_, Stage::Load { .. } | Stage::Fold { .. }) => unreachable!("these stand alone"),
+            }
+        }
+        self.homes = homes.list;
+    }
+}
+
+/// Elements per tile: as many as keep the registers of tiles in the first-level cache. Any number gives the same bits.
+fn tile(counts: &Counts, period: usize, len: usize) -> usize {
+    let bytes: usize = DType::ALL.iter().zip(counts.tiles).map(|(dtype, count)| dtype.bytes() * count).sum();
+    let fitting = (CACHE / bytes.max(1)).clamp(BLOCK, LONGEST);
+    let power = 1_usize << fitting.ilog2();
+    ((power / period).max(1) * period).min(len.max(1))
+}
+
+/// The target of an instruction, and its operands, the last one repeated.
+fn uses(instruction: &Instruction) -> Vec<(Place, DType, Space)> {
+    let space = instruction.space;
+    let (target, operands) = match &instruction.action {
+        Action::Load { dtype, .. } => (*dtype, Vec::new()),
+        Action::Fold { dtype, x, .. } => (*dtype, vec![(*x, *dtype, Space::Elements)]),
+        Action::Spread { dtype, x } => (*dtype, vec![(*x, *dtype, Space::Rows); 3]),
+        action => {
+            let (_, operands, result) = code::code(action).expect("what is no fold and no load has a code");
+            (result, operands.map(|(place, dtype)| (place, dtype, space)).to_vec())
+        }
+    };
+    let mut uses = vec![(instruction.target.into(), target, space)];
+    uses.extend(operands);
+    uses
+}
+
+/// What the registers of a tile should take up, in bytes: half a first-level cache; blocks need the rest.
+const CACHE: usize = 24 * 1024;
+
+/// Elements of a tile at most, unless rows are longer.
+const LONGEST: usize = 16 * 1024;
+
+impl ComputeAll for Program {
+    fn name(&self) -> &'static str {
+        if self.instructions == 1 { "elementwise" } else { "fused" }
+    }
+
+    fn pieces(&self) -> Pieces {
+        let grain = GRAIN / self.flops.div_ceil(16).next_power_of_two();
+        Pieces::of(self.len, (grain / self.columns).max(1) * self.columns)
+    }
+
+    fn part(&self, write: usize, range: Range<usize>) -> Range<usize> {
+        self.results[write].1.part(range, self.columns)
+    }
+
+    fn in_place(&self) -> &[usize] {
+        &self.in_place
+    }
+
+    fn flops(&self) -> u64 {
+        self.len as u64 * self.flops as u64
+    }
+
+    fn run(
+        &self,
+        range: Range<usize>,
+        buffers: Buffers<'_, '_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), String> {
+        match &self.scalar {
+            Some(scalar) => {
+                scalar.run(buffers, scratch);
+                Ok(())
+            }
+            None if range.is_empty() => Ok(()),
+            None => self.run_tiles(range, buffers, scratch),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Registers that keep what they hold.
+
+use pullback_graph::DType;
+use pullback_graph::op::Scalar;
+
+use crate::kernel::view::View;
+
+/// A register that is filled once for all tiles of a piece.
+#[derive(Clone, Debug)]
+pub(crate) struct Fixed {
+    pub(crate) register: usize,
+    pub(crate) dtype: DType,
+    pub(crate) value: FixedValue,
+}
+
+impl Fixed {
+    /// Whether the register is as long as a tile.
+    pub(crate) fn is_tiled(&self) -> bool {
+        matches!(self.value, FixedValue::Repeat { .. })
+    }
+}
+
+/// What a [`Fixed`] register holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum FixedValue {
+    /// A number of the program.
+    Literal(Scalar),
+    /// An element of an input.
+    Element { input: usize, at: usize },
+    /// A view that repeats itself from tile to tile.
+    Repeat { input: usize, view: View },
+}
