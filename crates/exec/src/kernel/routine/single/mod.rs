@@ -11,14 +11,13 @@ mod angle;
 mod error;
 mod power;
 mod wide;
+mod number;
 
-use super::arithmetic::single::{fma, polynomial};
 use super::hyperbolic::{Acosh, Asinh, Atanh};
 use super::inverse::{Acos, Asin, Atan, Atan2};
-use super::number::Number;
 use super::pairs::{Logaddexp, Xlog1py, Xlogy};
 use super::remainder::{Rem, Remainder};
-use super::{Routine, routines};
+use super::routines;
 
 use angle::{Cos, Sin};
 use error::Erf;
@@ -40,56 +39,4 @@ routines! { f32:
     binary
     Pow => Pow (1.0 ulp), Atan2 => Atan2 (2.5 ulp), Hypot => Hypot (1.0 ulp), Rem => Rem (0.0 ulp), Remainder => Remainder (0.5 ulp),
     Logaddexp => Logaddexp (3.0 ulp), Xlogy => Xlogy (2.0 ulp), Xlog1py => Xlog1py (2.5 ulp);
-}
-
-impl Number for f32 {
-    const QUARTER_PI: [f32; 2] = [std::f32::consts::FRAC_PI_4, -2.185_569_4e-8];
-    const LARGE: f32 = 1e9;
-
-    #[inline(always)]
-    fn fma<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
-        fma::<FMA>(a, b, c)
-    }
-
-    #[inline(always)]
-    fn with_sign(self, sign: f32) -> f32 {
-        self.copysign(sign)
-    }
-
-    #[inline(always)]
-    fn has_minus(self) -> bool {
-        self.is_sign_negative()
-    }
-
-    #[inline(always)]
-    fn log<const FMA: bool>(x: f32) -> f32 {
-        Log::at::<FMA>(x)
-    }
-
-    #[inline(always)]
-    fn log1p<const FMA: bool>(x: f32) -> f32 {
-        Log1p::at::<FMA>(x)
-    }
-
-    #[inline(always)]
-    fn log1p_of_fraction<const FMA: bool>(x: f32) -> f32 {
-        logarithm::log1p_of_fraction::<FMA>(x)
-    }
-
-    #[inline(always)]
-    fn decayed<const FMA: bool>(x: f32) -> f32 {
-        exponential::decayed::<FMA>(x)
-    }
-
-    #[inline(always)]
-    fn atan_series<const FMA: bool>(square: f32) -> f32 {
-        let coefficients = [-0.333_333_16, 0.199_985_25, -0.142_443_08, 0.105_984_46, -0.060_880_747];
-        polynomial::<FMA, 5>(square, coefficients)
-    }
-
-    #[inline(always)]
-    fn asin_series<const FMA: bool>(square: f32) -> f32 {
-        let coefficients = [0.166_667_52, 0.074_953_34, 0.045_464_55, 0.024_211_599, 0.042_108_715];
-        polynomial::<FMA, 5>(square, coefficients)
-    }
 }
