@@ -203,6 +203,8 @@ fn tile(counts: &Counts, period: usize, len: usize) -> usize {
     let bytes: usize = DType::ALL.iter().zip(counts.tiles).map(|(dtype, count)| dtype.bytes() * count).sum();
     let fitting = (CACHE / bytes.max(1)).clamp(BLOCK, LONGEST);
     let power = 1_usize << fitting.ilog2();
+    // Where there are no elements, a view may repeat itself after none.
+    let period = period.max(1);
     ((power / period).max(1) * period).min(len.max(1))
 }
 

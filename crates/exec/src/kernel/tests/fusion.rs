@@ -1,9 +1,10 @@
 //! Fused graphs against the same graphs node by node.
 
 use pullback_graph::op::{BinaryOp, Choices, CompareOp, LogicOp, UnaryOp};
-use pullback_graph::{Builder, DType, Expr, Graph, NodeId, Tensor, interpret};
+use pullback_graph::{Builder, DType, Expr, Graph, NodeId, Op, Tensor, interpret};
 
 use super::{ORDERS, assert_close, run_regions, values};
+use crate::kernel::fuse::Extent;
 use crate::kernel::{Kernel, Region, regions};
 
 /// Regions for the outputs of a graph.
@@ -123,6 +124,34 @@ fn what_is_spread_out_over_the_rows_of_a_region_is_no_row_of_it() {
     let graph = b.finish([("y", y)]).unwrap();
     let feeds = [Tensor::random([3, 2, 2], 1).cast(DType::F64), Tensor::random([3, 1], 2).cast(DType::F64)];
     check(&graph, &feeds, "two kinds of rows");
+}
+
+#[test]
+fn a_view_of_no_elements_repeats_itself_after_none() {
+    let b = Builder::new();
+    let x = b.input("x", DType::F32, [1, 2, 1]);
+    let y = x.broadcast_to([4, 2, 0]).log2() + 1.0;
+    let graph = b.finish([("y", y)]).unwrap();
+    check(&graph, &[Tensor::random([1, 2, 1], 1)], "no elements");
+}
+
+#[test]
+fn all_numbers_between_two_larger_steps_are_one_region() {
+    let b = Builder::new();
+    let [x, y, z] = ["x", "y", "z"].map(|name| b.input(name, DType::F32, ()));
+    let long = b.input("long", DType::F32, [40]);
+    // Neither reads the other, and both are read by what is larger, and by numbers after it.
+    let (first, second) = ((x * y).tanh() + x, (z - 1.0).exp());
+    let total = (long * first.broadcast_to([40]) * second.broadcast_to([40])).sum();
+    let last = (total - first) * second.sin();
+    let graph = b.finish([("first", first), ("second", second), ("last", last)]).unwrap();
+    let of_numbers = fused(&graph).into_iter().filter(|region| {
+        region.extent == Extent::Flat(1) && !matches!(graph.node(region.root).op, Op::Input(_))
+    });
+    let outputs: Vec<usize> = of_numbers.map(|region| region.outputs.len()).collect();
+    assert!(outputs.contains(&2), "the numbers before the sum are one region: {outputs:?}");
+    let feeds = [1, 2, 3].map(|seed| Tensor::random([], seed)).into_iter().chain([Tensor::random([40], 4)]);
+    check(&graph, &feeds.collect::<Vec<_>>(), "numbers");
 }
 
 #[test]
