@@ -11,9 +11,9 @@
 
 use crate::kernel::ahead::Ahead;
 use crate::kernel::matmul::{Dims, Product};
+use crate::kernel::multiply::InRegisters;
 use crate::kernel::pack::copy;
-use crate::kernel::register::{self, Vector};
-use crate::kernel::simd::InstructionSet;
+use crate::kernel::register::Vector;
 use crate::kernel::tile::{self, STEPS, Strided, Tile, VECTORS};
 
 /// Contracted elements per block at most: a panel of so many rows and a tile's rows fit the first-level cache.
@@ -28,50 +28,12 @@ const PANEL_READERS: usize = 4;
 /// Panels that make it worth to copy a block of the left operand.
 const BLOCK_READERS: usize = 8;
 
-/// Elements that products can be made of.
-pub(crate) trait Multiply: Copy + Default {
-    /// Computes a product as compiled for `set`.
-    fn multiply(set: InstructionSet, product: Product<'_, Self>);
-}
-
-macro_rules! blocked {
-    ($($ty:ty: $baseline:ty, $avx2:ident $avx2_register:ident, $avx512:ident $avx512_register:ident;)*) => {
-        $(
-            impl Multiply for $ty {
-                fn multiply(set: InstructionSet, product: Product<'_, $ty>) {
-                    match set.min(InstructionSet::detected()) {
-                        // SAFETY: the baseline needs no instruction set.
-                        InstructionSet::Baseline => unsafe { multiply::<$baseline>(product) },
-                        // SAFETY: the set is at most what was detected.
-                        #[cfg(target_arch = "x86_64")]
-                        InstructionSet::Avx2 => unsafe { $avx2(product) },
-                        // SAFETY: the set is at most what was detected.
-                        #[cfg(target_arch = "x86_64")]
-                        InstructionSet::Avx512 => unsafe { $avx512(product) },
-                    }
-                }
-            }
-
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
-            fn $avx2(product: Product<'_, $ty>) {
-                // SAFETY: this function is compiled for what the register needs.
-                unsafe { multiply::<std::arch::x86_64::$avx2_register>(product) }
-            }
-
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-            fn $avx512(product: Product<'_, $ty>) {
-                // SAFETY: this function is compiled for what the register needs.
-                unsafe { multiply::<std::arch::x86_64::$avx512_register>(product) }
-            }
-        )*
-    };
-}
-
-blocked! {
-    f32: register::Four, avx2_f32 __m256, avx512_f32 __m512;
-    f64: register::Two, avx2_f64 __m256d, avx512_f64 __m512d;
+impl<T: Copy + Default> InRegisters<T> for Product<'_, T> {
+    #[inline(always)]
+    unsafe fn compute<V: Vector<Element = T>>(self) {
+        // SAFETY: the caller's promise.
+        unsafe { multiply::<V>(self) }
+    }
 }
 
 /// `count` cut into the fewest parts of at most `most`, as equal as can be: how long the first ones are, and how many of

@@ -5,7 +5,7 @@
 
 use pullback_graph::Element;
 
-use crate::kernel::gemm::Multiply;
+use crate::kernel::multiply::Multiply;
 use crate::kernel::scratch::Aligned;
 use crate::kernel::simd::{self, InstructionSet, Loop};
 

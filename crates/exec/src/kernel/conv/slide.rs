@@ -8,9 +8,10 @@ use smallvec::SmallVec;
 
 use crate::kernel::compute::Compute;
 use crate::kernel::contraction::{Grid, Source, grid};
-use crate::kernel::conv::taps::{Distances, Multiply, SLACK, Taps};
+use crate::kernel::conv::taps::{Distances, SLACK, Taps};
 use crate::kernel::fuse::{Region, numel};
 use crate::kernel::movement::sizes;
+use crate::kernel::multiply::Multiply;
 use crate::kernel::padded::{Axis, Padded};
 use crate::kernel::pieces::Pieces;
 use crate::kernel::scratch::{Banked, Scratch};

@@ -6,8 +6,8 @@
 #![allow(unsafe_code, reason = "loads and stores of vector registers; the tables are checked once")]
 
 use crate::kernel::gemm::{DEPTH, evenly};
-use crate::kernel::register::{self, Vector};
-use crate::kernel::simd::InstructionSet;
+use crate::kernel::multiply::InRegisters;
+use crate::kernel::register::Vector;
 use crate::kernel::tile::VECTORS;
 
 /// The product `result[r, l, i] = Σ over d of left[rows[r] + depths[0][d]] · right[lines[l] + i + depths[1][d]]`.
@@ -45,63 +45,12 @@ pub(crate) struct Table<'a> {
 /// Elements behind the last line that may be read and are not used: as many as the widest register has.
 pub(crate) const SLACK: usize = 16;
 
-/// Elements that such products can be made of.
-pub(crate) trait Multiply: Copy + Default {
-    /// Computes a product as compiled for `set`.
-    fn multiply(set: InstructionSet, product: Taps<'_, Self>);
-
-    /// Elements of a register of `set`.
-    fn lanes(set: InstructionSet) -> usize;
-}
-
-macro_rules! multiply {
-    ($($ty:ty: $baseline:ty, $avx2:ident $avx2_register:ident, $avx512:ident $avx512_register:ident;)*) => {
-        $(
-            impl Multiply for $ty {
-                fn multiply(set: InstructionSet, product: Taps<'_, $ty>) {
-                    match set.min(InstructionSet::detected()) {
-                        // SAFETY: the baseline needs no instruction set.
-                        InstructionSet::Baseline => unsafe { multiply::<$baseline>(product) },
-                        // SAFETY: the set is at most what was detected.
-                        #[cfg(target_arch = "x86_64")]
-                        InstructionSet::Avx2 => unsafe { $avx2(product) },
-                        // SAFETY: the set is at most what was detected.
-                        #[cfg(target_arch = "x86_64")]
-                        InstructionSet::Avx512 => unsafe { $avx512(product) },
-                    }
-                }
-
-                fn lanes(set: InstructionSet) -> usize {
-                    match set.min(InstructionSet::detected()) {
-                        InstructionSet::Baseline => <$baseline>::LANES,
-                        #[cfg(target_arch = "x86_64")]
-                        InstructionSet::Avx2 => std::arch::x86_64::$avx2_register::LANES,
-                        #[cfg(target_arch = "x86_64")]
-                        InstructionSet::Avx512 => std::arch::x86_64::$avx512_register::LANES,
-                    }
-                }
-            }
-
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
-            fn $avx2(product: Taps<'_, $ty>) {
-                // SAFETY: this function is compiled for what the register needs.
-                unsafe { multiply::<std::arch::x86_64::$avx2_register>(product) }
-            }
-
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-            fn $avx512(product: Taps<'_, $ty>) {
-                // SAFETY: this function is compiled for what the register needs.
-                unsafe { multiply::<std::arch::x86_64::$avx512_register>(product) }
-            }
-        )*
-    };
-}
-
-multiply! {
-    f32: register::Four, avx2_f32 __m256, avx512_f32 __m512;
-    f64: register::Two, avx2_f64 __m256d, avx512_f64 __m512d;
+impl<T: Copy + Default> InRegisters<T> for Taps<'_, T> {
+    #[inline(always)]
+    unsafe fn compute<V: Vector<Element = T>>(self) {
+        // SAFETY: the caller's promise.
+        unsafe { multiply::<V>(self) }
+    }
 }
 
 /// A tile: the first of its rows, and the first of the registers that lines are cut into.
@@ -273,6 +222,7 @@ unsafe fn tile<V: Vector, const ROWS: usize, const REGISTERS: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::multiply::Multiply;
     use crate::kernel::simd::tests::all;
 
     #[test]

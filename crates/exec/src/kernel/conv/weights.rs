@@ -10,11 +10,12 @@ use pullback_graph::{DType, Graph, NodeId, Op};
 
 use crate::kernel::compute::Compute;
 use crate::kernel::contraction::{Grid, Source, grid};
-use crate::kernel::conv::taps::{Distances, Multiply, SLACK, Taps};
+use crate::kernel::conv::taps::{Distances, SLACK, Taps};
 use crate::kernel::dot::takes_windows;
 use crate::kernel::fuse::numel;
 use crate::kernel::gemm::{DEPTH, evenly};
 use crate::kernel::movement::sizes;
+use crate::kernel::multiply::Multiply;
 use crate::kernel::padded::{Axis, Padded};
 use crate::kernel::pieces::Pieces;
 use crate::kernel::scratch::{Banked, Scratch};

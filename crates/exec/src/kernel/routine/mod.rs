@@ -1,7 +1,7 @@
 //! Functions of the elementwise table as loops without branches or calls, which compilers turn into vector instructions.
 //!
 //! The table's own values come from the system's and from `libm`'s functions, one element at a time: those are the
-//! reference. A routine here stands in for the most used of them. Each states how far it may be from the exact value, in
+//! reference. A routine here stands in for each row that is more than arithmetic. It states how far it may be from the exact value, in
 //! units in the last place (ulp) of the result, and is tested against that over the whole range: ordinary numbers, zeros
 //! of both signs, subnormal numbers, infinities and NaN.
 //!
