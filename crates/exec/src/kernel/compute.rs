@@ -62,6 +62,10 @@ pub(crate) trait ComputeAll: fmt::Debug + Send + Sync {
     /// [`Compute::in_place`].
     fn in_place(&self) -> &[usize];
 
+    /// Says for each result the operand whose buffer has become its own, once memory is planned: the operand's slice is
+    /// empty from then on, and the result holds its elements until they are overwritten.
+    fn overwrite(&mut self, _in_place: &[Option<u32>]) {}
+
     /// See [`Compute::alias`].
     fn alias(&self) -> Option<usize> {
         None
@@ -85,8 +89,6 @@ pub(crate) struct Buffers<'a, 'b> {
     pub(crate) reads: &'a [Slice<'b>],
     /// The part of each result that the piece writes.
     pub(crate) writes: &'a mut [SliceMut<'b>],
-    /// For each result, the operand whose elements it holds until they are overwritten.
-    pub(crate) in_place: &'a [Option<u32>],
 }
 
 /// A kernel of one result, as one of several.
@@ -135,6 +137,8 @@ impl<C: Compute> ComputeAll for One<C> {
 pub(crate) struct Kernel {
     compute: Box<dyn ComputeAll>,
     pieces: Pieces,
+    /// How many pieces there are: a division that a small step would notice.
+    count: usize,
 }
 
 impl<C: Compute + 'static> From<C> for Kernel {
@@ -146,7 +150,8 @@ impl<C: Compute + 'static> From<C> for Kernel {
 impl Kernel {
     /// A kernel of several results.
     pub(crate) fn of(compute: impl ComputeAll + 'static) -> Kernel {
-        Kernel { pieces: compute.pieces(), compute: Box::new(compute) }
+        let pieces = compute.pieces();
+        Kernel { pieces, count: pieces.count(), compute: Box::new(compute) }
     }
 
     /// The name in plans and traces.
@@ -159,6 +164,11 @@ impl Kernel {
         self.compute.in_place()
     }
 
+    /// See [`ComputeAll::overwrite`].
+    pub(crate) fn overwrite(&mut self, in_place: &[Option<u32>]) {
+        self.compute.overwrite(in_place);
+    }
+
     /// The position of the operand whose bytes are the result's, unchanged.
     pub(crate) fn alias(&self) -> Option<usize> {
         self.compute.alias()
@@ -166,7 +176,7 @@ impl Kernel {
 
     /// How many pieces may run on their own, in any order; at least one.
     pub(crate) fn pieces(&self) -> usize {
-        self.pieces.count()
+        self.count
     }
 
     /// Which elements of result `write` a piece writes.

@@ -85,6 +85,13 @@ macro_rules! typed {
                     $(Slice::$variant(_) => DType::$variant,)*
                 }
             }
+
+            /// Where the first element is.
+            pub(crate) fn start(&self) -> *const u8 {
+                match self {
+                    $(Slice::$variant(elements) => elements.as_ptr().cast(),)*
+                }
+            }
         }
 
         impl SliceMut<'_> {
@@ -99,6 +106,13 @@ macro_rules! typed {
             pub(crate) fn dtype(&self) -> DType {
                 match self {
                     $(SliceMut::$variant(_) => DType::$variant,)*
+                }
+            }
+
+            /// Where the first element is.
+            pub(crate) fn start(&mut self) -> *mut u8 {
+                match self {
+                    $(SliceMut::$variant(elements) => elements.as_mut_ptr().cast(),)*
                 }
             }
 

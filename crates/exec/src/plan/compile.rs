@@ -266,9 +266,10 @@ pub(crate) fn plan_as_written(graph: &Graph, options: &PlanOptions) -> Result<Pl
     let steps: Vec<Step> = order
         .iter()
         .zip(assignment.in_place.drain(..))
-        .map(|(id, in_place)| Step {
-            in_place,
-            ..steps[id.index()].take().expect("an order lists every step once")
+        .map(|(id, in_place)| {
+            let mut step = steps[id.index()].take().expect("an order lists every step once");
+            step.kernel.overwrite(&in_place);
+            Step { in_place, ..step }
         })
         .collect();
     let costs: Vec<Cost> = order.iter().map(|id| costs[id.index()]).collect();

@@ -60,6 +60,11 @@ impl<T: Copy> Csr<T> {
         &mut self.items[self.offsets[row] as usize..self.offsets[row + 1] as usize]
     }
 
+    /// The item at this place among [all](Csr::items).
+    pub(crate) fn item_mut(&mut self, at: usize) -> &mut T {
+        &mut self.items[at]
+    }
+
     /// All items, row after row.
     pub(crate) fn items(&self) -> &[T] {
         &self.items

@@ -65,7 +65,7 @@ impl Step {
     /// How many parts may run side by side.
     #[must_use]
     pub fn pieces(&self) -> usize {
-        self.kernel.pieces().max(1)
+        self.kernel.pieces()
     }
 }
 

@@ -7,7 +7,7 @@ use pullback_graph::{Bindings, DType, Graph, NodeId, NodeStats, Sizes, Tensor};
 
 use crate::plan::{Place, Plan, ValueId};
 use crate::run::instance::Instance;
-use crate::run::slots::tensor_of;
+use crate::run::memory::tensor_of;
 use crate::run::stats::stats_of;
 use crate::run::trace::Trace;
 

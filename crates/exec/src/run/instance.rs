@@ -7,7 +7,7 @@ use pullback_graph::NodeStats;
 
 use crate::error::ExecError;
 use crate::kernel::Scratch;
-use crate::plan::{Place, Plan, StepId, Update, ValueId};
+use crate::plan::{Csr, Place, Plan, StepId, Update, ValueId};
 use crate::run::cancel::CancelToken;
 use crate::run::crew::{Crew, Job};
 use crate::run::options::Record;
@@ -19,6 +19,8 @@ use crate::run::trace::{Recorder, Trace};
 /// What is looked at while steps run. All of it is off by default, and then costs a test of a flag.
 #[derive(Debug, Default)]
 struct Watch {
+    /// Whether there is anything to look at.
+    is_on: bool,
     cancel: Option<CancelToken>,
     check_finite: bool,
     recorder: Option<Recorder>,
@@ -34,6 +36,8 @@ pub(crate) struct Instance {
     watch: Watch,
     pace: Pace,
     desks: Box<[Mutex<Desk>]>,
+    /// The states that each step writes over.
+    touches: Csr<u32>,
     /// Which states the present run has begun to write, by state.
     touched: Box<[AtomicBool]>,
 }
@@ -72,6 +76,7 @@ impl Instance {
             watch: Watch::default(),
             pace,
             desks: (0..workers).map(|_| Mutex::new(desk())).collect(),
+            touches: touches(&plan),
             touched: plan.states().iter().map(|_| AtomicBool::new(false)).collect(),
             plan,
         }
@@ -90,7 +95,8 @@ impl Instance {
             recorder.begin();
         }
         let stats = record.stats.then(|| self.plan.values().iter().map(|_| Mutex::new(None)).collect());
-        self.watch = Watch { cancel, check_finite, recorder, stats };
+        let is_on = cancel.is_some() || check_finite || recorder.is_some() || stats.is_some();
+        self.watch = Watch { is_on, cancel, check_finite, recorder, stats };
     }
 
     /// Grows what every worker has to what one of them needed: another schedule will not make it grow again.
@@ -153,18 +159,22 @@ impl Instance {
             .filter(|(_, touched)| touched.load(Ordering::Relaxed))
             .map(|(at, _)| at)
     }
+}
 
-    /// Notes that `step` is about to write, if it writes over state. State `k` is in slot `k`.
-    fn touch(&self, step: StepId) {
-        for write in self.plan.steps()[step.index()].writes() {
-            if let Place::Slot(slot) = self.plan.values()[write.index()].place
-                && let Some(touched) = self.touched.get(slot.index())
-            {
-                debug_assert!(matches!(self.plan.states()[slot.index()].update, Update::InPlace(_)));
-                touched.store(true, Ordering::Relaxed);
+/// The states that each step writes over. State `k` is in slot `k`.
+fn touches(plan: &Plan) -> Csr<u32> {
+    let states = plan.states().len();
+    let mut touches = Csr::with_rows(plan.steps().len());
+    for step in plan.steps() {
+        touches.push_row(step.writes().iter().filter_map(|write| match plan.values()[write.index()].place {
+            Place::Slot(slot) if slot.index() < states => {
+                debug_assert!(matches!(plan.states()[slot.index()].update, Update::InPlace(_)));
+                Some(slot.index() as u32)
             }
-        }
+            _ => None,
+        }));
     }
+    touches
 }
 
 impl Job for Instance {
@@ -184,6 +194,21 @@ struct Hand<'a> {
     desk: &'a mut Desk,
 }
 
+impl Hand<'_> {
+    fn compute(&mut self, step: StepId, piece: usize) -> Result<(), Box<ExecError>> {
+        let Instance { plan, slots, touches, touched, .. } = self.instance;
+        for state in touches.row(step.index()) {
+            touched[*state as usize].store(true, Ordering::Relaxed);
+        }
+        let Desk { scratch, lists } = &mut *self.desk;
+        slots
+            .with_piece(step, piece, lists, |kernel, buffers| kernel.run(piece, buffers, scratch))
+            .map_err(|message| {
+                ExecError::kernel(plan.graph(), plan.steps()[step.index()].node(), message).into()
+            })
+    }
+}
+
 /// What a worker keeps from piece to piece.
 #[derive(Debug)]
 struct Desk {
@@ -200,17 +225,15 @@ impl Work for Hand<'_> {
     type Error = Box<ExecError>;
 
     fn piece(&mut self, step: StepId, piece: usize) -> Result<(), Box<ExecError>> {
-        let Instance { plan, slots, watch, .. } = self.instance;
+        let watch = &self.instance.watch;
+        if !watch.is_on {
+            return self.compute(step, piece);
+        }
         if let Some(cancel) = &watch.cancel {
             cancel.check()?;
         }
-        self.instance.touch(step);
         let start = watch.recorder.as_ref().map(Recorder::now);
-        let kernel = &plan.steps[step.index()].kernel;
-        let Desk { scratch, lists } = &mut *self.desk;
-        slots
-            .with_piece(step, piece, lists, |buffers| kernel.run(piece, buffers, scratch))
-            .map_err(|message| ExecError::kernel(plan.graph(), plan.steps()[step.index()].node(), message))?;
+        self.compute(step, piece)?;
         if let (Some(recorder), Some(start)) = (&watch.recorder, start) {
             recorder.mark(step, piece, self.worker, start);
         }
@@ -219,6 +242,9 @@ impl Work for Hand<'_> {
 
     fn done(&mut self, step: StepId) -> Result<(), Box<ExecError>> {
         let Instance { plan, slots, watch, .. } = self.instance;
+        if !watch.is_on {
+            return Ok(());
+        }
         for value in plan.steps()[step.index()].writes() {
             if watch.check_finite
                 && let Some(what) = slots.with_written(*value, first_non_finite)

@@ -1,6 +1,6 @@
 //! Running plans: memory, threads, and the session that holds both.
 //!
-//! [`schedule`] and [`crew`] know nothing of tensors; [`slots`] is the only file that is not safe Rust; an [`instance`]
+//! [`schedule`] and [`crew`] know nothing of tensors; only [`mod@memory`] and [`slots`] are not safe Rust; an [`instance`]
 //! is a plan with its memory, and a [`session`] what users see.
 
 mod session;
@@ -11,6 +11,7 @@ mod compile;
 mod entry;
 mod instance;
 mod slots;
+mod memory;
 mod borrow;
 mod queue;
 mod schedule;

@@ -15,7 +15,7 @@ use crate::run::entry::Entry;
 use crate::run::options::{Options, Record};
 use crate::run::outputs::Outputs;
 use crate::run::report::RunReport;
-use crate::run::slots::Buffer;
+use crate::run::memory::Buffer;
 
 /// Runs a graph.
 ///

@@ -1,7 +1,7 @@
-//! The memory of a plan: one allocation for its buffers, and typed views of it for the steps.
+//! The values of a plan: one allocation for its buffers, what is lent to it for a run, and what each step reads and writes.
 //!
-//! This is the only file of the run that is not safe Rust. Views of one buffer are handed out to several threads at once;
-//! that no two of them collide is what the plan promises: `plan::verify` certifies that a buffer is
+//! With [`memory`](crate::run::memory) this is what is not safe Rust in a run. Views of one buffer are handed out to several
+//! threads at once; that no two of them collide is what the plan promises: `plan::verify` certifies that a buffer is
 //! written only by a step that comes after all other users, the [schedule](crate::run::schedule) runs steps in that order,
 //! and the pieces of a step write ranges that do not meet. Debug builds count borrows and panic where that fails.
 #![allow(
@@ -9,195 +9,15 @@
     reason = "several threads hold views of one buffer; a lock per access costs more than a small step"
 )]
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
-use std::ops::Range;
-use std::ptr::NonNull;
-use std::slice;
 use std::sync::Arc;
 
-use pullback_graph::{DType, Sizes, Tensor, dispatch};
+use pullback_graph::{Tensor, dispatch};
 use smallvec::SmallVec;
 
-use crate::kernel::{Buffers, Slice, SliceMut, Typed};
-use crate::plan::{Owner, Place, Plan, SlotId, Step, StepId, Update, Value, ValueId};
+use crate::kernel::{Buffers, Kernel, Slice, SliceMut};
+use crate::plan::{Csr, Owner, Place, Plan, SlotId, Step, StepId, Update, Value, ValueId};
 use crate::run::borrow::Borrows;
-
-/// Buffers start at multiples of this: a cache line, and the widest vector register.
-const ALIGN: usize = align_of::<Line>();
-
-/// A cache line.
-#[repr(align(64))]
-struct Line;
-
-/// What the system aligns to anyway. Only such memory comes zeroed from it, page by page as it is used; memory of a larger
-/// alignment is written over with zeros, all of it, before anything has run.
-const GRANTED: usize = 16;
-
-/// Zeroed, aligned memory.
-#[derive(Debug)]
-struct Memory {
-    /// What was allocated.
-    all: NonNull<u8>,
-    layout: Layout,
-    /// The first cache line of it.
-    start: NonNull<u8>,
-}
-
-// SAFETY: `Memory` owns its allocation and has no interior mutability of its own; whoever writes through its pointer has
-// to be the only one, which is what `Slots` and `Buffer` see to.
-unsafe impl Send for Memory {}
-// SAFETY: as above.
-unsafe impl Sync for Memory {}
-
-impl Memory {
-    fn zeroed(bytes: usize) -> Memory {
-        let size = if bytes == 0 { 0 } else { bytes + (ALIGN - GRANTED) };
-        let layout = Layout::from_size_align(size, GRANTED).expect("a buffer fits in memory");
-        if size == 0 {
-            let start = NonNull::<Line>::dangling().cast();
-            return Memory { all: start, layout, start };
-        }
-        // SAFETY: the size is not zero.
-        let all = unsafe { alloc_zeroed(layout) };
-        let Some(all) = NonNull::new(all) else { handle_alloc_error(layout) };
-        let skipped = all.addr().get().next_multiple_of(ALIGN) - all.addr().get();
-        assert!(skipped + bytes <= size, "what the system gives is aligned as asked");
-        // SAFETY: the first cache line starts inside the allocation, as was just checked.
-        let start = unsafe { all.add(skipped) };
-        Memory { all, layout, start }
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        if self.layout.size() > 0 {
-            // SAFETY: allocated in `zeroed` with this layout, and freed once.
-            unsafe { dealloc(self.all.as_ptr(), self.layout) }
-        }
-    }
-}
-
-/// Where elements are, without a lifetime.
-#[derive(Clone, Copy, Debug)]
-struct View {
-    start: NonNull<u8>,
-    len: usize,
-    dtype: DType,
-}
-
-// SAFETY: a view is an address; using it is `unsafe` and has its own conditions.
-unsafe impl Send for View {}
-// SAFETY: as above.
-unsafe impl Sync for View {}
-
-impl View {
-    /// No elements, at an address that any type may have.
-    fn empty(dtype: DType) -> View {
-        View { start: NonNull::<u64>::dangling().cast(), len: 0, dtype }
-    }
-
-    fn of<T: Typed>(elements: &[T]) -> View {
-        View { start: NonNull::from(elements).cast(), len: elements.len(), dtype: T::DTYPE }
-    }
-
-    /// A view through which the elements may be written.
-    fn of_mut<T: Typed>(elements: &mut [T]) -> View {
-        View { len: elements.len(), start: NonNull::from(elements).cast(), dtype: T::DTYPE }
-    }
-
-    fn of_tensor(tensor: &Tensor) -> View {
-        dispatch!(tensor.dtype(), T => View::of(tensor.values::<T>()))
-    }
-
-    /// # Safety
-    /// The elements must be alive and initialized for `'a`, and nobody may write them meanwhile.
-    unsafe fn read<'a>(self) -> Slice<'a> {
-        // SAFETY: `start` and `len` describe `len` elements of this type; the rest is the caller's promise.
-        dispatch!(self.dtype, T => T::slice(unsafe { slice::from_raw_parts(self.start.cast::<T>().as_ptr(), self.len) }))
-    }
-
-    /// # Safety
-    /// The elements must be alive and initialized for `'a`, and nobody else may use those in `range` meanwhile.
-    unsafe fn write<'a>(self, range: Range<usize>) -> SliceMut<'a> {
-        assert!(range.start <= range.end && range.end <= self.len, "a piece lies inside its result");
-        dispatch!(self.dtype, T => {
-            // SAFETY: the range was checked; the rest is the caller's promise.
-            T::slice_mut(unsafe {
-                slice::from_raw_parts_mut(self.start.cast::<T>().as_ptr().add(range.start), range.len())
-            })
-        })
-    }
-}
-
-/// An aligned tensor that is written in place: training state.
-#[derive(Debug)]
-pub(crate) struct Buffer {
-    memory: Memory,
-    dtype: DType,
-    sizes: Sizes,
-}
-
-impl Buffer {
-    /// A copy of `tensor`.
-    pub(crate) fn of(tensor: &Tensor) -> Buffer {
-        let mut buffer = Buffer::zeroed(tensor.dtype(), tensor.sizes());
-        buffer.copy_from(tensor);
-        buffer
-    }
-
-    fn zeroed(dtype: DType, sizes: &[usize]) -> Buffer {
-        let memory = Memory::zeroed(sizes.iter().product::<usize>() * dtype.bytes());
-        Buffer { memory, dtype, sizes: Sizes::from_slice(sizes) }
-    }
-
-    /// The element type.
-    pub(crate) fn dtype(&self) -> DType {
-        self.dtype
-    }
-
-    /// The size of each axis.
-    pub(crate) fn sizes(&self) -> &[usize] {
-        &self.sizes
-    }
-
-    fn view(&self) -> View {
-        View { start: self.memory.start, len: self.sizes.iter().product(), dtype: self.dtype }
-    }
-
-    /// The elements.
-    pub(crate) fn as_slice(&self) -> Slice<'_> {
-        // SAFETY: the memory is owned, was zeroed, and is borrowed; zero is a value of every element type.
-        unsafe { self.view().read() }
-    }
-
-    /// A copy as a tensor.
-    pub(crate) fn to_tensor(&self) -> Tensor {
-        tensor_of(self.as_slice(), &self.sizes)
-    }
-
-    /// Overwrites the elements with those of `tensor`.
-    ///
-    /// # Panics
-    /// When the type or the number of elements differs.
-    pub(crate) fn copy_from(&mut self, tensor: &Tensor) {
-        // SAFETY: the tensor is borrowed for as long as the view is used.
-        self.write(unsafe { View::of_tensor(tensor).read() });
-    }
-
-    fn write(&mut self, source: Slice<'_>) {
-        let view = self.view();
-        // SAFETY: the memory is owned and borrowed mutably; `source` cannot be a part of it.
-        let mut target = unsafe { view.write(0..view.len) };
-        dispatch!(self.dtype, T => target.typed::<T>().copy_from_slice(source.typed::<T>()));
-    }
-}
-
-/// The elements as a tensor of these sizes.
-pub(crate) fn tensor_of(elements: Slice<'_>, sizes: &[usize]) -> Tensor {
-    dispatch!(elements.dtype(), T => {
-        Tensor::new(sizes, elements.typed::<T>().to_vec()).expect("a value has as many elements as its node's type")
-    })
-}
+use crate::run::memory::{Buffer, Memory, View};
 
 /// Who lends a plan the memory of a slot.
 #[derive(Debug)]
@@ -236,6 +56,10 @@ pub(crate) struct Slots {
     plan: Arc<Plan>,
     /// Where each value is, by [`ValueId`].
     views: Box<[View]>,
+    /// Where what each step reads is, and then what it writes: `views`, as steps need them.
+    uses: Csr<View>,
+    /// The places of each value in `uses`. What a step overwrites is not among them: its kernel finds it in the result.
+    places: Csr<u32>,
     /// The buffers that the plan owns: kept for as long as there are views of them.
     _arena: Memory,
     /// State and results, by [`SlotId`]: the first slots of a plan.
@@ -287,7 +111,7 @@ impl Slots {
                     assert!(offset + bytes <= plan.arena_bytes, "a slot lies inside the plan's memory");
                     assert!(offset % value.dtype.bytes() == 0, "a slot starts where its elements may");
                     // SAFETY: the offset lies inside the allocation, as was just checked.
-                    let start = unsafe { arena.start.add(offset) };
+                    let start = unsafe { arena.start().add(offset) };
                     View { start, len: value.len, dtype: value.dtype }
                 }
                 Owner::State | Owner::Result => {
@@ -306,8 +130,27 @@ impl Slots {
             Update::InPlace(_) | Update::Keep => None,
         });
         let copies = copies.collect();
+        let (uses, places) = uses(&plan);
         let (borrows, feeds) = (Borrows::new(plan.slots.len()), vec![None; plan.graph.inputs().len()]);
-        Slots { plan, views, _arena: arena, lent, tenants, feeds, copies, borrows }
+        let mut slots =
+            Slots { plan, views, uses, places, _arena: arena, lent, tenants, feeds, copies, borrows };
+        for at in 0..slots.views.len() {
+            slots.set_view(ValueId::new(at), slots.views[at]);
+        }
+        slots
+    }
+
+    /// Says where a value is.
+    fn set_view(&mut self, value: ValueId, view: View) {
+        self.views[value.index()] = view;
+        for place in self.places.row(value.index()) {
+            *self.uses.item_mut(*place as usize) = view;
+        }
+    }
+
+    /// Says that a value is nowhere until it is lent again.
+    fn withdraw(&mut self, value: ValueId) {
+        self.set_view(value, View::empty(self.plan.values[value.index()].dtype));
     }
 
     /// Has `tensor` read in place as the value of the feed `value`, until [`forget_feeds`](Slots::forget_feeds).
@@ -320,9 +163,10 @@ impl Slots {
 
     /// Lets go of the tensors fed.
     pub(crate) fn forget_feeds(&mut self) {
-        for (input, value) in &self.plan.feeds {
-            self.views[value.index()] = View::empty(self.plan.values[value.index()].dtype);
-            self.feeds[*input] = None;
+        for at in 0..self.plan.feeds.len() {
+            let (input, value) = self.plan.feeds[at];
+            self.withdraw(value);
+            self.feeds[input] = None;
         }
     }
 
@@ -339,8 +183,8 @@ impl Slots {
     pub(crate) fn take_state(&mut self, slot: SlotId) -> Option<Buffer> {
         let Lent::State(buffer) = &mut self.lent[slot.index()] else { return None };
         let buffer = buffer.take();
-        for value in &self.tenants[slot.index()] {
-            self.views[value.index()] = View::empty(self.plan.values[value.index()].dtype);
+        for at in 0..self.tenants[slot.index()].len() {
+            self.withdraw(self.tenants[slot.index()][at]);
         }
         buffer
     }
@@ -411,10 +255,10 @@ impl Slots {
     fn lend_view(&mut self, value: ValueId, view: View) {
         let uses = &self.plan.values[value.index()];
         assert_eq!((view.len, view.dtype), (uses.len, uses.dtype), "what is lent for {value} has its size");
-        self.views[value.index()] = view;
+        self.set_view(value, view);
     }
 
-    /// Calls `run` with what piece `piece` of `step` reads and writes.
+    /// Calls `run` with the kernel of `step` and what its piece `piece` reads and writes.
     ///
     /// To be called only by a run of the plan that these slots were made for: each piece of each step once, after every
     /// piece of the step's predecessors.
@@ -423,29 +267,26 @@ impl Slots {
         step: StepId,
         piece: usize,
         lists: &mut Lists<'static>,
-        run: impl FnOnce(Buffers<'_, '_>) -> R,
+        run: impl FnOnce(&Kernel, Buffers<'_, '_>) -> R,
     ) -> R {
-        let step_id = step;
+        let _borrowed = self.borrows.borrow(&self.plan, step);
+        let uses = self.uses.row(step.index());
         let step = &self.plan.steps[step.index()];
-        let _borrowed = self.borrows.borrow(&self.plan, step_id);
+        let (read, written) = uses.split_at(step.reads.len());
         let Lists { mut reads, mut writes } = std::mem::take(lists);
-        for (position, value) in step.reads.iter().enumerate() {
-            let view = self.views[value.index()];
-            // What the result overwrites is there for the kernel to find in the result.
-            let view = if step.overwrites(position) { View::empty(view.dtype) } else { view };
-            // SAFETY: the step that wrote the value is done, and the plan has no step write over it that does not come
-            // after this one. Memory is zeroed at first and truth values share none with other types, so the elements
-            // are valid. What the view points to is kept alive by `self`.
-            reads.push(unsafe { view.read() });
-        }
-        for (at, value) in step.writes.iter().enumerate() {
-            let range = step.kernel.piece_range(piece, at);
+        // SAFETY: the step that wrote a value is done, and the plan has no step write over it that does not come after
+        // this one. Memory is zeroed at first and truth values share none with other types, so the elements are valid. What
+        // the view points to is kept alive by `self`.
+        reads.extend(read.iter().map(|view| unsafe { view.read() }));
+        let cut = step.pieces() > 1;
+        for (at, view) in written.iter().enumerate() {
+            let range = if cut { step.kernel.piece_range(piece, at) } else { 0..view.len };
             // SAFETY: all other steps that use this buffer come before this one or after it, the other pieces of this step
             // write other ranges, and the plan puts what one step writes into buffers of their own. Values that steps
             // write are in slots, never in feeds or constants.
-            writes.push(unsafe { self.views[value.index()].write(range) });
+            writes.push(unsafe { view.write(range) });
         }
-        let answer = run(Buffers { reads: &reads, writes: &mut writes, in_place: &step.in_place });
+        let answer = run(&step.kernel, Buffers { reads: &reads, writes: &mut writes });
         *lists = Lists { reads: emptied(reads), writes: emptied(writes) };
         answer
     }
@@ -456,4 +297,18 @@ impl Slots {
         // SAFETY: as in `with_piece`; nothing writes the value between the end of its step and the start of the next ones.
         look(unsafe { self.views[value.index()].read() })
     }
+}
+
+/// Room for a view of everything that each step reads and then of what it writes, and where in it each value is.
+fn uses(plan: &Plan) -> (Csr<View>, Csr<u32>) {
+    let mut uses = Csr::with_rows(plan.steps.len());
+    let mut places = Vec::new();
+    for step in &plan.steps {
+        let start = uses.items().len();
+        let used = || step.reads.iter().chain(&step.writes).enumerate();
+        uses.push_row(used().map(|(_, value)| View::empty(plan.values[value.index()].dtype)));
+        let seen = used().filter(|(at, _)| !step.overwrites(*at));
+        places.extend(seen.map(|(at, value)| (value.index(), (start + at) as u32)));
+    }
+    (uses, Csr::from_pairs(plan.values.len(), places.into_iter()))
 }

@@ -12,6 +12,7 @@ use crate::kernel::program::blocks::{BLOCK, Step};
 use crate::kernel::program::code;
 use crate::kernel::program::fixed::Fixed;
 use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
+use crate::kernel::program::layout::{Cell, Layout};
 use crate::kernel::program::registers::Counts;
 use crate::kernel::program::scalar::ScalarProgram;
 use crate::kernel::scratch::Scratch;
@@ -44,15 +45,20 @@ pub(super) struct Parts {
 pub(crate) struct Program {
     pub(super) fixed: Vec<Fixed>,
     pub(super) stages: Vec<Stage>,
-    /// What steps name by position: first what moves from tile to tile.
+    /// What steps name by position.
     pub(super) homes: Vec<Home>,
-    /// How many homes move from tile to tile.
-    pub(super) moving: usize,
-    pub(super) counts: Counts,
+    /// Where each home is.
+    pub(super) seats: Vec<Seat>,
+    /// What is copied before a tile is run, because it is read after it has been overwritten: from and to which homes.
+    pub(super) saves: Vec<(u16, u16)>,
+    /// The places of registers, without those of what is saved.
+    registers: Layout,
+    /// The places of all.
+    pub(super) layout: Layout,
     /// The last instruction that reads each input.
-    pub(super) last_read: Vec<Option<usize>>,
+    last_read: Vec<Option<usize>>,
     /// The instruction that writes each result.
-    pub(super) written: Vec<usize>,
+    written: Vec<usize>,
     pub(super) in_place: Vec<usize>,
     pub(super) columns: usize,
     pub(super) results: Vec<(DType, Space)>,
@@ -83,6 +89,17 @@ pub(super) struct Home {
     pub(super) place: Place,
     pub(super) dtype: DType,
     pub(super) space: Space,
+}
+
+/// Where a home is found when a piece runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seat {
+    /// Among the elements of an operand.
+    Read(usize),
+    /// Among those of a result.
+    Write(usize),
+    /// In the worker's memory.
+    Memory(Cell),
 }
 
 /// Homes by number, each once.
@@ -134,12 +151,15 @@ impl Program {
             }
         }
         let tile = tile(&counts, period, len);
+        let registers = Layout::of(&counts, tile);
         let mut program = Program {
             fixed,
             stages: Vec::new(),
             homes: Vec::new(),
-            moving: 0,
-            counts,
+            seats: Vec::new(),
+            saves: Vec::new(),
+            layout: registers.clone(),
+            registers,
             last_read,
             written,
             in_place,
@@ -153,6 +173,7 @@ impl Program {
         };
         if program.scalar.is_none() {
             program.build(&instructions);
+            program.sit(&[]);
         }
         program
     }
@@ -160,15 +181,6 @@ impl Program {
     /// Turns the instructions into stages.
     fn build(&mut self, instructions: &[(usize, Instruction)]) {
         let mut homes = Homes::default();
-        // Those that move come first.
-        for (_, instruction) in instructions {
-            for (place, dtype, space) in uses(instruction) {
-                if matches!(place, Place::Input(_) | Place::Result(_)) {
-                    homes.number(place, dtype, space);
-                }
-            }
-        }
-        self.moving = homes.list.len();
         let mut current = None;
         for (stage, instruction) in instructions {
             if current.replace(*stage) != Some(*stage) {
@@ -195,6 +207,41 @@ impl Program {
             }
         }
         self.homes = homes.list;
+    }
+
+    /// Finds out where everything is once it is known which operands results overwrite. What is read later than it is
+    /// overwritten is kept elsewhere.
+    fn sit(&mut self, in_place: &[Option<u32>]) {
+        self.layout = self.registers.clone();
+        self.saves.clear();
+        self.seats.clear();
+        for at in 0..self.homes.len() {
+            let Home { place, dtype, .. } = self.homes[at];
+            let seat = match place {
+                Place::Register(register) => Seat::Memory(self.layout.block(dtype, register)),
+                Place::Tiled(register) => Seat::Memory(self.layout.tiled(dtype, register)),
+                Place::Result(write) => Seat::Write(write),
+                Place::Input(read) => match in_place.iter().position(|over| *over == Some(read as u32)) {
+                    Some(write) if self.last_read[read].is_some_and(|last| last >= self.written[write]) => {
+                        let result = self.homes.iter().position(|home| home.place == Place::Result(write));
+                        let result = result.expect("every result is written");
+                        self.saves.push((result as u16, at as u16));
+                        Seat::Memory(self.layout.another(dtype))
+                    }
+                    Some(write) => Seat::Write(write),
+                    None => Seat::Read(read),
+                },
+            };
+            self.seats.push(seat);
+        }
+    }
+
+    /// Where a register that keeps what it holds is.
+    pub(super) fn cell(&self, fixed: &Fixed) -> Cell {
+        match fixed.is_tiled() {
+            true => self.layout.tiled(fixed.dtype, fixed.register),
+            false => self.layout.block(fixed.dtype, fixed.register),
+        }
     }
 }
 
@@ -247,6 +294,13 @@ impl ComputeAll for Program {
 
     fn in_place(&self) -> &[usize] {
         &self.in_place
+    }
+
+    fn overwrite(&mut self, in_place: &[Option<u32>]) {
+        match &mut self.scalar {
+            Some(scalar) => scalar.overwrite(in_place),
+            None => self.sit(in_place),
+        }
     }
 
     fn flops(&self) -> u64 {

@@ -14,6 +14,7 @@ mod compile;
 mod fixed;
 mod instruction;
 mod registers;
+mod layout;
 mod run;
 mod scalar;
 mod stage;

@@ -9,16 +9,13 @@ use pullback_graph::{DType, dispatch};
 use crate::kernel::compute::Buffers;
 use crate::kernel::loops;
 use crate::kernel::program::blocks::{BLOCK, Blocks, Spot};
-use crate::kernel::program::build::{Home, Program, Stage};
+use crate::kernel::program::build::{Home, Program, Seat, Stage};
 use crate::kernel::program::fixed::FixedValue;
 use crate::kernel::program::instruction::{Place, Space};
-use crate::kernel::program::registers::position;
+use crate::kernel::program::layout::Cell;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::simd;
 use crate::kernel::slice::{Slice, SliceMut, Typed};
-
-/// Bytes that registers of tiles are apart at least, and that they start at multiples of.
-const LINE: usize = 64;
 
 /// A piece that is running.
 struct Piece<'a, 'b> {
@@ -26,11 +23,27 @@ struct Piece<'a, 'b> {
     range: Range<usize>,
     reads: &'a [Slice<'b>],
     writes: &'a mut [SliceMut<'b>],
-    in_place: &'a [Option<u32>],
-    /// Where the registers of each element type start, in the order of [`DType::ALL`].
-    registers: [*mut u8; 4],
+    /// Where the worker's memory for numbers starts, and that for truth values.
+    numbers: *mut u8,
+    truths: *mut u8,
     /// The longest tile.
     tile: usize,
+}
+
+/// How many elements a tile has, and how many rows.
+#[derive(Clone, Copy)]
+struct Lengths {
+    elements: usize,
+    rows: usize,
+}
+
+impl Lengths {
+    fn of(self, space: Space) -> usize {
+        match space {
+            Space::Elements => self.elements,
+            Space::Rows => self.rows,
+        }
+    }
 }
 
 impl Program {
@@ -41,32 +54,16 @@ impl Program {
         buffers: Buffers<'_, '_>,
         scratch: &mut Scratch,
     ) -> Result<(), String> {
-        let Buffers { reads, writes, in_place } = buffers;
+        let Buffers { reads, writes } = buffers;
         let tile = self.tile.min(range.len());
-        let saved = if in_place.iter().any(Option::is_some) { in_place.len() } else { 0 };
         let mut spots = scratch.take_spots();
-        let registers = DType::ALL.map(|dtype| {
-            let at = position(dtype);
-            let (blocks, tiles) = (self.counts.blocks[at], self.counts.tiles[at] + saved);
-            match blocks + tiles {
-                0 => ptr::null_mut(),
-                _ => dispatch!(dtype, T => {
-                    scratch.room::<T>(0, blocks * BLOCK + tiles * apart(dtype, tile)).as_mut_ptr().cast()
-                }),
-            }
-        });
-        let mut piece = Piece { program: self, range, reads, writes, in_place, registers, tile };
+        let numbers = scratch.room::<i64>(0, self.layout.numbers / size_of::<i64>()).as_mut_ptr().cast();
+        let truths = scratch.room::<bool>(0, self.layout.truths).as_mut_ptr().cast();
+        let mut piece = Piece { program: self, range, reads, writes, numbers, truths, tile };
         let outcome = piece.run(&mut spots);
         scratch.put_spots(spots);
         outcome
     }
-}
-
-/// How many elements the registers of a tile are apart: not by a power of two, which would put them all in the same
-/// few sets of the cache.
-fn apart(dtype: DType, tile: usize) -> usize {
-    let bytes = dtype.bytes();
-    ((tile * bytes).next_multiple_of(LINE) + LINE) / bytes
 }
 
 /// # Safety
@@ -78,95 +75,67 @@ unsafe fn elements<'a, T: Typed>(spot: Spot, len: usize) -> &'a mut [T] {
 
 impl Piece<'_, '_> {
     fn run(&mut self, spots: &mut Vec<Spot>) -> Result<(), String> {
-        self.fill();
         let program = self.program;
+        for (home, seat) in program.homes.iter().zip(&program.seats) {
+            spots.push(self.spot(*home, *seat));
+        }
+        self.fill();
         let mut start = self.range.start;
-        while start < self.range.end {
+        loop {
             let tile = start..(start + self.tile).min(self.range.end);
-            if spots.is_empty() {
-                spots.extend(program.homes.iter().map(|home| self.spot(*home, &tile)));
-            } else {
-                for (spot, home) in spots.iter_mut().zip(&program.homes[..program.moving]) {
-                    *spot = self.spot(*home, &tile);
-                }
-            }
-            self.save(&tile);
+            let lengths = Lengths { elements: tile.len(), rows: tile.len() / program.columns };
+            self.save(spots, lengths);
             for stage in &program.stages {
-                self.stage(stage, spots, &tile)?;
+                self.stage(stage, spots, &tile, lengths)?;
             }
             start = tile.end;
-        }
-        Ok(())
-    }
-
-    /// A register of this element type as long as a block.
-    fn block(&self, dtype: DType, register: usize) -> Spot {
-        let at = position(dtype);
-        assert!(register < self.program.counts.blocks[at], "a register of the program");
-        // SAFETY: as many registers were taken.
-        Spot { start: unsafe { self.registers[at].add(register * BLOCK * dtype.bytes()) }, stride: 0 }
-    }
-
-    /// A register of this element type as long as a tile; behind those of the program, one for each result.
-    fn tiled(&self, dtype: DType, register: usize) -> Spot {
-        let at = position(dtype);
-        let start = self.program.counts.blocks[at] * BLOCK + register * apart(dtype, self.tile);
-        // SAFETY: as many registers were taken.
-        Spot { start: unsafe { self.registers[at].add(start * dtype.bytes()) }, stride: dtype.bytes() }
-    }
-
-    /// The register that keeps the elements of an input that result `write` takes the buffer of.
-    fn saved(&self, write: usize) -> Spot {
-        let dtype = self.program.results[write].0;
-        self.tiled(dtype, self.program.counts.tiles[position(dtype)] + write)
-    }
-
-    /// Whether what result `write` overwrites is read later: it has to be kept elsewhere.
-    fn is_saved(&self, write: usize) -> bool {
-        let Some(read) = self.in_place[write] else { return false };
-        self.program.last_read[read as usize].is_some_and(|last| last >= self.program.written[write])
-    }
-
-    /// Where the tile's elements of an input or result are, and where a register is.
-    fn spot(&mut self, home: Home, tile: &Range<usize>) -> Spot {
-        let Home { place, dtype, space } = home;
-        match place {
-            Place::Register(register) => self.block(dtype, register),
-            Place::Tiled(register) => self.tiled(dtype, register),
-            Place::Result(write) => self.result(write, tile),
-            Place::Input(input) => match self.in_place.iter().position(|read| *read == Some(input as u32)) {
-                Some(write) if self.is_saved(write) => self.saved(write),
-                Some(write) => self.result(write, tile),
-                None => {
-                    let part = space.part(tile.clone(), self.program.columns);
-                    dispatch!(dtype, T => {
-                        let elements = &self.reads[input].typed::<T>()[part];
-                        Spot { start: elements.as_ptr().cast_mut().cast(), stride: dtype.bytes() }
-                    })
+            if start == self.range.end {
+                return Ok(());
+            }
+            for ((home, seat), spot) in program.homes.iter().zip(&program.seats).zip(spots.iter_mut()) {
+                if !matches!(seat, Seat::Memory(_)) {
+                    spot.start = spot.start.wrapping_add(lengths.of(home.space) * spot.stride);
                 }
-            },
+            }
         }
     }
 
-    /// Where the tile's elements of a result are.
-    fn result(&mut self, write: usize, tile: &Range<usize>) -> Spot {
-        let (dtype, space) = self.program.results[write];
-        let tile = tile.start - self.range.start..tile.end - self.range.start;
-        let part = space.part(tile, self.program.columns);
-        dispatch!(dtype, T => {
-            let elements = &mut self.writes[write].typed::<T>()[part];
-            Spot { start: elements.as_mut_ptr().cast(), stride: dtype.bytes() }
-        })
+    /// Where the first tile's elements of an input or result are, and where a register is.
+    fn spot(&mut self, home: Home, seat: Seat) -> Spot {
+        let Home { place, dtype, space } = home;
+        let part = || space.part(self.range.clone(), self.program.columns);
+        let start = match seat {
+            Seat::Read(read) => {
+                let (read, part) = (self.reads[read], part());
+                assert!(read.dtype() == dtype && part.end <= read.len(), "an operand has all its elements");
+                // SAFETY: the part was checked to be inside the operand.
+                unsafe { read.start().add(part.start * dtype.bytes()) }.cast_mut()
+            }
+            Seat::Write(write) => {
+                let (len, write) = (part().len(), &mut self.writes[write]);
+                assert!(write.dtype() == dtype && len <= write.len(), "a result has the elements of the piece");
+                write.start()
+            }
+            Seat::Memory(cell) => self.memory(cell),
+        };
+        Spot { start, stride: if matches!(place, Place::Register(_)) { 0 } else { dtype.bytes() } }
+    }
+
+    /// A register.
+    fn memory(&self, cell: Cell) -> *mut u8 {
+        // SAFETY: as much memory was taken as the layout has registers.
+        match cell {
+            Cell::Number(byte) => unsafe { self.numbers.add(byte) },
+            Cell::Truth(byte) => unsafe { self.truths.add(byte) },
+        }
     }
 
     /// Fills the registers that keep what they hold.
     fn fill(&self) {
         for fixed in &self.program.fixed {
+            let spot = Spot { start: self.memory(self.program.cell(fixed)), stride: 0 };
+            let len = if fixed.is_tiled() { self.tile } else { BLOCK.min(self.tile) };
             dispatch!(fixed.dtype, T => {
-                let (spot, len) = match fixed.is_tiled() {
-                    true => (self.tiled(fixed.dtype, fixed.register), self.tile),
-                    false => (self.block(fixed.dtype, fixed.register), BLOCK.min(self.tile)),
-                };
                 // SAFETY: a register is so long, and nothing runs yet.
                 let elements = unsafe { elements::<T>(spot, len) };
                 match &fixed.value {
@@ -183,26 +152,27 @@ impl Piece<'_, '_> {
     }
 
     /// Copies what is about to be overwritten and read afterwards.
-    fn save(&mut self, tile: &Range<usize>) {
-        for write in 0..self.in_place.len() {
-            if !self.is_saved(write) {
-                continue;
-            }
-            let (dtype, space) = self.program.results[write];
-            let len = space.part(tile.clone(), self.program.columns).len();
-            let (from, to) = (self.result(write, tile), self.saved(write));
-            dispatch!(dtype, T => {
-                // SAFETY: the result has these elements, the register is as long as a tile, and they are apart.
-                unsafe { elements::<T>(to, len).copy_from_slice(elements::<T>(from, len)) }
-            });
+    fn save(&self, spots: &[Spot], lengths: Lengths) {
+        for (from, to) in &self.program.saves {
+            let home = self.program.homes[usize::from(*from)];
+            let (from, to) = (spots[usize::from(*from)], spots[usize::from(*to)]);
+            let bytes = lengths.of(home.space) * home.dtype.bytes();
+            // SAFETY: the result has these elements, the register is as long as a tile, and they are apart.
+            unsafe { ptr::copy_nonoverlapping(from.start, to.start, bytes) };
         }
     }
 
-    fn stage(&self, stage: &Stage, spots: &[Spot], tile: &Range<usize>) -> Result<(), String> {
+    fn stage(
+        &self,
+        stage: &Stage,
+        spots: &[Spot],
+        tile: &Range<usize>,
+        lengths: Lengths,
+    ) -> Result<(), String> {
         let columns = self.program.columns;
         match stage {
             Stage::Blocks { space, steps } => {
-                let len = space.part(tile.clone(), columns).len();
+                let len = lengths.of(*space);
                 // SAFETY: every home was given a spot for this tile, and none but this worker uses the registers and
                 // the piece's part of the results. Values are written before they are read, a step never writes a
                 // register that it reads, and an input that shares memory with a result is only read by steps before.
@@ -219,7 +189,7 @@ impl Piece<'_, '_> {
                 Ok(())
             }
             Stage::Fold { kind, x, target } => {
-                let rows = Space::Rows.part(tile.clone(), columns).len();
+                let rows = lengths.rows;
                 let (x_spot, out) = (spots[usize::from(*x)], spots[usize::from(*target)]);
                 macro_rules! fold {
                     ($ty:ty) => {{

@@ -22,13 +22,22 @@ use crate::kernel::slice::{Slice, SliceMut};
 pub(crate) struct ScalarProgram {
     /// Numbers of the program, and where they go.
     literals: Vec<(u64, u32)>,
-    /// Inputs that are read, ascending, and where they go.
-    loads: Vec<(u32, u32)>,
+    loads: Vec<Load>,
     steps: Vec<Step>,
     /// Results, and where they come from.
     stores: Vec<(u32, u32)>,
     /// How many words there are.
     words: usize,
+}
+
+/// An input that is read.
+#[derive(Debug)]
+struct Load {
+    input: u32,
+    /// The result that it is overwritten by.
+    over: Option<u32>,
+    /// Where it goes.
+    to: u32,
 }
 
 /// One instruction: the places of up to three operands and the result.
@@ -135,7 +144,7 @@ impl ScalarProgram {
             let to = layout.register(fixed.dtype, fixed.register);
             match &fixed.value {
                 FixedValue::Literal(value) => program.literals.push((bits(*value), to)),
-                FixedValue::Element { input, at: 0 } => program.loads.push((*input as u32, to)),
+                FixedValue::Element { input, at: 0 } => program.load(*input, to),
                 FixedValue::Element { .. } | FixedValue::Repeat { .. } => return None,
             }
         }
@@ -152,33 +161,38 @@ impl ScalarProgram {
         inputs.dedup();
         for input in inputs {
             let to = layout.inputs + input;
-            program.loads.push((input as u32, to as u32));
+            program.load(input, to as u32);
             program.words = program.words.max(to + 1);
         }
-        program.loads.sort_unstable();
         Some(program)
+    }
+
+    fn load(&mut self, input: usize, to: u32) {
+        self.loads.push(Load { input: input as u32, over: None, to });
+    }
+
+    /// See [`ComputeAll::overwrite`](crate::kernel::compute::ComputeAll::overwrite).
+    pub(crate) fn overwrite(&mut self, in_place: &[Option<u32>]) {
+        for load in &mut self.loads {
+            let over = in_place.iter().position(|read| *read == Some(load.input));
+            load.over = over.map(|write| write as u32);
+        }
     }
 
     /// Computes the results.
     pub(crate) fn run(&self, buffers: Buffers<'_, '_>, scratch: &mut Scratch) {
-        let Buffers { reads, writes, in_place } = buffers;
+        let Buffers { reads, writes } = buffers;
         let mut buffer = scratch.take::<i64>(0, self.words);
         let words = &mut buffer[..self.words];
         for (value, to) in &self.literals {
             words[*to as usize] = *value as i64;
         }
-        for (input, to) in &self.loads {
-            // What has become a result's is empty.
-            if let Some(value) = element(reads[*input as usize]) {
-                words[*to as usize] = value as i64;
-            }
-        }
-        for (write, read) in in_place.iter().enumerate() {
-            let Some(read) = read else { continue };
-            let from = self.loads.partition_point(|(input, _)| input < read);
-            for (_, to) in self.loads[from..].iter().take_while(|(input, _)| input == read) {
-                words[*to as usize] = written(&writes[write]) as i64;
-            }
+        for Load { input, over, to } in &self.loads {
+            let value = match over {
+                Some(write) => written(&writes[*write as usize]),
+                None => element(reads[*input as usize]),
+            };
+            words[*to as usize] = value as i64;
         }
         for step in &self.steps {
             step.run(words);
@@ -196,8 +210,8 @@ fn bits(value: Number) -> u64 {
     dispatch!(value.dtype(), T => value.get::<T>().to_bits64())
 }
 
-fn element(slice: Slice<'_>) -> Option<u64> {
-    dispatch!(slice.dtype(), T => slice.typed::<T>().first().map(|element| element.to_bits64()))
+fn element(slice: Slice<'_>) -> u64 {
+    dispatch!(slice.dtype(), T => slice.typed::<T>()[0].to_bits64())
 }
 
 fn written(slice: &SliceMut<'_>) -> u64 {

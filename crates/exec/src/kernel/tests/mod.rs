@@ -49,7 +49,7 @@ fn garbage(ty: &TensorType) -> Tensor {
 /// Runs all pieces of a kernel with results of these types; with `in_place`, over the buffer of that operand in the place
 /// of that result.
 fn run(
-    kernel: &Kernel,
+    kernel: &mut Kernel,
     reads: &[&Tensor],
     types: &[&TensorType],
     order: Order,
@@ -82,13 +82,14 @@ fn run(
     let overwritten: Vec<Option<u32>> = (0..types.len())
         .map(|write| in_place.filter(|(_, over)| *over == write).map(|(read, _)| read as u32))
         .collect();
+    kernel.overwrite(&overwritten);
     for piece in order.of(kernel.pieces()) {
         let mut writes: Vec<SliceMut<'_>> = Vec::new();
         for (write, result) in results.iter_mut().enumerate() {
             let range = kernel.piece_range(piece, write);
             dispatch!(result.dtype(), T => writes.push(T::slice_mut(&mut result.make_mut::<T>().unwrap()[range])));
         }
-        let buffers = Buffers { reads: &reads, writes: &mut writes, in_place: &overwritten };
+        let buffers = Buffers { reads: &reads, writes: &mut writes };
         kernel.run(piece, buffers, scratch)?;
     }
     Ok(results)
@@ -105,7 +106,7 @@ fn run_regions(graph: &Graph, regions: &[Region], feeds: &[Tensor], order: Order
         if matches!(graph.node(region.root).op, Op::Input(_)) {
             continue;
         }
-        let kernel = Kernel::lower(graph, region);
+        let mut kernel = Kernel::lower(graph, region);
         let reads: Vec<&Tensor> = region
             .operands
             .iter()
@@ -114,7 +115,7 @@ fn run_regions(graph: &Graph, regions: &[Region], feeds: &[Tensor], order: Order
         let types: Vec<&TensorType> = region.outputs.iter().map(|node| graph.ty(*node)).collect();
         let results = match kernel.alias() {
             Some(operand) => vec![reads[operand].reshape(&types[0].shape.known().unwrap()).unwrap()],
-            None => run(&kernel, &reads, &types, order, None, &mut scratch).unwrap(),
+            None => run(&mut kernel, &reads, &types, order, None, &mut scratch).unwrap(),
         };
         for (node, value) in region.outputs.iter().zip(results) {
             values[node.index()] = Some(value);
@@ -206,7 +207,7 @@ fn check(op: &Op, operands: &[Tensor], what: &str) -> bool {
     let ty = graph.ty(node);
     let expected = op.evaluate(&operands.iter().collect::<Vec<_>>(), ty);
     let region = Region::single(&graph, node);
-    let kernel = Kernel::lower(&graph, &region);
+    let mut kernel = Kernel::lower(&graph, &region);
     let reads: Vec<&Tensor> = region.operands.iter().map(|id| &operands[id.index()]).collect();
     let tolerance = expected.is_ok().then(|| tolerance(op, operands, ty)).flatten();
     let mut scratch = Scratch::default();
@@ -215,11 +216,12 @@ fn check(op: &Op, operands: &[Tensor], what: &str) -> bool {
         (read.dtype(), Some(read.len())) == (ty.dtype, ty.shape.numel().known())
     };
     let in_place = kernel.in_place().iter().filter(is_like).map(|operand| Some((*operand, 0)));
+    let in_place: Vec<_> = in_place.collect();
     let mut first: Option<Tensor> = None;
     for place in [None].into_iter().chain(in_place) {
         for order in ORDERS {
             let what = format!("{what}: {} over {types:?}, {order:?}, in place {place:?}", kernel.name());
-            match (&expected, run(&kernel, &reads, &[ty], order, place, &mut scratch)) {
+            match (&expected, run(&mut kernel, &reads, &[ty], order, place, &mut scratch)) {
                 (Ok(expected), Ok(got)) => {
                     let [got] = got.try_into().expect("one result");
                     assert_close(&got, expected, tolerance.as_ref(), &what);

@@ -1,0 +1,78 @@
+//! Where the registers of a program are in a worker's memory: fixed when the program is made.
+
+use pullback_graph::DType;
+
+use crate::kernel::program::blocks::BLOCK;
+use crate::kernel::program::registers::{Counts, position};
+
+/// Bytes that registers of tiles are apart at least, and that all registers start at multiples of.
+const LINE: usize = 64;
+
+/// A place in a worker's memory. Truth values have memory of their own, in which no number has been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cell {
+    /// So many bytes behind the start of the numbers.
+    Number(usize),
+    /// So many bytes behind the start of the truth values.
+    Truth(usize),
+}
+
+/// The places of all registers: of each element type those as long as a block, then those as long as a tile.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    /// Elements of a tile.
+    tile: usize,
+    /// Where the registers of each element type start, in the order of [`DType::ALL`].
+    blocks: [usize; 4],
+    /// Where those as long as a tile do.
+    tiles: [usize; 4],
+    /// Bytes of numbers.
+    pub(super) numbers: usize,
+    /// Bytes of truth values.
+    pub(super) truths: usize,
+}
+
+impl Layout {
+    /// The places of so many registers.
+    pub(super) fn of(counts: &Counts, tile: usize) -> Layout {
+        let mut layout = Layout { tile, blocks: [0; 4], tiles: [0; 4], numbers: 0, truths: 0 };
+        for dtype in DType::ALL {
+            let at = position(dtype);
+            layout.blocks[at] = *layout.end(dtype);
+            layout.tiles[at] = layout.blocks[at] + counts.blocks[at] * BLOCK * dtype.bytes();
+            *layout.end(dtype) = layout.tiles[at] + counts.tiles[at] * layout.apart(dtype);
+        }
+        layout
+    }
+
+    /// The register as long as a block.
+    pub(super) fn block(&self, dtype: DType, register: usize) -> Cell {
+        cell(dtype, self.blocks[position(dtype)] + register * BLOCK * dtype.bytes())
+    }
+
+    /// The register as long as a tile.
+    pub(super) fn tiled(&self, dtype: DType, register: usize) -> Cell {
+        cell(dtype, self.tiles[position(dtype)] + register * self.apart(dtype))
+    }
+
+    /// One more register as long as a tile.
+    pub(super) fn another(&mut self, dtype: DType) -> Cell {
+        let place = cell(dtype, *self.end(dtype));
+        *self.end(dtype) += self.apart(dtype);
+        place
+    }
+
+    /// How many bytes registers of a tile are apart: not a power of two, which would put them all in the same few sets of
+    /// the cache.
+    fn apart(&self, dtype: DType) -> usize {
+        (self.tile * dtype.bytes()).next_multiple_of(LINE) + LINE
+    }
+
+    fn end(&mut self, dtype: DType) -> &mut usize {
+        if dtype == DType::Bool { &mut self.truths } else { &mut self.numbers }
+    }
+}
+
+fn cell(dtype: DType, byte: usize) -> Cell {
+    if dtype == DType::Bool { Cell::Truth(byte) } else { Cell::Number(byte) }
+}
