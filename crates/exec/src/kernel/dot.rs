@@ -128,14 +128,54 @@ impl Dot {
     }
 
     /// Where the matrices number `index` of the stack start in both operands.
-    fn start(&self, mut index: usize) -> (usize, usize) {
+    fn start(&self, mut index: usize) -> [usize; 2] {
         let (mut left, mut right) = (0, 0);
         for axis in self.batch.iter().rev() {
             left += index % axis.size * axis.left;
             right += index % axis.size * axis.right;
             index /= axis.size;
         }
-        (left, right)
+        [left, right]
+    }
+
+    /// The rows that the elements `range` of the result are. Small products are not cut, and would notice the divisions.
+    fn rows_of(&self, range: &Range<usize>) -> Range<usize> {
+        let n = self.dims.n;
+        if range.len() == self.rows * n { 0..self.rows } else { range.start / n..range.end / n }
+    }
+
+    /// Shows `multiply` every matrix that has some of these rows: where it starts in both operands, the first of its rows
+    /// that is wanted, and where their products go.
+    fn each<T>(
+        &self,
+        rows: Range<usize>,
+        out: &mut [T],
+        mut multiply: impl FnMut([usize; 2], usize, &mut [T]),
+    ) {
+        let Dims { m, n, .. } = self.dims;
+        if self.batch.is_empty() {
+            multiply([0, 0], rows.start, out);
+            return;
+        }
+        let (mut at, mut rest) = (rows.start, out);
+        while at < rows.end {
+            let (index, row) = (at / m, at % m);
+            let count = (m - row).min(rows.end - at);
+            let (part, tail) = rest.split_at_mut(count * n);
+            multiply(self.start(index), row, part);
+            rest = tail;
+            at += count;
+        }
+    }
+
+    /// Computes rows of one matrix, given where the first of them and the right operand start.
+    fn product<T: Scalar>(&self, left: &[T], right: &[T], result: &mut [T], room: &mut [Aligned<T>; 2]) {
+        let left = Matrix { elements: left, row: self.row, column: self.contracted.0 };
+        let right = Matrix { elements: right, row: self.contracted.1, column: self.column };
+        let rows =
+            if result.len() == self.dims.m * self.dims.n { self.dims.m } else { result.len() / self.dims.n };
+        let dims = Dims { m: rows, ..self.dims };
+        self.method.multiply(Product { dims, left, right, result, room });
     }
 
     fn multiply<T: Banked + Scalar>(
@@ -145,10 +185,18 @@ impl Dot {
         out: &mut [T],
         scratch: &mut Scratch,
     ) {
+        let rows = self.rows_of(&range);
+        if self.method != Method::Blocked && self.is_read_in_place() {
+            let (left, right) = (reads[0].typed::<T>(), reads[1].typed::<T>());
+            let mut no_room = [Aligned::default(), Aligned::default()];
+            self.each(rows, out, |[ours, theirs], row, part| {
+                self.product(&left[ours + row * self.row..], &right[theirs..], part, &mut no_room);
+            });
+            return;
+        }
         let Dims { m, k, n } = self.dims;
-        let rows = range.start / n..range.end / n;
-        let last = self.start((rows.end - 1) / m).1;
-        let first = self.start(rows.start / m).1;
+        let [_, last] = self.start((rows.end - 1) / m);
+        let [_, first] = self.start(rows.start / m);
         // What is packed starts at the piece's first row, respectively at its first matrix.
         let left = self
             .left
@@ -164,13 +212,7 @@ impl Dot {
         let mut made = [scratch.take::<T>(4, 0), scratch.take::<T>(5, 0)];
         // Which matrices have been made of windows last.
         let mut holds = [usize::MAX; 2];
-        let (mut at, mut rest) = (rows.start, out);
-        while at < rows.end {
-            let (index, row) = (at / m, at % m);
-            let count = (m - row).min(rows.end - at);
-            let (part, tail) = rest.split_at_mut(count * n);
-            let (left_start, right_start) = self.start(index);
-            let starts = [left_start, right_start];
+        self.each(rows, out, |starts, row, part| {
             for (at, windows) in self.windows.iter().enumerate() {
                 let Some(windows) = windows.as_ref().filter(|_| holds[at] != starts[at]) else { continue };
                 let len = k * if at == 0 { m } else { n };
@@ -180,19 +222,14 @@ impl Dot {
             }
             let left = match &self.windows[0] {
                 Some(_) => &made[0][row * self.row..],
-                None => &left_elements[left_start + row * self.row - left_base..],
+                None => &left_elements[starts[0] + row * self.row - left_base..],
             };
             let right = match &self.windows[1] {
                 Some(_) => &made[1][..],
-                None => &right_elements[right_start - right_base..],
+                None => &right_elements[starts[1] - right_base..],
             };
-            let left = Matrix { elements: left, row: self.row, column: self.contracted.0 };
-            let right = Matrix { elements: right, row: self.contracted.1, column: self.column };
-            let dims = Dims { m: count, ..self.dims };
-            self.method.multiply(Product { dims, left, right, result: part, room: &mut room });
-            rest = tail;
-            at += count;
-        }
+            self.product(left, right, part, &mut room);
+        });
         let [one, other] = made;
         scratch.put(4, one);
         scratch.put(5, other);
@@ -205,6 +242,11 @@ impl Dot {
         if let Some((buffer, _)) = right {
             scratch.put(1, buffer);
         }
+    }
+
+    /// Whether both operands are where they are read.
+    fn is_read_in_place(&self) -> bool {
+        self.left.is_none() && self.right.is_none() && self.windows.iter().all(Option::is_none)
     }
 }
 

@@ -201,11 +201,9 @@ impl Hand<'_> {
             touched[*state as usize].store(true, Ordering::Relaxed);
         }
         let Desk { scratch, lists } = &mut *self.desk;
-        slots
-            .with_piece(step, piece, lists, |kernel, buffers| kernel.run(piece, buffers, scratch))
-            .map_err(|message| {
-                ExecError::kernel(plan.graph(), plan.steps()[step.index()].node(), message).into()
-            })
+        slots.with_piece(step, piece, lists, |kernel, buffers| kernel.run(piece, buffers, scratch)).map_err(
+            |message| ExecError::kernel(plan.graph(), plan.steps()[step.index()].node(), message).into(),
+        )
     }
 }
 
@@ -213,7 +211,7 @@ impl Hand<'_> {
 #[derive(Debug)]
 struct Desk {
     scratch: Scratch,
-    lists: Lists<'static>,
+    lists: Lists,
 }
 
 /// The buffers of a worker that is not at work.

@@ -12,10 +12,10 @@ use crate::run::cancel::CancelToken;
 use crate::run::compile::compile_with;
 use crate::run::crew::Crew;
 use crate::run::entry::Entry;
+use crate::run::memory::Buffer;
 use crate::run::options::{Options, Record};
 use crate::run::outputs::Outputs;
 use crate::run::report::RunReport;
-use crate::run::memory::Buffer;
 
 /// Runs a graph.
 ///

@@ -27,27 +27,27 @@ enum Lent {
 }
 
 /// A worker's lists of what the piece at hand reads and writes: empty between pieces, kept for their memory.
-#[derive(Debug, Default)]
-pub(crate) struct Lists<'a> {
-    reads: Vec<Slice<'a>>,
-    writes: Vec<SliceMut<'a>>,
+#[derive(Debug)]
+pub(crate) struct Lists {
+    // Nobody sees these but in `with_piece`, which shows them for as long as the elements are there.
+    reads: Vec<Slice<'static>>,
+    writes: Vec<SliceMut<'static>>,
 }
 
-impl Lists<'_> {
+impl Lists {
     /// Lists with room for every step of a plan.
-    pub(crate) fn of(plan: &Plan) -> Self {
+    pub(crate) fn of(plan: &Plan) -> Lists {
         let most = |count: fn(&Step) -> usize| plan.steps.iter().map(count).max().unwrap_or(0);
         Lists {
             reads: Vec::with_capacity(most(|step| step.reads.len())),
             writes: Vec::with_capacity(most(|step| step.writes.len())),
         }
     }
-}
 
-/// The same memory for elements of the same layout: collecting reuses what it consumes.
-fn emptied<From, To>(mut list: Vec<From>) -> Vec<To> {
-    list.clear();
-    list.into_iter().map(|_| unreachable!("the list was emptied")).collect()
+    fn clear(&mut self) {
+        self.reads.clear();
+        self.writes.clear();
+    }
 }
 
 /// All values of one plan.
@@ -266,28 +266,29 @@ impl Slots {
         &self,
         step: StepId,
         piece: usize,
-        lists: &mut Lists<'static>,
+        lists: &mut Lists,
         run: impl FnOnce(&Kernel, Buffers<'_, '_>) -> R,
     ) -> R {
         let _borrowed = self.borrows.borrow(&self.plan, step);
         let uses = self.uses.row(step.index());
         let step = &self.plan.steps[step.index()];
         let (read, written) = uses.split_at(step.reads.len());
-        let Lists { mut reads, mut writes } = std::mem::take(lists);
+        // A piece that panicked has left its own.
+        lists.clear();
         // SAFETY: the step that wrote a value is done, and the plan has no step write over it that does not come after
         // this one. Memory is zeroed at first and truth values share none with other types, so the elements are valid. What
         // the view points to is kept alive by `self`.
-        reads.extend(read.iter().map(|view| unsafe { view.read() }));
+        lists.reads.extend(read.iter().map(|view| unsafe { view.read() }));
         let cut = step.pieces() > 1;
         for (at, view) in written.iter().enumerate() {
             let range = if cut { step.kernel.piece_range(piece, at) } else { 0..view.len };
             // SAFETY: all other steps that use this buffer come before this one or after it, the other pieces of this step
             // write other ranges, and the plan puts what one step writes into buffers of their own. Values that steps
             // write are in slots, never in feeds or constants.
-            writes.push(unsafe { view.write(range) });
+            lists.writes.push(unsafe { view.write(range) });
         }
-        let answer = run(&step.kernel, Buffers { reads: &reads, writes: &mut writes });
-        *lists = Lists { reads: emptied(reads), writes: emptied(writes) };
+        let answer = run(&step.kernel, Buffers { reads: &lists.reads, writes: &mut lists.writes });
+        lists.clear();
         answer
     }
 

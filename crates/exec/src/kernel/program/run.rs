@@ -66,6 +66,17 @@ impl Program {
     }
 }
 
+/// Fills `elements` by repeating the first `period` of them.
+fn repeat<T: Copy>(elements: &mut [T], period: usize) {
+    let mut filled = period;
+    while filled < elements.len() {
+        let (from, to) = elements.split_at_mut(filled);
+        let count = filled.min(to.len());
+        to[..count].copy_from_slice(&from[..count]);
+        filled += count;
+    }
+}
+
 /// # Safety
 /// `spot` has so many elements, initialized, and nobody else uses them.
 unsafe fn elements<'a, T: Typed>(spot: Spot, len: usize) -> &'a mut [T] {
@@ -113,7 +124,10 @@ impl Piece<'_, '_> {
             }
             Seat::Write(write) => {
                 let (len, write) = (part().len(), &mut self.writes[write]);
-                assert!(write.dtype() == dtype && len <= write.len(), "a result has the elements of the piece");
+                assert!(
+                    write.dtype() == dtype && len <= write.len(),
+                    "a result has the elements of the piece"
+                );
                 write.start()
             }
             Seat::Memory(cell) => self.memory(cell),
@@ -144,7 +158,9 @@ impl Piece<'_, '_> {
                         elements.fill(self.reads[*input].typed::<T>()[*at]);
                     }
                     FixedValue::Repeat { input, view } => {
-                        view.copy(self.reads[*input].typed::<T>(), self.range.start, elements);
+                        let period = view.period().unwrap_or(len).clamp(1, len);
+                        view.copy(self.reads[*input].typed::<T>(), self.range.start, &mut elements[..period]);
+                        repeat(elements, period);
                     }
                 }
             });
