@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -85,21 +86,26 @@ impl From<Vec<usize>> for AxisList {
 }
 
 /// The dimensions of a tensor, outermost first. A scalar has none.
+///
+/// Clones share the list: most nodes have the shape of an operand, and a graph may have millions of nodes.
 #[derive(Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Shape(SmallVec<[Dim; 4]>);
+#[serde(from = "Vec<Dim>", into = "Vec<Dim>")]
+pub struct Shape(
+    /// `None` if there are none, and then only.
+    Option<Arc<[Dim]>>,
+);
 
 impl Shape {
     /// The shape of a scalar.
     #[must_use]
     pub fn scalar() -> Self {
-        Shape(SmallVec::new())
+        Shape(None)
     }
 
     /// The number of axes.
     #[must_use]
     pub fn rank(&self) -> usize {
-        self.0.len()
+        self.len()
     }
 
     /// The number of elements.
@@ -107,26 +113,26 @@ impl Shape {
     pub fn numel(&self) -> Dim {
         match self.known_numel() {
             Some(count) => Dim::Known(count),
-            None => self.0.iter().product(),
+            None => self.iter().product(),
         }
     }
 
     /// The number of elements, if all sizes are known and it can be counted.
     #[must_use]
     pub fn known_numel(&self) -> Option<usize> {
-        self.0.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.known()?))
+        self.iter().try_fold(1_usize, |product, dim| product.checked_mul(dim.known()?))
     }
 
     /// Whether all sizes are known.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        self.0.iter().all(|dim| dim.known().is_some())
+        self.iter().all(|dim| dim.known().is_some())
     }
 
     /// The sizes, if all are known.
     #[must_use]
     pub fn known(&self) -> Option<Sizes> {
-        self.0.iter().map(Dim::known).collect()
+        self.iter().map(Dim::known).collect()
     }
 
     /// Replaces symbols by sizes; the offending dimension if one of them would become negative.
@@ -134,7 +140,7 @@ impl Shape {
     /// # Errors
     /// The dimension whose size would be negative or too large.
     pub fn bind(&self, bindings: &Bindings) -> Result<Shape, Dim> {
-        self.0.iter().map(|dim| dim.bind(bindings).ok_or_else(|| dim.clone())).collect()
+        self.iter().map(|dim| dim.bind(bindings).ok_or_else(|| dim.clone())).collect()
     }
 
     /// The common shape of two that broadcast by NumPy's rule: axes are aligned at the end, and size 1 stretches.
@@ -155,21 +161,21 @@ impl Shape {
     /// The axes without those for which `drop` holds.
     #[must_use]
     pub fn without(&self, drop: impl Fn(usize) -> bool) -> Shape {
-        self.0.iter().enumerate().filter(|(axis, _)| !drop(*axis)).map(|(_, dim)| dim.clone()).collect()
+        self.iter().enumerate().filter(|(axis, _)| !drop(*axis)).map(|(_, dim)| dim.clone()).collect()
     }
 
     /// The shape with an axis of this size in front.
     #[must_use]
     pub fn behind(&self, first: Dim) -> Shape {
-        std::iter::once(first).chain(self.0.iter().cloned()).collect()
+        std::iter::once(first).chain(self.iter().cloned()).collect()
     }
 
     /// The same shape with axis `axis` of size `dim`.
     #[must_use]
     pub fn with(&self, axis: usize, dim: Dim) -> Shape {
-        let mut shape = self.clone();
-        shape.0[axis] = dim;
-        shape
+        let mut dims = self.to_vec();
+        dims[axis] = dim;
+        dims.into()
     }
 }
 
@@ -177,13 +183,14 @@ impl Deref for Shape {
     type Target = [Dim];
 
     fn deref(&self) -> &[Dim] {
-        &self.0
+        self.0.as_deref().unwrap_or_default()
     }
 }
 
 impl FromIterator<Dim> for Shape {
     fn from_iter<I: IntoIterator<Item = Dim>>(dims: I) -> Self {
-        Shape(dims.into_iter().collect())
+        let mut dims = dims.into_iter().peekable();
+        Shape(dims.peek().is_some().then(|| dims.collect()))
     }
 }
 
@@ -196,6 +203,12 @@ impl<D: Into<Dim>, const N: usize> From<[D; N]> for Shape {
 impl<D: Into<Dim>> From<Vec<D>> for Shape {
     fn from(dims: Vec<D>) -> Self {
         dims.into_iter().map(Into::into).collect()
+    }
+}
+
+impl From<Shape> for Vec<Dim> {
+    fn from(shape: Shape) -> Self {
+        shape.to_vec()
     }
 }
 
@@ -221,7 +234,7 @@ impl From<&Shape> for Shape {
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[")?;
-        for (axis, dim) in self.0.iter().enumerate() {
+        for (axis, dim) in self.iter().enumerate() {
             write!(f, "{}{dim}", if axis > 0 { ", " } else { "" })?;
         }
         f.write_str("]")
