@@ -31,7 +31,8 @@ fn known_dim_size(at: &Candidate<'_>) -> Option<Replacement> {
 
 /// An elementwise op over literals → a literal, computed at one element.
 fn elementwise_of_literals(at: &Candidate<'_>) -> Option<Replacement> {
-    if at.op.class() != OpClass::Elementwise {
+    // Asked first: most operands are none.
+    if at.operands.is_empty() || at.literal(0).is_none() || at.op.class() != OpClass::Elementwise {
         return None;
     }
     let elements: Option<Vec<Tensor>> =
@@ -66,15 +67,16 @@ fn small_constant(at: &Candidate<'_>) -> Option<Replacement> {
     if at.operands.is_empty() || matches!(at.op.class(), OpClass::Random | OpClass::Opaque) {
         return None;
     }
-    let is_small = |ty: &TensorType| ty.shape.numel().known().is_some_and(|count| count <= MOST_ELEMENTS);
+    let is_small = |ty: &TensorType| ty.shape.known_numel().is_some_and(|count| count <= MOST_ELEMENTS);
+    let is_value = |node: &Node| matches!(node.op, Op::Literal(_) | Op::Constant(_)) && is_small(&node.ty);
+    if !(0..at.operands.len()).all(|index| is_value(at.operand(index))) || !is_small(at.ty) {
+        return None;
+    }
     let value = |node: &Node| match &node.op {
         Op::Literal(literal) => Some(literal.value.splat(&literal.shape.known()?)),
         Op::Constant(constant) => Some((*constant.value).clone()),
         _ => None,
     };
-    if !is_small(at.ty) || !(0..at.operands.len()).all(|index| is_small(&at.operand(index).ty)) {
-        return None;
-    }
     let operands: Option<Vec<Tensor>> =
         (0..at.operands.len()).map(|index| value(at.operand(index))).collect();
     let result = at.op.evaluate(&operands?.iter().collect::<Vec<_>>(), at.ty).ok()?;

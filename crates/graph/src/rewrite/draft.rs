@@ -1,11 +1,14 @@
 //! The graph that a sweep writes: interning on the way in, compaction at the end.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use rustc_hash::FxHasher;
 use smallvec::SmallVec;
 
 use super::{Candidate, Replacement, Swept, live_uses};
@@ -22,10 +25,8 @@ const MOST_REPLACEMENTS: usize = 64;
 /// The graph being written. Provenance still speaks of the old ids; `finish` translates it.
 pub(super) struct Draft {
     body: Body,
-    /// The last written node by the hash of op and operands.
-    interned: FxHashMap<u64, NodeId>,
-    /// For each written node, the one before it of the same hash.
-    alike: Vec<Option<NodeId>>,
+    /// The written nodes by op and operands.
+    interned: HashTable<NodeId>,
     /// How often each written node is used, by the counts of the old nodes that it stands for.
     uses: Vec<u32>,
     /// The written node that stands for each old one.
@@ -42,11 +43,10 @@ impl Draft {
         let count = graph.len();
         Draft {
             body: graph.body().without_nodes(),
-            interned: FxHashMap::with_capacity_and_hasher(count, FxBuildHasher),
+            interned: HashTable::with_capacity(count),
             uses: Vec::with_capacity(count),
             place: vec![None; count],
             principal: Vec::with_capacity(count),
-            alike: Vec::with_capacity(count),
             doubts: RefCell::default(),
         }
     }
@@ -69,9 +69,10 @@ impl Draft {
     /// Writes what stands for the old node `id`, which is used `uses` times.
     pub(super) fn write(&mut self, graph: &Graph, id: NodeId, uses: u32, passes: &[&Pass]) {
         let node = graph.node(id);
-        let mut provenance = graph.provenance(id).clone();
         let mut operands: Operands = node.operands.iter().map(|operand| self.at(*operand)).collect();
-        let mut op = node.op.clone();
+        // Most nodes stay as they are: nothing of theirs is copied before it is known where to.
+        let mut op = Cow::Borrowed(&node.op);
+        let mut provenance = Cow::Borrowed(graph.provenance(id));
         let mut replaced = 0;
         let place = loop {
             let candidate = Candidate {
@@ -87,11 +88,11 @@ impl Draft {
             debug_assert!(replaced < MOST_REPLACEMENTS, "{pass}: rules undo each other at {:?}", node.op);
             replaced += 1;
             let pass = self.body.intern_name(pass);
-            provenance.origins.iter_mut().for_each(|origin| origin.pass = Some(pass));
+            provenance.to_mut().origins.iter_mut().for_each(|origin| origin.pass = Some(pass));
             match replacement {
-                Replacement::New(new, over) => (op, operands) = (new, over),
+                Replacement::New(new, over) => (op, operands) = (Cow::Owned(new), over),
                 Replacement::Existing(existing) => {
-                    self.merge(existing, provenance);
+                    self.merge(existing, &provenance);
                     break existing;
                 }
             }
@@ -109,41 +110,42 @@ impl Draft {
     fn intern(
         &mut self,
         old: NodeId,
-        op: Op,
+        op: Cow<'_, Op>,
         operands: Operands,
         ty: &TensorType,
-        provenance: Provenance,
+        provenance: Cow<'_, Provenance>,
     ) -> NodeId {
-        let hash = key_hash(&op, &operands);
-        let id = NodeId::new(self.body.nodes.len());
-        let newest = self.interned.entry(hash).or_insert(id);
-        let before = if *newest == id { None } else { Some(*newest) };
-        let found = std::iter::successors(before, |at| self.alike[at.index()]).find(|at| {
-            let node = &self.body.nodes[at.index()];
-            node.op == op && same_operands(&op, &node.operands, &operands)
-        });
-        if let Some(found) = found {
-            self.merge(found, provenance);
-            return found;
-        }
-        *newest = id;
-        self.alike.push(before);
-        if matches!(op, Op::Input(_)) {
+        let nodes = &self.body.nodes;
+        let is_same = |at: &NodeId| {
+            let node = &nodes[at.index()];
+            node.op == *op && same_operands(&op, &node.operands, &operands)
+        };
+        let hash = |at: &NodeId| key_hash(&nodes[at.index()].op, &nodes[at.index()].operands);
+        let id = NodeId::new(nodes.len());
+        match self.interned.entry(key_hash(&op, &operands), is_same, hash) {
+            Entry::Occupied(found) => {
+                let found = *found.get();
+                self.merge(found, &provenance);
+                return found;
+            }
+            Entry::Vacant(vacant) => vacant.insert(id),
+        };
+        if matches!(*op, Op::Input(_)) {
             self.body.inputs.push(id);
         }
-        self.body.nodes.push(Node { op, operands, ty: ty.clone() });
-        self.body.provenance.push(provenance);
+        self.body.nodes.push(Node { op: op.into_owned(), operands, ty: ty.clone() });
+        self.body.provenance.push(provenance.into_owned());
         self.uses.push(0);
         self.principal.push(old);
         id
     }
 
     /// Records that `id` also stands for a node of this provenance.
-    fn merge(&mut self, id: NodeId, provenance: Provenance) {
+    fn merge(&mut self, id: NodeId, provenance: &Provenance) {
         let first = &mut self.body.provenance[id.index()];
         // A text need not say where nodes come from: then there is nothing to keep.
-        let says_something = |origin: &Origin| origin.source.is_some() || origin.role != Role::Forward;
-        first.origins.extend(provenance.origins.into_iter().filter(says_something));
+        let says_something = |origin: &&Origin| origin.source.is_some() || origin.role != Role::Forward;
+        first.origins.extend(provenance.origins.iter().filter(says_something).copied());
         // An input has a name already.
         if !matches!(self.body.nodes[id.index()].op, Op::Input(_)) {
             first.label = first.label.or(provenance.label);
