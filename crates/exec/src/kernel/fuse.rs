@@ -397,23 +397,19 @@ fn collect(
     extents: &[Extent],
     role: impl Fn(NodeId) -> Role + Copy,
 ) -> Vec<Region> {
-    let mut members: Vec<Vec<NodeId>> = vec![Vec::new(); graph.len()];
-    for (id, root) in graph.ids().zip(root_of) {
-        if let Some(root) = root {
-            members[root.index()].push(id);
-        }
-    }
+    let mut computed: Vec<(NodeId, NodeId)> =
+        root_of.iter().zip(graph.ids()).filter_map(|(root, id)| Some(((*root)?, id))).collect();
+    computed.sort_unstable();
     let mut regions = Vec::new();
     // Whether a node is read by another region than its own.
     let mut is_read = vec![false; graph.len()];
     // The region in whose operands a buffer was seen last: a set that needs no clearing.
     let mut seen: Vec<Option<NodeId>> = vec![None; graph.len()];
-    for (root, computed) in graph.ids().zip(members) {
-        if computed.is_empty() {
-            continue;
-        }
-        let (mut nodes, mut operands) = (computed.clone(), Vec::new());
-        let places = computed.iter().flat_map(|id| {
+    for members in computed.chunk_by(|one, other| one.0 == other.0) {
+        let root = members[0].0;
+        let outputs: SmallVec<[NodeId; 1]> = members.iter().map(|(_, id)| *id).collect();
+        let (mut nodes, mut operands) = (outputs.to_vec(), Vec::new());
+        let places = outputs.iter().flat_map(|id| {
             let id = *id;
             (0..graph.node(id).operands.len()).map(move |at| (id, at))
         });
@@ -434,7 +430,7 @@ fn collect(
         nodes.sort_unstable();
         nodes.dedup();
         let extent = extents[root.index()];
-        regions.push(Region { root, outputs: computed.into(), nodes, operands, extent });
+        regions.push(Region { root, outputs, nodes, operands, extent });
     }
     for region in &mut regions {
         let root = region.root;

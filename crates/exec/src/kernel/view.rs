@@ -6,14 +6,14 @@
 use smallvec::SmallVec;
 
 /// An axis of a view: how many elements, and how far apart they are in the source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Axis {
     pub(crate) size: usize,
     pub(crate) stride: isize,
 }
 
 /// Where the elements of a result are in a dense source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct View {
     /// Outermost first, without axes of size 1, neighbours merged where possible.
     axes: SmallVec<[Axis; 4]>,

@@ -141,11 +141,11 @@ impl Program {
         let mut last_read = vec![None; operands];
         let mut written = vec![usize::MAX; results.len()];
         for (at, (_, instruction)) in instructions.iter().enumerate() {
-            instruction.action.places(|place| {
+            for place in instruction.action.places() {
                 if let Place::Input(input) = place {
                     last_read[input] = Some(at);
                 }
-            });
+            }
             if let Target::Result(result) = instruction.target {
                 written[result] = at;
             }
@@ -193,7 +193,7 @@ impl Program {
             let last = self.stages.last_mut().expect("a stage was begun");
             match (&instruction.action, last) {
                 (Action::Load { input, view, .. }, last) => {
-                    *last = Stage::Load { input: *input, view: view.clone(), target: numbers[0] };
+                    *last = Stage::Load { input: *input, view: (**view).clone(), target: numbers[0] };
                 }
                 (Action::Fold { kind, .. }, last) => {
                     *last = Stage::Fold { kind: *kind, x: numbers[1], target: numbers[0] };

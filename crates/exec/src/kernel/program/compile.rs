@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use crate::kernel::fuse::{self, Extent, Region, Role};
 use crate::kernel::movement;
 use crate::kernel::program::build::{Parts, Program};
+use crate::kernel::program::by_node::ByNode;
 use crate::kernel::program::fixed::{Fixed, FixedValue};
 use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
 use crate::kernel::program::{registers, stage};
@@ -20,7 +21,7 @@ enum Value {
     /// The operand at this position, element by element.
     Input(usize),
     /// The operand at this position, seen through a view.
-    View(usize, View),
+    View(usize, Box<View>),
     /// The value of this node, one element per row, spread out along the rows.
     Spread(NodeId),
     /// A number.
@@ -33,11 +34,13 @@ enum Value {
 struct Compiler<'g> {
     graph: &'g Graph,
     region: &'g Region,
-    values: FxHashMap<NodeId, Value>,
+    values: ByNode<Value>,
     /// The position of each buffer among the operands of the region.
     positions: FxHashMap<NodeId, usize>,
     named: Vec<registers::Value>,
     fixed: Vec<Fixed>,
+    /// The register of each value that is filled once.
+    filled: FxHashMap<FixedValue, usize>,
     /// What the length of a tile must be a multiple of.
     period: usize,
     /// Elements per row; 1 if there are no rows.
@@ -57,13 +60,14 @@ pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
     let mut compiler = Compiler {
         graph,
         region,
-        values: FxHashMap::default(),
+        values: ByNode::of(&region.nodes),
         positions: region.operands.iter().enumerate().map(|(at, operand)| (*operand, at)).collect(),
-        named: Vec::new(),
+        named: Vec::with_capacity(region.nodes.len()),
         fixed: Vec::new(),
+        filled: FxHashMap::default(),
         period: columns,
         columns,
-        instructions: Vec::new(),
+        instructions: Vec::with_capacity(region.nodes.len()),
     };
     let mut flops = 0;
     for node in &region.nodes {
@@ -97,7 +101,7 @@ pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
 impl Compiler<'_> {
     /// The value of a node that is computed before, inside the region or outside.
     fn value(&self, node: NodeId) -> Value {
-        match self.values.get(&node) {
+        match self.values.get(node) {
             Some(value) => value.clone(),
             None => Value::Input(self.position(node)),
         }
@@ -120,7 +124,7 @@ impl Compiler<'_> {
             Value::Literal(value) => Value::Literal(value),
             Value::Input(input) => {
                 let view = movement::view(self.graph, node).expect("a broadcast is a view");
-                if view.is_dense() { Value::Input(input) } else { Value::View(input, view) }
+                if view.is_dense() { Value::Input(input) } else { Value::View(input, Box::new(view)) }
             }
             other => unreachable!("a broadcast reads a buffer or a number, got {other:?}"),
         }
@@ -197,7 +201,7 @@ impl Compiler<'_> {
                 }
             }
             Value::View(input, view) if space == Space::Elements && self.repeats(&view) => {
-                self.fix(dtype, FixedValue::Repeat { input, view })
+                self.fix(dtype, FixedValue::Repeat { input, view: *view })
             }
             Value::View(input, view) => self.emit(Action::Load { input, dtype, view }, dtype, space),
         };
@@ -220,11 +224,12 @@ impl Compiler<'_> {
 
     /// A register that is filled once per piece; one for equal values.
     fn fix(&mut self, dtype: DType, value: FixedValue) -> usize {
-        if let Some(same) = self.fixed.iter().find(|fixed| fixed.value == value) {
-            return same.register;
+        if let Some(register) = self.filled.get(&value) {
+            return *register;
         }
         let register = self.named.len();
         self.named.push(registers::Value { dtype, result: None });
+        self.filled.insert(value.clone(), register);
         self.fixed.push(Fixed { register, dtype, value });
         register
     }
@@ -259,17 +264,17 @@ impl Compiler<'_> {
 
     /// The operands that are only ever read at the position that is being written.
     fn in_place(&self, instructions: &[(usize, Instruction)]) -> Vec<usize> {
-        let mut elsewhere: Vec<usize> = Vec::new();
+        let mut along = vec![true; self.region.operands.len()];
         for (_, instruction) in instructions {
             if let Action::Load { input, .. } = instruction.action {
-                elsewhere.push(input);
+                along[input] = false;
             }
         }
         for fixed in &self.fixed {
             if let FixedValue::Element { input, .. } | FixedValue::Repeat { input, .. } = fixed.value {
-                elsewhere.push(input);
+                along[input] = false;
             }
         }
-        (0..self.region.operands.len()).filter(|at| !elsewhere.contains(at)).collect()
+        (0..along.len()).filter(|at| along[*at]).collect()
     }
 }

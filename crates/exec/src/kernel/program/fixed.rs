@@ -21,7 +21,7 @@ impl Fixed {
 }
 
 /// What a [`Fixed`] register holds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum FixedValue {
     /// A number of the program.
     Literal(Scalar),

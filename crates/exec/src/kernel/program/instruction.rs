@@ -55,7 +55,8 @@ pub(crate) enum Action {
     Load {
         input: usize,
         dtype: DType,
-        view: View,
+        // Boxed, for few instructions have one and all would be as large.
+        view: Box<View>,
     },
     Unary {
         op: UnaryOp,
@@ -126,29 +127,37 @@ impl Space {
 }
 
 impl Action {
-    /// Shows every operand to `visit`.
-    pub(crate) fn places(&self, mut visit: impl FnMut(Place)) {
-        self.clone().places_mut(|place| visit(*place));
-    }
-
-    /// Lets `change` replace every operand.
-    pub(crate) fn places_mut(&mut self, mut change: impl FnMut(&mut Place)) {
-        match self {
-            Action::Load { .. } => {}
+    /// Every operand.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> + use<> {
+        let places = match self {
+            Action::Load { .. } => [None; 3],
             Action::Unary { x, .. }
             | Action::Clamp { x, .. }
             | Action::Cast { x, .. }
             | Action::Fold { x, .. }
-            | Action::Spread { x, .. } => change(x),
+            | Action::Spread { x, .. } => [Some(*x), None, None],
             Action::Binary { x, y, .. } | Action::Compare { x, y, .. } | Action::Logic { x, y, .. } => {
-                change(x);
-                change(y);
+                [Some(*x), Some(*y), None]
             }
-            Action::Select { condition, x, y, .. } => {
-                change(condition);
-                change(x);
-                change(y);
+            Action::Select { condition, x, y, .. } => [Some(*condition), Some(*x), Some(*y)],
+        };
+        places.into_iter().flatten()
+    }
+
+    /// Every operand, to be replaced.
+    pub(crate) fn places_mut(&mut self) -> impl Iterator<Item = &mut Place> {
+        let places = match self {
+            Action::Load { .. } => [None, None, None],
+            Action::Unary { x, .. }
+            | Action::Clamp { x, .. }
+            | Action::Cast { x, .. }
+            | Action::Fold { x, .. }
+            | Action::Spread { x, .. } => [Some(x), None, None],
+            Action::Binary { x, y, .. } | Action::Compare { x, y, .. } | Action::Logic { x, y, .. } => {
+                [Some(x), Some(y), None]
             }
-        }
+            Action::Select { condition, x, y, .. } => [Some(condition), Some(x), Some(y)],
+        };
+        places.into_iter().flatten()
     }
 }

@@ -9,6 +9,7 @@
 
 mod blocks;
 mod build;
+mod by_node;
 mod code;
 mod compile;
 mod fixed;

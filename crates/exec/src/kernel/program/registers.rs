@@ -1,6 +1,7 @@
 //! Where values are: each gets a register that no other value needs at the same time.
 
 use pullback_graph::DType;
+use smallvec::SmallVec;
 
 use crate::kernel::program::fixed::{Fixed, FixedValue};
 use crate::kernel::program::instruction::{Instruction, Place, Target};
@@ -91,12 +92,12 @@ pub(crate) fn assign(
                 (Place::Tiled(register), Target::Tiled(register))
             }
         };
-        let mut read: Vec<usize> = Vec::new();
-        instruction.action.places_mut(|place| {
-            let Place::Register(value) = *place else { return };
+        let mut read: SmallVec<[usize; 3]> = SmallVec::new();
+        for place in instruction.action.places_mut() {
+            let Place::Register(value) = *place else { continue };
             *place = places[value];
             if spans[value].last != at || read.contains(&value) || kept[value] == *place {
-                return;
+                continue;
             }
             read.push(value);
             match *place {
@@ -104,7 +105,7 @@ pub(crate) fn assign(
                 Place::Tiled(register) => ended.push((values[value].dtype, register)),
                 Place::Input(_) | Place::Result(_) => {}
             }
-        });
+        }
     }
     Counts { blocks: blocks.counts, tiles: tiles.counts }
 }
@@ -116,11 +117,11 @@ fn spans(values: usize, instructions: &[(usize, Instruction)]) -> Vec<Span> {
         if let Target::Register(value) = instruction.target {
             spans[value] = Span { last: at, last_stage: *stage };
         }
-        instruction.action.places(|place| {
+        for place in instruction.action.places() {
             if let Place::Register(value) = place {
                 (spans[value].last, spans[value].last_stage) = (at, *stage);
             }
-        });
+        }
     }
     spans
 }

@@ -151,11 +151,10 @@ impl ScalarProgram {
         let mut inputs = Vec::new();
         for (_, instruction) in instructions {
             program.steps.push(step(instruction, &layout)?);
-            instruction.action.places(|place| {
-                if let Place::Input(input) = place {
-                    inputs.push(input);
-                }
-            });
+            inputs.extend(instruction.action.places().filter_map(|place| match place {
+                Place::Input(input) => Some(input),
+                Place::Register(_) | Place::Tiled(_) | Place::Result(_) => None,
+            }));
         }
         inputs.sort_unstable();
         inputs.dedup();

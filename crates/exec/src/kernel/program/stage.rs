@@ -37,11 +37,11 @@ pub(crate) fn ordered(instructions: Vec<Instruction>, values: usize) -> Vec<(usi
     let mut level_of: Vec<usize> = Vec::with_capacity(instructions.len());
     for instruction in &instructions {
         let mut level = 0;
-        instruction.action.places(|place| {
+        for place in instruction.action.places() {
             if let Place::Register(value) = place {
                 level = level.max(levels[value]);
             }
-        });
+        }
         level_of.push(level);
         levels[target(instruction)] = level + usize::from(manner(instruction) == Manner::Fold);
     }
@@ -52,11 +52,11 @@ pub(crate) fn ordered(instructions: Vec<Instruction>, values: usize) -> Vec<(usi
         if manner(instruction) != Manner::Fold && first_reader != usize::MAX {
             *level = first_reader;
         }
-        instruction.action.places(|place| {
+        for place in instruction.action.places() {
             if let Place::Register(value) = place {
                 wanted[value] = wanted[value].min(*level);
             }
-        });
+        }
     }
     let mut ordered: Vec<(usize, Manner, Instruction)> = level_of
         .into_iter()
