@@ -195,6 +195,7 @@ struct Hand<'a> {
 }
 
 impl Hand<'_> {
+    #[inline]
     fn compute(&mut self, step: StepId, piece: usize) -> Result<(), Box<ExecError>> {
         let Instance { plan, slots, touches, touched, .. } = self.instance;
         for state in touches.row(step.index()) {
@@ -222,6 +223,7 @@ fn scratch_of(desk: &mut Mutex<Desk>) -> &mut Scratch {
 impl Work for Hand<'_> {
     type Error = Box<ExecError>;
 
+    #[inline]
     fn piece(&mut self, step: StepId, piece: usize) -> Result<(), Box<ExecError>> {
         let watch = &self.instance.watch;
         if !watch.is_on {
@@ -238,6 +240,7 @@ impl Work for Hand<'_> {
         Ok(())
     }
 
+    #[inline]
     fn done(&mut self, step: StepId) -> Result<(), Box<ExecError>> {
         let Instance { plan, slots, watch, .. } = self.instance;
         if !watch.is_on {

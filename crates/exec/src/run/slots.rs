@@ -26,12 +26,12 @@ enum Lent {
     Result(Option<Tensor>),
 }
 
-/// A worker's lists of what the piece at hand reads and writes: empty between pieces, kept for their memory.
+/// A worker's lists of what the piece at hand reads and writes, as long as the longest of the plan.
 #[derive(Debug)]
 pub(crate) struct Lists {
-    // Nobody sees these but in `with_piece`, which shows them for as long as the elements are there.
-    reads: Vec<Slice<'static>>,
-    writes: Vec<SliceMut<'static>>,
+    // Nobody sees these but in `with_piece`, which shows what it has just written there.
+    reads: Box<[Slice<'static>]>,
+    writes: Box<[SliceMut<'static>]>,
 }
 
 impl Lists {
@@ -39,14 +39,9 @@ impl Lists {
     pub(crate) fn of(plan: &Plan) -> Lists {
         let most = |count: fn(&Step) -> usize| plan.steps.iter().map(count).max().unwrap_or(0);
         Lists {
-            reads: Vec::with_capacity(most(|step| step.reads.len())),
-            writes: Vec::with_capacity(most(|step| step.writes.len())),
+            reads: (0..most(|step| step.reads.len())).map(|_| Slice::I64(&[])).collect(),
+            writes: (0..most(|step| step.writes.len())).map(|_| SliceMut::I64(&mut [])).collect(),
         }
-    }
-
-    fn clear(&mut self) {
-        self.reads.clear();
-        self.writes.clear();
     }
 }
 
@@ -273,23 +268,22 @@ impl Slots {
         let uses = self.uses.row(step.index());
         let step = &self.plan.steps[step.index()];
         let (read, written) = uses.split_at(step.reads.len());
-        // A piece that panicked has left its own.
-        lists.clear();
-        // SAFETY: the step that wrote a value is done, and the plan has no step write over it that does not come after
-        // this one. Memory is zeroed at first and truth values share none with other types, so the elements are valid. What
-        // the view points to is kept alive by `self`.
-        lists.reads.extend(read.iter().map(|view| unsafe { view.read() }));
+        let (reads, writes) = (&mut lists.reads[..read.len()], &mut lists.writes[..written.len()]);
+        for (read, view) in reads.iter_mut().zip(read) {
+            // SAFETY: the step that wrote the value is done, and the plan has no step write over it that does not come
+            // after this one. Memory is zeroed at first and truth values share none with other types, so the elements
+            // are valid. What the view points to is kept alive by `self`.
+            *read = unsafe { view.read() };
+        }
         let cut = step.pieces() > 1;
-        for (at, view) in written.iter().enumerate() {
+        for (at, (write, view)) in writes.iter_mut().zip(written).enumerate() {
             let range = if cut { step.kernel.piece_range(piece, at) } else { 0..view.len };
             // SAFETY: all other steps that use this buffer come before this one or after it, the other pieces of this step
             // write other ranges, and the plan puts what one step writes into buffers of their own. Values that steps
             // write are in slots, never in feeds or constants.
-            lists.writes.push(unsafe { view.write(range) });
+            *write = unsafe { view.write(range) };
         }
-        let answer = run(&step.kernel, Buffers { reads: &lists.reads, writes: &mut lists.writes });
-        lists.clear();
-        answer
+        run(&step.kernel, Buffers { reads, writes })
     }
 
     /// Calls `look` with a value that a step has written; to be called when all pieces of the step are done, before any

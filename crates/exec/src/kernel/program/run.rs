@@ -87,9 +87,8 @@ unsafe fn elements<'a, T: Typed>(spot: Spot, len: usize) -> &'a mut [T] {
 impl Piece<'_, '_> {
     fn run(&mut self, spots: &mut Vec<Spot>) -> Result<(), String> {
         let program = self.program;
-        for (home, seat) in program.homes.iter().zip(&program.seats) {
-            spots.push(self.spot(*home, *seat));
-        }
+        let homes = program.homes.iter().zip(&program.seats);
+        spots.extend(homes.map(|(home, seat)| self.spot(*home, *seat)));
         self.fill();
         let mut start = self.range.start;
         loop {
