@@ -58,6 +58,8 @@ fn large_steps_are_cut_the_same_way_for_every_number_of_threads() {
         .finish([
             ("sum", h.sum()),
             ("columns", h.sum_over(0)),
+            ("group_totals", (h * 2.0).exp().sum_over(0)),
+            ("row_totals", (h - h.logsumexp(-1).expand_dims(-1)).square().sum_over(1).sum()),
             ("rows", h.softmax(-1).max_over(1)),
             ("picked", h.gather(x.argmax(1), 0)),
         ])

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
+use crate::kernel::columns::Totals;
 use crate::kernel::pieces::Pieces;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::slice::{Slice, SliceMut};
@@ -68,6 +69,11 @@ pub(crate) trait ComputeAll: fmt::Debug + Send + Sync {
 
     /// See [`Compute::alias`].
     fn alias(&self) -> Option<usize> {
+        None
+    }
+
+    /// What is to be done with result `write`, which holds the totals of groups; `None` if it is what it should be.
+    fn rest(&self, _write: usize) -> Option<Totals> {
         None
     }
 
@@ -172,6 +178,11 @@ impl Kernel {
     /// The position of the operand whose bytes are the result's, unchanged.
     pub(crate) fn alias(&self) -> Option<usize> {
         self.compute.alias()
+    }
+
+    /// The kernel that makes result `write` of what this one writes there; `None` if it writes the result.
+    pub(crate) fn rest(&self, write: usize) -> Option<Totals> {
+        self.compute.rest(write)
     }
 
     /// How many pieces may run on their own, in any order; at least one.

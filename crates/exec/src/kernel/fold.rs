@@ -29,6 +29,8 @@ pub(crate) trait Fold<T>: Copy + Default {
     fn combine(left: T, right: T) -> T;
     /// Combines a total with a block's result.
     fn add(total: Self::Total, block: T) -> Self::Total;
+    /// Combines two totals.
+    fn join(left: Self::Total, right: Self::Total) -> Self::Total;
     /// The total as an element.
     fn finish(total: Self::Total) -> T;
 
@@ -75,6 +77,11 @@ macro_rules! fold {
             }
 
             #[inline(always)]
+            fn join(left: $Total, right: $Total) -> $Total {
+                <$Fold as Fold<$Total>>::combine(left, right)
+            }
+
+            #[inline(always)]
             fn finish($end: $Total) -> $ty {
                 $finish
             }
@@ -116,6 +123,11 @@ macro_rules! product {
             }
 
             #[inline(always)]
+            fn join(left: f64, right: f64) -> f64 {
+                left * right
+            }
+
+            #[inline(always)]
             fn finish(total: f64) -> $ty {
                 total as $ty
             }
@@ -140,6 +152,41 @@ pub(crate) fn times((product, infinite): (f64, f64), x: f64) -> (f64, f64) {
     let lost = next.is_nan() & (infinite == 0.0);
     (if lost { x * product.signum() } else { next }, infinite)
 }
+
+/// Runs an expression with `$T` the element type and `$F` the way to combine it: those that programs know.
+macro_rules! with_fold {
+    ($kind:expr, $dtype:expr, $T:ident, $F:ident => $body:expr) => {
+        match $dtype {
+            pullback_graph::DType::F32 => $crate::kernel::fold::with_fold!(@ f32, $kind, $T, $F => $body),
+            pullback_graph::DType::F64 => $crate::kernel::fold::with_fold!(@ f64, $kind, $T, $F => $body),
+            pullback_graph::DType::I64 => $crate::kernel::fold::with_fold!(@ i64, $kind, $T, $F => $body),
+            pullback_graph::DType::Bool => unreachable!("truth values are not combined in programs"),
+        }
+    };
+    (@ $ty:ty, $kind:expr, $T:ident, $F:ident => $body:expr) => {
+        match $kind {
+            pullback_graph::op::ReduceKind::Sum => {
+                type $T = $ty;
+                type $F = $crate::kernel::fold::Sum;
+                $body
+            }
+            pullback_graph::op::ReduceKind::Max => {
+                type $T = $ty;
+                type $F = $crate::kernel::fold::Max;
+                $body
+            }
+            pullback_graph::op::ReduceKind::Min => {
+                type $T = $ty;
+                type $F = $crate::kernel::fold::Min;
+                $body
+            }
+            // A part of a product may leave the range of numbers where the whole does not.
+            pullback_graph::op::ReduceKind::Prod => unreachable!("products are not combined in programs"),
+        }
+    };
+}
+
+pub(crate) use with_fold;
 
 /// Elements per block of a run.
 const BLOCK: usize = 2048;

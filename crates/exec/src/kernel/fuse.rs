@@ -5,7 +5,8 @@
 //! or else one before that which reads what it reads: then everything a region reads is computed in earlier ones, nothing
 //! is computed twice, and what other regions read as well is one more result of the kernel. All nodes of a region have one element per element of its root, or, where a
 //! region has rows, one per element or one per row: a reduction along the last axes makes a number of each row, and a
-//! broadcast along them spreads it out again, so that a softmax is one region.
+//! broadcast along them spreads it out again, so that a softmax is one region. A reduction over leading axes, or over all,
+//! may be a result of a region, and nothing in it can read that: it is known when all rows have been gone through.
 //!
 //! What stays apart although it reads the same is then [merged](crate::kernel::merge).
 //!
@@ -20,6 +21,7 @@ use pullback_graph::{DType, Graph, NodeId, Op};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use crate::kernel::columns::Columns;
 use crate::kernel::conv::Weights;
 use crate::kernel::merge::{in_order, merge, merge_scalars};
 use crate::kernel::window_arg::windows_of;
@@ -56,6 +58,8 @@ pub(crate) enum Role {
     Elementwise,
     /// Combines so many neighbours into one number: an instruction of a program.
     Rows(usize),
+    /// Combines the rows that its operand consists of: an instruction of a program, in which nothing can read it.
+    Columns(Columns),
     /// Its operand's bytes under another type.
     Alias,
     /// One number everywhere.
@@ -151,6 +155,8 @@ impl Extent {
     fn starting(role: Role, len: usize) -> Extent {
         match role {
             Role::Rows(columns) => Extent::Rows { rows: len, columns },
+            Role::Columns(Columns { len, run: 1 }) => Extent::Flat(len),
+            Role::Columns(Columns { len, run }) => Extent::Rows { rows: len / run, columns: run },
             _ => Extent::Flat(len),
         }
     }
@@ -165,6 +171,14 @@ impl Extent {
         }
     }
 
+    /// Whether a node of so many elements may be in the region.
+    fn has(self, len: usize) -> bool {
+        match self {
+            Extent::Flat(all) => len == all,
+            Extent::Rows { rows, columns } => len == rows || len == rows * columns,
+        }
+    }
+
     /// The extent once a node of so many elements that is read by `access` has joined; `None` if it cannot.
     fn joined(self, role: Role, len: usize, access: Access) -> Option<Extent> {
         let extent = match access {
@@ -172,12 +186,11 @@ impl Extent {
             Access::Spread(columns) => self.with_rows(len, columns)?,
             Access::Buffer => return None,
         };
-        match (role, extent) {
-            (Role::Rows(columns), _) => extent.with_rows(len, columns),
-            (Role::Elementwise | Role::Alias, Extent::Flat(all)) => (len == all).then_some(extent),
-            (Role::Elementwise | Role::Alias, Extent::Rows { rows, columns }) => {
-                (len == rows || len == rows * columns).then_some(extent)
-            }
+        match role {
+            Role::Rows(columns) => extent.with_rows(len, columns),
+            Role::Elementwise | Role::Alias => extent.has(len).then_some(extent),
+            Role::Columns(Columns { len, run: 1 }) => extent.has(len).then_some(extent),
+            Role::Columns(Columns { len, run }) => extent.with_rows(len / run, run),
             _ => None,
         }
     }
@@ -186,7 +199,7 @@ impl Extent {
 impl Role {
     /// Whether a node of this role can be the root of a program.
     pub(crate) fn is_computed(self) -> bool {
-        matches!(self, Role::Elementwise | Role::Rows(_))
+        matches!(self, Role::Elementwise | Role::Rows(_) | Role::Columns(_))
     }
 }
 
@@ -238,7 +251,7 @@ pub(crate) fn role(graph: &Graph, node: NodeId) -> Role {
             match row_length(graph, node, |axis| op.axes.contains(axis)) {
                 Some(columns) => Role::Rows(columns),
                 None if Weights::of(graph, node).is_some() => Role::Overlap,
-                None => Role::Other,
+                None => Columns::of(graph, node).map_or(Role::Other, Role::Columns),
             }
         }
         Op::Permute(_) if movement::view(graph, node).is_some_and(|view| view.is_dense()) => Role::Alias,
@@ -288,28 +301,28 @@ pub(crate) fn read(
         return through(&nodes, nodes.last().map(|windows| source(*windows)), Access::Buffer);
     }
     match (root, role(operand)) {
-        (Role::Elementwise | Role::Rows(_) | Role::Broadcast | Role::Spread(_), Role::Literal) => {
-            through(&[operand], None, Access::Buffer)
-        }
-        (Role::Elementwise | Role::Rows(_), Role::Broadcast | Role::Spread(_))
-            if role(source(operand)) == Role::Literal =>
+        (Role::Broadcast | Role::Spread(_), Role::Literal) => through(&[operand], None, Access::Buffer),
+        (computed, Role::Literal) if computed.is_computed() => through(&[operand], None, Access::Buffer),
+        (computed, Role::Broadcast | Role::Spread(_))
+            if computed.is_computed() && role(source(operand)) == Role::Literal =>
         {
             through(&[operand, source(operand)], None, Access::Buffer)
         }
-        (Role::Elementwise | Role::Rows(_), Role::Spread(columns)) => {
+        (computed, Role::Spread(columns)) if computed.is_computed() => {
             through(&[operand], Some(source(operand)), Access::Spread(columns))
         }
-        (Role::Elementwise | Role::Rows(_), Role::Broadcast)
-        | (Role::Dot, Role::Broadcast | Role::Spread(_) | Role::Permute) => {
+        (computed, Role::Broadcast) if computed.is_computed() => {
+            through(&[operand], Some(source(operand)), Access::Buffer)
+        }
+        (Role::Dot, Role::Broadcast | Role::Spread(_) | Role::Permute) => {
             through(&[operand], Some(source(operand)), Access::Buffer)
         }
         (Role::Scatter, Role::Literal) if at == 0 => through(&[operand], None, Access::Buffer),
         (Role::Dot, Role::Windows) if dot::takes_windows(graph, node, at) => {
             through(&[operand], Some(source(operand)), Access::Buffer)
         }
-        (Role::Elementwise | Role::Rows(_) | Role::Overlap, _) => {
-            through(&[], Some(operand), Access::Elements)
-        }
+        (Role::Overlap, _) => through(&[], Some(operand), Access::Elements),
+        (computed, _) if computed.is_computed() => through(&[], Some(operand), Access::Elements),
         _ => through(&[], Some(operand), Access::Buffer),
     }
 }
@@ -343,8 +356,10 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
         };
         // What is written under two names would be written twice.
         let twice = own == Role::Alias && !alone;
+        // What rows come to is known when all have been gone through.
+        let late = matches!(own, Role::Columns(_));
         let joined = match reader {
-            _ if twice => None,
+            _ if twice || late => None,
             Some(Readers { root, access, .. }) => join(root, access),
             None => None,
         };

@@ -2,14 +2,10 @@
 //!
 //! What is computed per element stands in the op tables of the graph crate; nothing here names an elementwise op.
 
-use std::marker::PhantomData;
-
 use pullback_graph::Element;
-use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, Real, ReduceKind, UnaryOp};
+use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, Real, UnaryOp};
 
-use crate::kernel::fold::{Fold, Max, Min, Rows, Sum};
-use crate::kernel::scratch::Banked;
-use crate::kernel::simd::{self, Loop};
+use crate::kernel::simd::Loop;
 
 /// Declares a [`Loop`] over its arguments.
 macro_rules! vector_loop {
@@ -73,22 +69,6 @@ vector_loop! {
         for (out, x) in out.iter_mut().zip(x) {
             *out = x.convert();
         }
-    }
-}
-
-/// Combines each row of `columns` elements into one: see [`fold`](mod@crate::kernel::fold).
-pub(crate) fn fold_rows<T: Banked>(kind: ReduceKind, x: &[T], columns: usize, out: &mut [T])
-where
-    Sum: Fold<T>,
-    Max: Fold<T>,
-    Min: Fold<T>,
-{
-    match kind {
-        ReduceKind::Sum => simd::run(Rows { elements: x, columns, out, fold: PhantomData::<Sum> }),
-        ReduceKind::Max => simd::run(Rows { elements: x, columns, out, fold: PhantomData::<Max> }),
-        ReduceKind::Min => simd::run(Rows { elements: x, columns, out, fold: PhantomData::<Min> }),
-        // Partial products may leave the range of numbers where the whole does not.
-        ReduceKind::Prod => unreachable!("products are not folded in a program"),
     }
 }
 

@@ -56,7 +56,9 @@ impl Kernel {
             Op::Reduce(_) if role(graph, root) == Role::Overlap && region.nodes.len() > 1 => {
                 Weights::of(graph, root).expect("a sum that overlaps is one of weights").into()
             }
-            Op::Reduce(_) if region.nodes.len() > 1 => Kernel::of(compile(graph, region)),
+            Op::Reduce(_) if region.nodes.len() > 1 || matches!(role(graph, root), Role::Columns(_)) => {
+                Kernel::of(compile(graph, region))
+            }
             Op::Reduce(op) => match Reduce::of(graph, root, op) {
                 Some(kernel) => kernel.into(),
                 None => Reference::of(graph, root).into(),

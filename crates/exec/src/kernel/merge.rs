@@ -213,8 +213,7 @@ impl<'g, R: Fn(NodeId) -> Role + Copy> Merging<'g, R> {
 
     /// Whether a group reads what another computes only element by element, or row by row.
     fn reads_along(&self, group: usize, other: usize, extent: Extent) -> bool {
-        let is_computed =
-            |node: NodeId| matches!((self.role)(node), Role::Elementwise | Role::Rows(_) | Role::Alias);
+        let is_computed = |node: NodeId| (self.role)(node).is_computed() || (self.role)(node) == Role::Alias;
         self.members[group].iter().all(|at| {
             let region = &self.regions[*at];
             let root = (self.role)(region.root);
@@ -224,6 +223,12 @@ impl<'g, R: Fn(NodeId) -> Role + Copy> Merging<'g, R> {
                     let from = read.buffer.and_then(|buffer| self.home[buffer.index()]);
                     match read.access {
                         _ if from.is_none_or(|from| self.find(from) != other) => true,
+                        _ if read
+                            .buffer
+                            .is_some_and(|read| matches!((self.role)(read), Role::Columns(_))) =>
+                        {
+                            false
+                        }
                         Access::Elements => true,
                         Access::Spread(columns) => {
                             matches!(extent, Extent::Rows { columns: own, .. } if own == columns)

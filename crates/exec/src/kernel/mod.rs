@@ -34,6 +34,7 @@ mod window_arg;
 mod fill;
 mod reduce;
 mod fold;
+mod columns;
 mod lanes;
 mod arg;
 mod running;

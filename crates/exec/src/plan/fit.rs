@@ -125,7 +125,9 @@ impl<'p> Drops<'p> {
         });
         let at_peak = plan.steps.get(peak).map_or(&[][..], |step| &step.reads);
         let is_candidate = |value: &ValueId| {
-            held[value.index()] && written[value.index()] < peak && !at_peak.contains(value)
+            // What is only on the way to a node's value is not computed for its own sake.
+            let is_whole = plan.value_of(plan.values[value.index()].node) == Some(*value);
+            is_whole && held[value.index()] && written[value.index()] < peak && !at_peak.contains(value)
         };
         let candidates = planned.into_iter().filter(is_candidate).collect();
         let (step_of, live) = places(plan);

@@ -97,8 +97,19 @@ impl Lowering<'_> {
     }
 
     fn value(&mut self, node: NodeId, place: Place, writer: Option<u32>) -> ValueId {
+        let elements = (self.graph.ty(node).dtype, numel(self.graph, node));
+        self.value_of(node, elements, place, writer)
+    }
+
+    /// A value of so many elements of a type, on the way to that of `node`.
+    fn value_of(
+        &mut self,
+        node: NodeId,
+        (dtype, len): (DType, usize),
+        place: Place,
+        writer: Option<u32>,
+    ) -> ValueId {
         let id = ValueId::new(self.lowered.values.len());
-        let (dtype, len) = (self.graph.ty(node).dtype, numel(self.graph, node));
         self.lowered.values.push(Value { node, dtype, len, place });
         self.lowered.writer.push(writer);
         id
@@ -127,18 +138,44 @@ impl Lowering<'_> {
         }
         waits.sort_unstable();
         waits.dedup();
-        self.lowered.after.push(waits);
-        let at = u32::try_from(self.lowered.steps.len()).expect("fewer than 2^32 steps");
+        let at = self.next_step();
+        // The slot is chosen when memory is planned.
+        let slot = Place::Slot(SlotId::new(0));
+        let mut rests = Vec::new();
         let mut writes = SmallVec::new();
-        for node in &region.outputs {
-            // The slot is chosen when memory is planned.
-            let value = self.value(*node, Place::Slot(SlotId::new(0)), Some(at));
+        for (write, node) in region.outputs.iter().enumerate() {
+            let value = match kernel.rest(write) {
+                Some(rest) => {
+                    let value = self.value_of(*node, (rest.operand(), rest.len()), slot, Some(at));
+                    rests.push((*node, value, rest));
+                    value
+                }
+                None => self.value(*node, slot, Some(at)),
+            };
             self.lowered.value_of[node.index()] = Some(value);
             writes.push(value);
         }
         let covers = region.nodes.iter().copied().collect();
-        let step = Step { kernel, node: region.root, covers, reads, writes, in_place: InPlace::new() };
+        self.push(Step { kernel, node: region.root, covers, reads, writes, in_place: InPlace::new() }, waits);
+        for (node, totals, rest) in rests {
+            let value = self.value(node, slot, Some(self.next_step()));
+            self.lowered.value_of[node.index()] = Some(value);
+            let (covers, reads, writes) = ([node].into(), [totals].into_iter().collect(), [value].into());
+            self.push(
+                Step { kernel: rest.into(), node, covers, reads, writes, in_place: InPlace::new() },
+                SmallVec::new(),
+            );
+        }
+    }
+
+    /// The number of the step that is pushed next.
+    fn next_step(&self) -> u32 {
+        u32::try_from(self.lowered.steps.len()).expect("fewer than 2^32 steps")
+    }
+
+    fn push(&mut self, step: Step, after: SmallVec<[u32; 2]>) {
         self.lowered.steps.push(step);
+        self.lowered.after.push(after);
     }
 
     /// The constant whose first elements are the value of a leaf.

@@ -33,7 +33,7 @@ impl Step {
         self.node
     }
 
-    /// The nodes that are computed, ascending.
+    /// The nodes that are computed, or of which a part is, ascending.
     #[must_use]
     pub fn covers(&self) -> &[NodeId] {
         &self.covers

@@ -6,11 +6,13 @@ use pullback_graph::DType;
 use pullback_graph::op::ReduceKind;
 use rustc_hash::FxHashMap;
 
+use crate::kernel::columns::{Sums, Totals};
 use crate::kernel::compute::{Buffers, ComputeAll};
-use crate::kernel::pieces::{GRAIN, Pieces};
+use crate::kernel::pieces::Pieces;
 use crate::kernel::program::blocks::{BLOCK, Step};
 use crate::kernel::program::code;
 use crate::kernel::program::fixed::Fixed;
+use crate::kernel::program::groups::Reduced;
 use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
 use crate::kernel::program::layout::{Cell, Layout};
 use crate::kernel::program::registers::Counts;
@@ -36,6 +38,8 @@ pub(super) struct Parts {
     pub(super) results: Vec<(DType, Space)>,
     /// The number of elements, rows counting for all of theirs.
     pub(super) len: usize,
+    /// How many of them are a piece.
+    pub(super) piece: usize,
     /// Arithmetic per element.
     pub(super) flops: usize,
 }
@@ -63,6 +67,10 @@ pub(crate) struct Program {
     pub(super) columns: usize,
     pub(super) results: Vec<(DType, Space)>,
     pub(super) len: usize,
+    /// Elements per piece.
+    pub(super) piece: usize,
+    /// What combines rows.
+    pub(super) reduced: Vec<Reduced>,
     /// Elements per tile.
     pub(super) tile: usize,
     pub(super) flops: usize,
@@ -81,6 +89,8 @@ pub(super) enum Stage {
     Load { input: usize, view: View, target: u16 },
     /// Combines the elements of each row.
     Fold { kind: ReduceKind, x: u16, target: u16 },
+    /// Combines rows.
+    Accumulate { x: u16, reduced: usize },
 }
 
 /// Where the elements of an operand or a result are.
@@ -132,8 +142,8 @@ impl From<Target> for Place {
 
 impl Program {
     pub(super) fn new(parts: Parts) -> Program {
-        let Parts { instructions, fixed, counts, operands, in_place, period, columns, results, len, flops } =
-            parts;
+        let Parts { instructions, fixed, counts, operands, in_place, .. } = parts;
+        let Parts { period, columns, results, len, piece, flops, .. } = parts;
         let scalar = match len {
             1 => ScalarProgram::of(&fixed, &instructions, &counts, &results),
             _ => None,
@@ -166,6 +176,8 @@ impl Program {
             columns,
             results,
             len,
+            piece,
+            reduced: Vec::new(),
             tile,
             flops,
             instructions: instructions.len(),
@@ -178,6 +190,11 @@ impl Program {
         program
     }
 
+    /// How many groups there are of what is combined.
+    pub(super) fn groups(&self) -> usize {
+        self.pieces().count()
+    }
+
     /// Turns the instructions into stages.
     fn build(&mut self, instructions: &[(usize, Instruction)]) {
         let mut homes = Homes::default();
@@ -185,6 +202,12 @@ impl Program {
         for (stage, instruction) in instructions {
             if current.replace(*stage) != Some(*stage) {
                 self.stages.push(Stage::Blocks { space: instruction.space, steps: Vec::new() });
+            }
+            if let Action::Accumulate { kind, dtype, columns, .. } = &instruction.action {
+                let Target::Result(result) = instruction.target else { unreachable!("it makes a result") };
+                let sums = Sums::of(*columns, instruction.space == Space::Elements);
+                let of = (*kind, *dtype);
+                self.reduced.push(Reduced::new(of, sums, instruction.space, result, &mut self.registers));
             }
             let numbers: Vec<u16> = uses(instruction)
                 .into_iter()
@@ -198,12 +221,17 @@ impl Program {
                 (Action::Fold { kind, .. }, last) => {
                     *last = Stage::Fold { kind: *kind, x: numbers[1], target: numbers[0] };
                 }
+                (Action::Accumulate { .. }, last) => {
+                    *last = Stage::Accumulate { x: numbers[0], reduced: self.reduced.len() - 1 };
+                }
                 (action, Stage::Blocks { steps, .. }) => {
                     let (code, ..) = code::code(action).expect("what is no fold and no load runs by blocks");
                     let operands = [numbers[1], numbers[2], numbers[3]];
                     steps.push(Step { code, operands, target: numbers[0] });
                 }
-                (_, Stage::Load { .. } | Stage::Fold { .. }) => unreachable!("these stand alone"),
+                (_, Stage::Load { .. } | Stage::Fold { .. } | Stage::Accumulate { .. }) => {
+                    unreachable!("these stand alone")
+                }
             }
         }
         self.homes = homes.list;
@@ -255,10 +283,11 @@ fn tile(counts: &Counts, period: usize, len: usize) -> usize {
     ((power / period).max(1) * period).min(len.max(1))
 }
 
-/// The target of an instruction, and its operands, the last one repeated.
+/// The target of an instruction, unless it is what a piece comes to, and its operands, the last one repeated.
 fn uses(instruction: &Instruction) -> Vec<(Place, DType, Space)> {
     let space = instruction.space;
     let (target, operands) = match &instruction.action {
+        Action::Accumulate { dtype, x, .. } => return vec![(*x, *dtype, space)],
         Action::Load { dtype, .. } => (*dtype, Vec::new()),
         Action::Fold { dtype, x, .. } => (*dtype, vec![(*x, *dtype, Space::Elements)]),
         Action::Spread { dtype, x } => (*dtype, vec![(*x, *dtype, Space::Rows); 3]),
@@ -280,12 +309,15 @@ const LONGEST: usize = 16 * 1024;
 
 impl ComputeAll for Program {
     fn name(&self) -> &'static str {
-        if self.instructions == 1 { "elementwise" } else { "fused" }
+        match self.instructions {
+            1 if self.reduced.is_empty() => "elementwise",
+            1 => "reduce",
+            _ => "fused",
+        }
     }
 
     fn pieces(&self) -> Pieces {
-        let grain = GRAIN / self.flops.div_ceil(16).next_power_of_two();
-        Pieces::of(self.len, (grain / self.columns).max(1) * self.columns)
+        Pieces::of(self.len, self.piece)
     }
 
     fn part(&self, write: usize, range: Range<usize>) -> Range<usize> {
@@ -301,6 +333,10 @@ impl ComputeAll for Program {
             Some(scalar) => scalar.overwrite(in_place),
             None => self.sit(in_place),
         }
+    }
+
+    fn rest(&self, write: usize) -> Option<Totals> {
+        self.reduced.iter().find(|of| of.result == write)?.rest(self.groups())
     }
 
     fn flops(&self) -> u64 {

@@ -71,7 +71,7 @@ pub(crate) fn code(action: &Action) -> Option<(Code, [Operand; 3], DType)> {
         }
         Action::Cast { op, dtype, x } => (Code::Cast(*dtype, op.dtype), [(*x, *dtype); 3], op.dtype),
         Action::Spread { dtype, x } => (Code::Spread(*dtype), [(*x, *dtype); 3], *dtype),
-        Action::Load { .. } | Action::Fold { .. } => return None,
+        Action::Load { .. } | Action::Fold { .. } | Action::Accumulate { .. } => return None,
     };
     Some((code, operands, result))
 }

@@ -2,12 +2,14 @@
 
 use rustc_hash::FxHashMap;
 
-use pullback_graph::op::Scalar;
+use pullback_graph::op::{Cast, Scalar};
 use pullback_graph::{DType, Graph, NodeId, Op};
 use smallvec::SmallVec;
 
+use crate::kernel::columns::{Columns, Sums, total_of};
 use crate::kernel::fuse::{self, Extent, Region, Role};
 use crate::kernel::movement;
+use crate::kernel::pieces::GRAIN;
 use crate::kernel::program::build::{Parts, Program};
 use crate::kernel::program::by_node::ByNode;
 use crate::kernel::program::fixed::{Fixed, FixedValue};
@@ -80,6 +82,10 @@ pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
                 flops += 1;
                 compiler.fold(*node)
             }
+            Role::Columns(columns) => {
+                flops += 1;
+                compiler.accumulate(*node, columns)
+            }
             // What is spread out over the rows themselves is no row of theirs, however long it is.
             Role::Spread(columns)
                 if columns == compiler.columns && compiler.space(*node) == Space::Elements =>
@@ -143,8 +149,37 @@ impl Compiler<'_> {
         let dtype = self.graph.ty(node).dtype;
         let Op::Reduce(op) = &self.graph.node(node).op else { unreachable!("only reductions combine rows") };
         let kind = op.kind;
-        let x = self.place(operand, Space::Elements);
+        let x = self.whole(operand, Space::Elements);
         self.computed(node, Action::Fold { kind, dtype, x }, Space::Rows)
+    }
+
+    fn accumulate(&mut self, node: NodeId, Columns { run, .. }: Columns) -> Value {
+        let operand = self.graph.node(node).operands[0];
+        let dtype = self.graph.ty(node).dtype;
+        let Op::Reduce(op) = &self.graph.node(node).op else { unreachable!("only reductions combine rows") };
+        let (kind, columns) = (op.kind, fuse::numel(self.graph, node));
+        let (x, space) = if run > 1 {
+            let x = self.whole(operand, Space::Elements);
+            (Place::Register(self.emit(Action::Fold { kind, dtype, x }, dtype, Space::Rows)), Space::Rows)
+        } else {
+            let space = self.space(operand);
+            (self.whole(operand, space), space)
+        };
+        self.computed(node, Action::Accumulate { kind, dtype, x, columns }, space)
+    }
+
+    /// Where instructions that go through whole tiles find `node`.
+    fn whole(&mut self, node: NodeId, space: Space) -> Place {
+        let (x, dtype) = (self.place(node, space), self.graph.ty(node).dtype);
+        match x {
+            // What is filled once may be as long as a block only.
+            Place::Register(value)
+                if self.fixed.iter().any(|fixed| fixed.register == value && !fixed.is_tiled()) =>
+            {
+                Place::Register(self.emit(Action::Cast { op: Cast { dtype }, dtype, x }, dtype, space))
+            }
+            _ => x,
+        }
     }
 
     /// Which elements a node of the region has.
@@ -244,12 +279,13 @@ impl Compiler<'_> {
 
     /// Puts the instructions in order and gives every value a place.
     fn finish(mut self, flops: usize) -> Program {
+        let piece = self.piece(flops);
         let results: Vec<(DType, Space)> =
-            self.region.outputs.iter().map(|node| (self.graph.ty(*node).dtype, self.space(*node))).collect();
+            self.region.outputs.iter().map(|node| self.result(*node, piece)).collect();
         let mut instructions = stage::ordered(std::mem::take(&mut self.instructions), self.named.len());
         let counts = registers::assign(&self.named, &mut self.fixed, &mut instructions);
         Program::new(Parts {
-            in_place: self.in_place(&instructions),
+            in_place: self.in_place(&instructions, &results),
             operands: self.region.operands.len(),
             instructions,
             fixed: self.fixed,
@@ -258,12 +294,42 @@ impl Compiler<'_> {
             columns: self.columns,
             results,
             len: self.region.extent.len(),
+            piece,
             flops,
         })
     }
 
+    /// How many elements are a piece: what does little for each has more of them. Rows are not cut, and blocks of rows that
+    /// are combined are only if there is no other way.
+    fn piece(&self, flops: usize) -> usize {
+        let least = GRAIN / flops.div_ceil(16).next_power_of_two();
+        let groups = self.instructions.iter().filter_map(|instruction| match instruction.action {
+            Action::Accumulate { columns, .. } => {
+                Some(Sums::of(columns, instruction.space == Space::Elements).group())
+            }
+            _ => None,
+        });
+        match groups.max() {
+            Some(group) if group.is_multiple_of(self.columns) => least.next_multiple_of(group),
+            Some(group) => least.max(group).next_multiple_of(self.columns),
+            None => (least / self.columns).max(1) * self.columns,
+        }
+    }
+
+    /// The element type of what is written for a node, and which elements a piece of so many writes.
+    fn result(&self, node: NodeId, piece: usize) -> (DType, Space) {
+        let dtype = self.graph.ty(node).dtype;
+        let (Role::Columns(_), Op::Reduce(op)) = (fuse::role(self.graph, node), &self.graph.node(node).op)
+        else {
+            return (dtype, self.space(node));
+        };
+        let is_one = self.region.extent.len() <= piece;
+        let written = if is_one { dtype } else { total_of(op.kind, dtype) };
+        (written, Space::Groups { columns: fuse::numel(self.graph, node), piece })
+    }
+
     /// The operands that are only ever read at the position that is being written.
-    fn in_place(&self, instructions: &[(usize, Instruction)]) -> Vec<usize> {
+    fn in_place(&self, instructions: &[(usize, Instruction)], results: &[(DType, Space)]) -> Vec<usize> {
         let mut along = vec![true; self.region.operands.len()];
         for (_, instruction) in instructions {
             if let Action::Load { input, .. } = instruction.action {
@@ -273,6 +339,14 @@ impl Compiler<'_> {
         for fixed in &self.fixed {
             if let FixedValue::Element { input, .. } | FixedValue::Repeat { input, .. } = fixed.value {
                 along[input] = false;
+            }
+        }
+        // What rows come to is written when the piece ends, not where an operand was read.
+        for (dtype, space) in results.iter().filter(|(_, space)| matches!(space, Space::Groups { .. })) {
+            let written = space.part(0..self.region.extent.len(), self.columns).len();
+            for (along, operand) in along.iter_mut().zip(&self.region.operands) {
+                let read = (self.graph.ty(*operand).dtype, fuse::numel(self.graph, *operand));
+                *along &= read != (*dtype, written);
             }
         }
         (0..along.len()).filter(|at| along[*at]).collect()

@@ -27,6 +27,8 @@ pub(crate) enum Space {
     Elements,
     /// One per row.
     Rows,
+    /// Of a result alone: so many for each piece of the program, or part of one.
+    Groups { columns: usize, piece: usize },
 }
 
 /// Where an instruction writes; never what it reads.
@@ -107,12 +109,19 @@ pub(crate) enum Action {
         dtype: DType,
         x: Place,
     },
+    /// Adds the tile to what the piece has come to, rows of so many columns to each other.
+    Accumulate {
+        kind: ReduceKind,
+        dtype: DType,
+        x: Place,
+        columns: usize,
+    },
 }
 
 impl Instruction {
     /// Whether it goes through whole tiles at once.
     pub(crate) fn is_whole(&self) -> bool {
-        matches!(self.action, Action::Load { .. } | Action::Fold { .. })
+        matches!(self.action, Action::Load { .. } | Action::Fold { .. } | Action::Accumulate { .. })
     }
 }
 
@@ -122,6 +131,9 @@ impl Space {
         match self {
             Space::Elements => range,
             Space::Rows => range.start / columns..range.end / columns,
+            Space::Groups { columns, piece } => {
+                range.start.div_ceil(piece) * columns..range.end.div_ceil(piece) * columns
+            }
         }
     }
 }
@@ -135,7 +147,8 @@ impl Action {
             | Action::Clamp { x, .. }
             | Action::Cast { x, .. }
             | Action::Fold { x, .. }
-            | Action::Spread { x, .. } => [Some(*x), None, None],
+            | Action::Spread { x, .. }
+            | Action::Accumulate { x, .. } => [Some(*x), None, None],
             Action::Binary { x, y, .. } | Action::Compare { x, y, .. } | Action::Logic { x, y, .. } => {
                 [Some(*x), Some(*y), None]
             }
@@ -152,7 +165,8 @@ impl Action {
             | Action::Clamp { x, .. }
             | Action::Cast { x, .. }
             | Action::Fold { x, .. }
-            | Action::Spread { x, .. } => [Some(x), None, None],
+            | Action::Spread { x, .. }
+            | Action::Accumulate { x, .. } => [Some(x), None, None],
             Action::Binary { x, y, .. } | Action::Compare { x, y, .. } | Action::Logic { x, y, .. } => {
                 [Some(x), Some(y), None]
             }

@@ -62,6 +62,13 @@ impl Layout {
         place
     }
 
+    /// So many elements that are no register.
+    pub(super) fn more(&mut self, dtype: DType, len: usize) -> Cell {
+        let place = cell(dtype, *self.end(dtype));
+        *self.end(dtype) += (len * dtype.bytes()).next_multiple_of(LINE);
+        place
+    }
+
     /// How many bytes registers of a tile are apart: not a power of two, which would put them all in the same few sets of
     /// the cache.
     fn apart(&self, dtype: DType) -> usize {

@@ -4,7 +4,8 @@
 //! [view](crate::kernel::view::View) of them), and where it has rows, from what the elements of its row add up to. A tile is
 //! whole rows; a stage of the program goes through it block by block, all instructions of the stage for one block and then
 //! for the next, up to where rows have to be combined. What lies between two instructions of a stage is in a register as
-//! long as a block, what lies between two stages in one as long as a tile. Nothing is reassociated or contracted, so the
+//! long as a block, what lies between two stages in one as long as a tile. What combines rows with each other is added up
+//! over the tiles of a piece, and written when the piece ends. Nothing is reassociated or contracted, so the
 //! bits are those of the same ops run one after another, however they are cut into blocks, tiles, pieces or programs.
 
 mod blocks;
@@ -16,6 +17,7 @@ mod fixed;
 mod instruction;
 mod registers;
 mod layout;
+mod groups;
 mod run;
 mod scalar;
 mod stage;

@@ -1,13 +1,14 @@
 //! Running the tiles of a piece: where everything is, and one stage after another.
 #![allow(unsafe_code, reason = "steps find their operands by address; what is there is set up here")]
 
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::{ptr, slice};
 
-use pullback_graph::{DType, dispatch};
+use pullback_graph::dispatch;
 
 use crate::kernel::compute::Buffers;
-use crate::kernel::loops;
+use crate::kernel::fold::{Rows, with_fold};
 use crate::kernel::program::blocks::{BLOCK, Blocks, Spot};
 use crate::kernel::program::build::{Home, Program, Seat, Stage};
 use crate::kernel::program::fixed::FixedValue;
@@ -18,11 +19,11 @@ use crate::kernel::simd;
 use crate::kernel::slice::{Slice, SliceMut, Typed};
 
 /// A piece that is running.
-struct Piece<'a, 'b> {
-    program: &'a Program,
+pub(super) struct Piece<'a, 'b> {
+    pub(super) program: &'a Program,
     range: Range<usize>,
     reads: &'a [Slice<'b>],
-    writes: &'a mut [SliceMut<'b>],
+    pub(super) writes: &'a mut [SliceMut<'b>],
     /// Where the worker's memory for numbers starts, and that for truth values.
     numbers: *mut u8,
     truths: *mut u8,
@@ -42,6 +43,7 @@ impl Lengths {
         match space {
             Space::Elements => self.elements,
             Space::Rows => self.rows,
+            Space::Groups { .. } => unreachable!("tiles have no part in what a piece comes to"),
         }
     }
 }
@@ -79,7 +81,7 @@ fn repeat<T: Copy>(elements: &mut [T], period: usize) {
 
 /// # Safety
 /// `spot` has so many elements, initialized, and nobody else uses them.
-unsafe fn elements<'a, T: Typed>(spot: Spot, len: usize) -> &'a mut [T] {
+pub(super) unsafe fn elements<'a, T: Typed>(spot: Spot, len: usize) -> &'a mut [T] {
     // SAFETY: the caller's promise.
     unsafe { slice::from_raw_parts_mut(spot.start.cast(), len) }
 }
@@ -90,6 +92,7 @@ impl Piece<'_, '_> {
         let homes = program.homes.iter().zip(&program.seats);
         spots.extend(homes.map(|(home, seat)| self.spot(*home, *seat)));
         self.fill();
+        self.begin_groups();
         let mut start = self.range.start;
         loop {
             let tile = start..(start + self.tile).min(self.range.end);
@@ -100,6 +103,7 @@ impl Piece<'_, '_> {
             }
             start = tile.end;
             if start == self.range.end {
+                self.end_groups();
                 return Ok(());
             }
             for ((home, seat), spot) in program.homes.iter().zip(&program.seats).zip(spots.iter_mut()) {
@@ -134,8 +138,8 @@ impl Piece<'_, '_> {
         Spot { start, stride: if matches!(place, Place::Register(_)) { 0 } else { dtype.bytes() } }
     }
 
-    /// A register.
-    fn memory(&self, cell: Cell) -> *mut u8 {
+    /// A register, or what else has a place in memory.
+    pub(super) fn memory(&self, cell: Cell) -> *mut u8 {
         // SAFETY: as much memory was taken as the layout has registers.
         match cell {
             Cell::Number(byte) => unsafe { self.numbers.add(byte) },
@@ -206,19 +210,17 @@ impl Piece<'_, '_> {
             Stage::Fold { kind, x, target } => {
                 let rows = lengths.rows;
                 let (x_spot, out) = (spots[usize::from(*x)], spots[usize::from(*target)]);
-                macro_rules! fold {
-                    ($ty:ty) => {{
-                        // SAFETY: the operand has the elements of the tile, the target one per row, and they are apart.
-                        let (x, out) = unsafe { (elements::<$ty>(x_spot, tile.len()), elements(out, rows)) };
-                        loops::fold_rows(*kind, x, columns, out);
-                    }};
-                }
-                match self.program.homes[usize::from(*x)].dtype {
-                    DType::F32 => fold!(f32),
-                    DType::F64 => fold!(f64),
-                    DType::I64 => fold!(i64),
-                    DType::Bool => return Err("truth values cannot be reduced".into()),
-                }
+                with_fold!(*kind, self.program.homes[usize::from(*x)].dtype, T, F => {
+                    // SAFETY: the operand has the elements of the tile, the target one per row, and they are apart.
+                    let (elements, out) = unsafe { (elements::<T>(x_spot, tile.len()), elements(out, rows)) };
+                    simd::run(Rows { elements, columns, out, fold: PhantomData::<F> });
+                });
+                Ok(())
+            }
+            Stage::Accumulate { x, reduced } => {
+                let reduced = &self.program.reduced[*reduced];
+                let part = reduced.space.part(tile.clone(), columns);
+                self.accumulate(reduced, spots[usize::from(*x)], part.start, part.len());
                 Ok(())
             }
         }

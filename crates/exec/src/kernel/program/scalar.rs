@@ -87,6 +87,7 @@ impl Code {
             | Action::Clamp { .. }
             | Action::Load { .. }
             | Action::Fold { .. }
+            | Action::Accumulate { .. }
             | Action::Spread { .. } => return None,
         })
     }

@@ -15,7 +15,7 @@ pub(crate) enum Manner {
     Rows,
     /// Block by block over all elements.
     Elements,
-    /// At once for the whole tile: it combines rows.
+    /// At once for the whole tile: it combines elements.
     Fold,
 }
 
@@ -23,9 +23,9 @@ pub(crate) enum Manner {
 pub(crate) fn manner(instruction: &Instruction) -> Manner {
     match (&instruction.action, instruction.space) {
         (Action::Load { .. }, _) => Manner::Load,
-        (Action::Fold { .. }, _) => Manner::Fold,
-        (_, Space::Rows) => Manner::Rows,
+        (Action::Fold { .. } | Action::Accumulate { .. }, _) => Manner::Fold,
         (_, Space::Elements) => Manner::Elements,
+        (_, Space::Rows | Space::Groups { .. }) => Manner::Rows,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Kernels against the interpreter: every op of the catalogue, shapes that are cut into pieces, and fused graphs.
 
 mod catalogue;
+mod columns;
 mod fusion;
 mod shapes;
 
@@ -56,7 +57,15 @@ fn run(
     in_place: Option<(usize, usize)>,
     scratch: &mut Scratch,
 ) -> Result<Vec<Tensor>, String> {
-    let mut results: Vec<Tensor> = types
+    let written: Vec<TensorType> = types
+        .iter()
+        .enumerate()
+        .map(|(write, ty)| match kernel.rest(write) {
+            Some(rest) => TensorType::new(rest.operand(), [rest.len()]),
+            None => (*ty).clone(),
+        })
+        .collect();
+    let mut results: Vec<Tensor> = written
         .iter()
         .enumerate()
         .map(|(write, ty)| match in_place {
@@ -91,6 +100,12 @@ fn run(
         }
         let buffers = Buffers { reads: &reads, writes: &mut writes };
         kernel.run(piece, buffers, scratch)?;
+    }
+    for (write, result) in results.iter_mut().enumerate() {
+        if let Some(rest) = kernel.rest(write) {
+            *result =
+                run(&mut rest.into(), &[result], &types[write..=write], order, None, scratch)?.remove(0);
+        }
     }
     Ok(results)
 }
