@@ -5,7 +5,7 @@ use petgraph::graph::DiGraph;
 use pullback_graph::{Graph, NodeId, OpRules, Tensor};
 
 use crate::error::ExecError;
-use crate::plan::cost::{Cost, parallel_time};
+use crate::plan::cost::{Cost, Rates};
 use crate::plan::csr::Csr;
 use crate::plan::donate::donate;
 use crate::plan::fit::fit;
@@ -35,6 +35,8 @@ pub struct PlanOptions {
     /// The most bytes that the plan may hold: some values are then computed again instead of being held. `None`: all that
     /// it takes.
     pub fit_in: Option<usize>,
+    /// How fast the machine is taken to be.
+    pub rates: Rates,
     /// Buffers of so many bytes are shared even if a step is made to wait, for one that should have ended by then.
     pub share_from: usize,
 }
@@ -47,6 +49,7 @@ impl Default for PlanOptions {
             update_in_place: true,
             every_node: false,
             fit_in: None,
+            rates: Rates::default(),
             share_from: 1 << 14,
         }
     }
@@ -58,6 +61,7 @@ impl Default for PlanOptions {
 #[derive(Debug)]
 pub struct Plan {
     pub(crate) graph: Graph,
+    pub(crate) options: PlanOptions,
     pub(crate) steps: Vec<Step>,
     pub(crate) values: Vec<Value>,
     pub(crate) slots: Vec<Slot>,
@@ -82,6 +86,12 @@ impl Plan {
     #[must_use]
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// What the plan was made with.
+    #[must_use]
+    pub fn options(&self) -> &PlanOptions {
+        &self.options
     }
 
     /// The steps. Each comes after those it depends on.
@@ -228,7 +238,8 @@ pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
 /// Plans a graph in which every node stands as often as it is to be computed.
 pub(crate) fn plan_as_written(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
     let mut lowered = lower(graph, options.every_node)?;
-    let costs: Vec<Cost> = lowered.steps.iter().map(|step| cost(graph, &lowered, step)).collect();
+    let costs: Vec<Cost> =
+        lowered.steps.iter().map(|step| cost(graph, &lowered, step, &options.rates)).collect();
     let mut problem = problem(&lowered, &costs, options);
     let in_order = stays_inline(&problem, options);
     let states = donate(graph, &lowered, &mut problem, options.update_in_place);
@@ -282,6 +293,7 @@ pub(crate) fn plan_as_written(graph: &Graph, options: &PlanOptions) -> Result<Pl
     let lengths = lengths(&assignment.predecessors, &costs);
     Ok(Plan {
         graph: graph.clone(),
+        options: options.clone(),
         steps,
         values: lowered.values,
         slots,
@@ -299,13 +311,13 @@ pub(crate) fn plan_as_written(graph: &Graph, options: &PlanOptions) -> Result<Pl
     })
 }
 
-fn cost(graph: &Graph, lowered: &Lowered, step: &Step) -> Cost {
+fn cost(graph: &Graph, lowered: &Lowered, step: &Step, rates: &Rates) -> Cost {
     let bytes = |value: &ValueId| {
         let value = &lowered.values[value.index()];
         (value.len * value.dtype.bytes()) as u64
     };
     let moved = step.reads.iter().chain(&step.writes).map(bytes).sum::<u64>();
-    Cost::of(graph.node(step.node).op.class(), step.kernel.flops(), moved)
+    Cost::of(graph.node(step.node).op.class(), step.kernel.flops(), moved, rates)
 }
 
 /// What memory planning needs to know, with steps in the order of the graph and sizes as they are.
@@ -350,7 +362,7 @@ fn stays_inline(problem: &Problem, options: &PlanOptions) -> bool {
     let shared: Vec<u64> =
         problem.steps.iter().map(|step| step.time / threads.min(step.pieces as usize) as u64).collect();
     let span = order::tails(&order::reversed(&problem.predecessors()), &shared).span;
-    parallel_time(work, span, pieces, threads) * 10 > work * 9
+    options.rates.parallel_time(work, span, pieces, threads) * 10 > work * 9
 }
 
 /// Writes down when each step is expected to run, if that matters, and returns how urgent each is.

@@ -22,9 +22,9 @@ mod simulate;
 pub(crate) mod tests;
 
 pub use compile::{Plan, PlanOptions, plan};
-pub use cost::Cost;
+pub use cost::{Cost, Rates};
 pub use id::{SlotId, StepId, ValueId};
-pub use simulate::{Simulation, simulate};
+pub use simulate::{Simulation, predict, simulate};
 pub use step::{Owner, Place, Slot, State, Step, Update, Value};
 
 pub(crate) use csr::Csr;

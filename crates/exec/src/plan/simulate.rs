@@ -3,9 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::plan::compile::Plan;
+use pullback_graph::NodeId;
+use rustc_hash::FxHashMap;
+
+use crate::error::ExecError;
+use crate::plan::compile::{Plan, PlanOptions, plan_as_written};
 use crate::plan::csr::Csr;
 use crate::plan::id::StepId;
+use crate::plan::step::Step;
 
 /// What [`simulate`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +58,28 @@ pub fn simulate(plan: &Plan, times: &[u64], workers: usize) -> Simulation {
         work: times.iter().sum(),
         starts: schedule.iter().map(|(start, _)| *start).collect(),
     }
+}
+
+/// What the graph of `plan` would take with so many workers, planned for them, if the steps take these times.
+///
+/// Steps are the same for every number of threads, but not their order, nor what they wait for: memory is shared in another
+/// way. So a plan is made for so many, and each of its steps gets the time of the step that computes the same.
+///
+/// # Panics
+/// When there is not one time per step of `plan`, or no worker.
+///
+/// # Errors
+/// Those of [`plan`](crate::plan()), though not for a graph and options that gave a plan already.
+pub fn predict(plan: &Plan, times: &[u64], workers: usize) -> Result<Simulation, ExecError> {
+    assert_eq!(times.len(), plan.steps.len(), "one time per step");
+    let of_node: FxHashMap<NodeId, u64> =
+        plan.steps.iter().map(Step::node).zip(times.iter().copied()).collect();
+    // The graph is the one that came of fitting in, if the plan had to.
+    let options = PlanOptions { threads: workers, inline_below: 0, fit_in: None, ..plan.options.clone() };
+    let planned = plan_as_written(&plan.graph, &options)?;
+    let times: Vec<u64> =
+        planned.steps.iter().map(|step| of_node.get(&step.node()).copied().unwrap_or(0)).collect();
+    Ok(simulate(&planned, &times, workers))
 }
 
 /// When each step starts and ends with `workers` workers, the most urgent ready piece first.

@@ -19,6 +19,8 @@ mod crew;
 mod idle;
 mod cancel;
 mod trace;
+mod profile;
+mod calibrate;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -27,6 +29,7 @@ pub use cancel::CancelToken;
 pub use compile::compile;
 pub use options::{Options, Record};
 pub use outputs::Outputs;
+pub use profile::Profile;
 pub use report::RunReport;
 pub use session::Session;
 pub use trace::{Event, Trace};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rayon::ThreadPool;
 
-use crate::plan::PlanOptions;
+use crate::plan::{PlanOptions, Rates};
 
 /// How a session plans and runs graphs. Made with [`Options::default`] and changed by the methods of the same name.
 ///
@@ -35,6 +35,8 @@ pub struct Options {
     /// Runs estimated to be shorter stay on the calling thread, and so do those that more threads would not make faster.
     /// With zero nothing is estimated, and all threads may take part.
     pub inline_below: Duration,
+    /// How fast the machine is taken to be, which decides what is worth several threads; see [`Rates::measured`].
+    pub rates: Rates,
     /// How long helping threads look out for another run before they go back to their pool.
     pub linger: Duration,
     /// How many plans, one per binding of symbolic sizes, are kept with their memory.
@@ -51,6 +53,7 @@ impl Default for Options {
             update_in_place: true,
             fit_in: None,
             inline_below: Duration::from_micros(20),
+            rates: Rates::default(),
             linger: Duration::from_millis(2),
             plans_kept: 16,
         }
@@ -100,6 +103,12 @@ impl Options {
         Options { inline_below, ..self }
     }
 
+    /// See [`Options::rates`](field@Options::rates).
+    #[must_use]
+    pub fn rates(self, rates: Rates) -> Self {
+        Options { rates, ..self }
+    }
+
     /// See [`Options::linger`](field@Options::linger).
     #[must_use]
     pub fn linger(self, linger: Duration) -> Self {
@@ -128,6 +137,7 @@ impl Options {
             // The first value that is not finite may be inside a fused step: only then is it seen.
             every_node: every_node || self.check_finite,
             fit_in: self.fit_in.filter(|_| !every_node),
+            rates: self.rates,
             ..PlanOptions::default()
         }
     }

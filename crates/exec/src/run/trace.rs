@@ -44,6 +44,10 @@ impl Trace {
         &self.plan
     }
 
+    pub(crate) fn shared_plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
     /// The time each step took on one thread, in ns: the sum of its pieces. Ready for [`simulate`](crate::simulate()).
     #[must_use]
     pub fn step_times(&self) -> Vec<u64> {

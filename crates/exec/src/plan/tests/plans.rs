@@ -3,7 +3,7 @@
 use pullback_graph::DType::F32;
 use pullback_graph::{Builder, Graph, Output};
 
-use crate::plan::{Owner, PlanOptions, Update, plan, simulate};
+use crate::plan::{Owner, Plan, PlanOptions, Rates, Update, plan, predict, simulate};
 
 /// Dense layers, their gradients by hand, and a step of descent: `layers` products forward, twice as many backward.
 fn training_graph(layers: usize, width: usize) -> Graph {
@@ -97,6 +97,32 @@ fn simulation_is_bounded_by_work_and_span() {
         assert!(simulation.makespan <= before && simulation.speed_up() <= workers as f64 * 1.05);
         before = simulation.makespan;
     }
+}
+
+#[test]
+fn predictions_are_of_a_plan_for_so_many_threads() {
+    let graph = training_graph(6, 128);
+    let alone = plan(&graph, &options(1)).expect("it can be planned");
+    let of = |plan: &Plan| plan.costs().iter().map(|cost| cost.time).collect::<Vec<u64>>();
+    for workers in [2, 4, 64] {
+        let own = plan(&graph, &options(workers)).expect("it can be planned");
+        let predicted = predict(&alone, &of(&alone), workers).expect("it was planned before");
+        assert_eq!(predicted, simulate(&own, &of(&own), workers));
+        // With one thread in mind, memory makes steps wait that need not.
+        assert!(predicted.makespan <= simulate(&alone, &of(&alone), workers).makespan);
+    }
+}
+
+#[test]
+fn rates_decide_what_is_worth_a_second_thread() {
+    let graph = training_graph(6, 128);
+    let with = |rates: Rates| PlanOptions { threads: 4, rates, ..PlanOptions::default() };
+    let planned = |rates| plan(&graph, &with(rates)).expect("it can be planned");
+    assert!(!planned(Rates::default()).in_order());
+    let costly = planned(Rates { hand_over: 1_000_000, ..Rates::default() });
+    assert!(costly.in_order());
+    let slow = planned(Rates { product: 800, elementwise: 40, bytes: 240, ..Rates::default() });
+    assert!(slow.work() > 50 * costly.work(), "{} and {}", slow.work(), costly.work());
 }
 
 #[test]
