@@ -44,6 +44,9 @@ pub struct Rivals {
     /// How many steps a profile lists.
     #[arg(long, default_value_t = 12, value_name = "COUNT")]
     pub top: usize,
+    /// Also print what the times of the steps come to with so many threads, such as 2,4,8,16,32,64.
+    #[arg(long, value_delimiter = ',', value_name = "COUNTS")]
+    pub predict: Vec<usize>,
     /// Compare with the engines of this file, measured on this machine, where it has some; one JSON object per line,
     /// such as {"engine": "JAX", "workload": "W2", "threads": 1, "median_us": 16788.5, "steps_per_call": 1}.
     #[arg(long, value_name = "FILE")]

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use pullback::exec::Profile;
 use serde_json::json;
 
 use crate::arguments::Rivals;
@@ -10,7 +11,6 @@ use crate::check::check;
 use crate::error::BenchError;
 use crate::machine;
 use crate::measure::measure;
-use crate::profile::Profile;
 use crate::report::{Finding, HEAD, limits_json, limits_line};
 use crate::rivals::{Limits, Others, published};
 use crate::runner::Runner;
@@ -43,8 +43,11 @@ pub fn rivals(arguments: &Rivals, out: &mut impl Write) -> Result<bool, BenchErr
             profiles.extend(profile.map(|profile| (row.name, *threads, profile)));
         }
     }
-    for (name, threads, profile) in &profiles {
-        write!(out, "\n{name}, {threads} thread(s):\n{profile}")?;
+    for (name, threads, profile) in profiles.iter().filter(|_| arguments.profile) {
+        write!(out, "\n{name}, {threads} thread(s):\n{profile:.*}", arguments.top)?;
+    }
+    if !arguments.predict.is_empty() {
+        predictions(&profiles, &arguments.predict, out)?;
     }
     for finding in findings.iter().filter(|finding| !finding.agreement.holds()) {
         writeln!(out, "\n{} is off:\n  {}", finding.workload.name, finding.agreement.off.join("\n  "))?;
@@ -58,6 +61,39 @@ pub fn rivals(arguments: &Rivals, out: &mut impl Write) -> Result<bool, BenchErr
         std::fs::write(file, format!("{report:#}\n"))?;
     }
     Ok(findings.iter().all(|finding| finding.agreement.holds()))
+}
+
+/// A table of what the steps' times come to on machines with more cores of the same kind.
+fn predictions(
+    profiles: &[(&str, usize, Profile)],
+    workers: &[usize],
+    out: &mut impl Write,
+) -> Result<(), BenchError> {
+    let cells = |cells: Vec<String>| cells.join(" | ");
+    let heads = workers.iter().map(|count| format!("× on {count}")).collect();
+    writeln!(out, "\n| workload | measured on | work | span | {} |", cells(heads))?;
+    writeln!(out, "|---|---|---|---|{}", "---|".repeat(workers.len()))?;
+    for (name, threads, profile) in profiles {
+        let predict = |count: usize| {
+            let predicted = profile.predict(count).map_err(pullback::Error::from);
+            predicted.map_err(|error| BenchError::Engine { workload: (*name).to_string(), error })
+        };
+        // As many workers as anything could use: what is left is the longest chain.
+        let Some(span) = predict(usize::from(u16::MAX))? else { continue };
+        let mut ups = Vec::new();
+        for count in workers {
+            ups.extend(predict((*count).max(1))?.map(|simulation| format!("{:.1}", simulation.speed_up())));
+        }
+        let micros = |nanos: u64| format!("{:.1} µs", nanos as f64 / 1e3);
+        writeln!(
+            out,
+            "| {name} | {threads} | {} | {} | {} |",
+            micros(span.work),
+            micros(span.makespan),
+            cells(ups)
+        )?;
+    }
+    Ok(())
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static Row>, BenchError> {
@@ -90,10 +126,10 @@ fn find_out(
     let times = measure(&mut runner, window, per_call)?;
     let (steps, bytes) = runner.size()?;
     let (building, planning) = runner.preparation();
-    let profile = arguments.profile.then(|| {
+    let profile = (arguments.profile || !arguments.predict.is_empty()).then(|| {
         // About a second.
         let runs = (1e6 / times.median()).clamp(2.0, 200.0) as usize;
-        Profile::of(&mut runner, runs, arguments.top)
+        runner.profile(runs)
     });
     let finding = Finding {
         workload: row,

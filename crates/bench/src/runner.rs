@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pullback::exec::{Options, Outputs, Record, Trace};
+use pullback::exec::{Options, Outputs, Profile, Record};
 use pullback::graph::Bindings;
 use pullback::{Error, Session};
 
@@ -61,24 +61,25 @@ impl Runner {
         Ok(self.session.run_steps(count, feeds)?)
     }
 
-    /// `runs` steps, and for each how long it took and when each part of it ran.
+    /// Where the time of `runs` steps from the start goes.
     ///
     /// # Errors
     /// When one fails.
-    pub fn traced(&mut self, runs: usize, mut each: impl FnMut(&Trace, Duration)) -> Result<(), Error> {
+    pub fn profile(&mut self, runs: usize) -> Result<Profile, Error> {
+        self.reset()?;
         // Switched once: the first run after a switch looks at all feeds anew, which costs the caches.
         self.session.record(Record::trace());
+        let mut profile = Profile::default();
         let mut ended = Ok(());
         for _ in 0..runs {
             ended = self.step().map(drop);
-            let report = self.session.last_run();
-            match (&ended, report.trace()) {
-                (Ok(()), Some(trace)) => each(trace, report.wall()),
-                _ => break,
+            if ended.is_err() {
+                break;
             }
+            profile.add(self.session.last_run());
         }
         self.session.record(Record::off());
-        ended
+        ended.map(|()| profile)
     }
 
     /// What it took to build the graph, and to optimize and plan it.

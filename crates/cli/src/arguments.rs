@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use pullback_graph::KinkPolicy;
 
-/// Look at, check, plan and convert graph files.
+/// Look at, check, plan, time and convert graph files.
 ///
 /// FILE is a graph file (JSON) or a text as `pullback text` prints it; `-` is standard input.
 #[derive(Debug, Parser)]
@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Mermaid(View),
     /// Print the plan by which the graph would run: steps, buffers, memory, critical path.
     Plan(Plan),
+    /// Run the graph with random values, and print how long it takes and where the time goes.
+    Bench(Bench),
     /// Compare the gradients with difference quotients, at random values of the inputs.
     Check(Check),
     /// Convert between the file format (.json) and the text IR (.txt).
@@ -69,6 +71,35 @@ pub(crate) struct Plan {
     /// Plan the graph as it is, without optimizing it first.
     #[arg(long)]
     pub(crate) no_passes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// The graph file, or - for standard input.
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) sizes: Sizes,
+    /// Run on so many threads, one after the other. Default: 1, and all cores.
+    #[arg(long, value_name = "COUNTS", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Vec<u16>,
+    /// Predict the time on machines with so many threads, from the times of the steps.
+    #[arg(long, value_name = "COUNTS", value_delimiter = ',', default_value = "2,4,8,16,32,64", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) predict: Vec<u16>,
+    /// How long to run for on each number of threads.
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) seconds: f64,
+    /// How many of the steps to list, the longest first.
+    #[arg(long, value_name = "COUNT", default_value_t = 8)]
+    pub(crate) top: usize,
+    /// Plan with rates measured on this machine instead of those assumed of any.
+    #[arg(long)]
+    pub(crate) measure_rates: bool,
+    /// Draw float inputs from this range.
+    #[arg(long, value_name = "LOW..HIGH", default_value = "-1..1", value_parser = range, allow_hyphen_values = true)]
+    pub(crate) range: (f64, f64),
+    /// Draw other values.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Args)]

@@ -4,11 +4,12 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use pullback_autodiff::check::{CheckOptions, check_gradient};
-use pullback_graph::op::{Distribution, InputKind, Random};
-use pullback_graph::{DType, Element, Graph, Op, Tensor, dispatch, verify};
+use pullback_graph::op::InputKind;
+use pullback_graph::{Graph, Op, Tensor, verify};
 
 use crate::arguments::Check;
 use crate::error::CliError;
+use crate::feeds::random;
 use crate::file::{bind_all, load};
 
 /// The reference interpreter keeps every value, and takes its time.
@@ -19,7 +20,7 @@ pub(crate) fn check(arguments: &Check, out: &mut impl Write) -> Result<ExitCode,
     verify(&graph).map_err(pullback_graph::GraphError::from)?;
     let output = output(&graph, arguments.output.as_deref())?;
     let wrt = wrt(&graph, &arguments.wrt)?;
-    let feeds = feeds(&graph, arguments);
+    let feeds = random(&graph, arguments.range, arguments.seed);
     let options =
         CheckOptions { order: usize::from(arguments.order), seed: arguments.seed, ..CheckOptions::default() };
     let wrt: Vec<&str> = wrt.iter().map(String::as_str).collect();
@@ -70,27 +71,4 @@ fn wrt(graph: &Graph, asked: &[String]) -> Result<Vec<String>, CliError> {
         (true, false) => Ok(floats.into_iter().map(|(name, _)| name).collect()),
         (true, true) => Err(CliError::Usage("no input is of a float type".into())),
     }
-}
-
-/// Random values for all inputs. Whole numbers are 0 or 1, so that they are indices wherever there is something to index.
-fn feeds(graph: &Graph, arguments: &Check) -> Vec<(String, Tensor)> {
-    let (low, high) = arguments.range;
-    let mut feeds = Vec::new();
-    for (at, id) in graph.inputs().iter().enumerate() {
-        let Op::Input(input) = &graph.node(*id).op else { continue };
-        let Some(sizes) = input.ty.shape.known() else { continue };
-        let stream = at as u64;
-        let draws =
-            Random { distribution: Distribution::Uniform, stream, dtype: DType::F64, shape: ().into() };
-        let number = |i| draws.draw(arguments.seed.cast_signed(), i);
-        let value = dispatch!(input.ty.dtype, T => Tensor::from_fn(&sizes, |i| {
-            let number = number(i);
-            <T as Element>::from_f64(match input.ty.dtype {
-                DType::F32 | DType::F64 => low + (high - low) * number,
-                DType::I64 | DType::Bool => (number * 2.0).floor(),
-            })
-        }));
-        feeds.push((input.name.to_string(), value));
-    }
-    feeds
 }

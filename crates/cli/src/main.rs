@@ -1,4 +1,4 @@
-//! The `pullback` command: look at, check, plan and convert graph files.
+//! The `pullback` command: look at, check, plan, time and convert graph files.
 //!
 //! Reading a file checks every invariant of the graph in it. What a command finds goes to standard output, errors go to
 //! standard error. Exit codes: 0, all is well; 1, the file is wrong or a check failed; 2, the command was not understood.
@@ -9,6 +9,8 @@ mod file;
 mod view;
 mod plan;
 mod check;
+mod bench;
+mod feeds;
 mod convert;
 mod cases;
 
@@ -49,6 +51,7 @@ fn run(command: Command, out: &mut impl Write) -> Result<ExitCode, CliError> {
         Command::Dot(arguments) => view::dot(&arguments, out)?,
         Command::Mermaid(arguments) => view::mermaid(&arguments, out)?,
         Command::Plan(arguments) => plan::plan(&arguments, out)?,
+        Command::Bench(arguments) => bench::bench(&arguments, out)?,
         Command::Check(arguments) => return check::check(&arguments, out),
         Command::Convert(arguments) => convert::convert(&arguments)?,
         Command::Reference(arguments) => cases::reference(&arguments, out)?,

@@ -154,6 +154,22 @@ fn a_plan_shows_steps_memory_and_predictions() {
 }
 
 #[test]
+fn a_bench_tells_where_time_goes_and_what_more_threads_would_do() {
+    let files = Files::new();
+    let json = files.name("graph.json");
+    let bench =
+        |more: &[&str]| stdout(&[&["bench", &json, "--bind", "batch=8", "--seconds", "0"], more].concat());
+    let all = bench(&["--threads", "1,2", "--predict", "1,4", "--top", "1"]);
+    for part in ["assumed rates", "\n1 thread(s): ", "\n2 thread(s): ", "µs in steps", "estimated"] {
+        assert!(all.contains(part), "{part:?} is missing in\n{all}");
+    }
+    let rows: Vec<&str> = all.lines().skip_while(|line| !line.contains("speed-up")).collect();
+    assert!(rows.len() == 3 && rows[1].trim_start().starts_with("1 "), "{all}");
+    assert!(bench(&["--measure-rates", "--threads", "1"]).starts_with("measured rates"));
+    assert_eq!(failure(&["bench", &json]).0, 2);
+}
+
+#[test]
 fn gradients_of_a_file_are_checked() {
     let files = Files::new();
     let json = files.name("graph.json");
@@ -255,7 +271,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 #[test]
 fn help_names_every_command() {
     let help = stdout(&["--help"]);
-    for command in ["show", "text", "gradients", "dot", "mermaid", "plan", "check", "convert"] {
+    for command in ["show", "text", "gradients", "dot", "mermaid", "plan", "bench", "check", "convert"] {
         assert!(help.contains(&format!("\n  {command}")), "{help}");
     }
     assert!(Path::new(env!("CARGO_BIN_EXE_pullback")).exists());
