@@ -18,6 +18,19 @@ pub struct Arguments {
 pub enum Command {
     /// Run the workloads that other engines were measured on, check the answers, and compare the times.
     Rivals(Rivals),
+    /// Say by how much the process grows for a workload; each gets a process of its own. Linux only.
+    Memory(Memory),
+}
+
+/// Whose memory to measure.
+#[derive(Args, Debug)]
+pub struct Memory {
+    /// Only these workloads, such as W2,W6.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub only: Vec<String>,
+    /// Numbers of threads, each measured for itself.
+    #[arg(long, value_delimiter = ',', default_value = "1,2", value_name = "COUNTS")]
+    pub threads: Vec<usize>,
 }
 
 /// How to measure the workloads W1 to W11.

@@ -96,7 +96,8 @@ fn predictions(
     Ok(())
 }
 
-fn chosen(names: &[String]) -> Result<Vec<&'static Row>, BenchError> {
+/// The workloads of these names; all if there are none.
+pub(crate) fn chosen(names: &[String]) -> Result<Vec<&'static Row>, BenchError> {
     if names.is_empty() {
         return Ok(WORKLOADS.iter().collect());
     }

@@ -3,7 +3,7 @@
 //!
 //! - [`inputs`]: the recipe of the inputs, and [`workloads`]: the graphs.
 //! - [`rivals`]: what other engines take, what they answer, and how much faster we mean to be.
-//! - [`machine`]: the limits of this machine; [`Runner`], [`measure()`], [`check()`] and [`Profile`]: what one workload
+//! - [`machine`]: the limits of this machine; [`Runner`], [`measure()`], [`check()`]: what one workload
 //!   takes, whether its answers are right, and where its time goes.
 //! - [`report`]: the table and the JSON of it all, and [`arguments`]: the command line.
 
@@ -18,9 +18,11 @@ pub mod report;
 pub mod arguments;
 mod error;
 mod command;
+mod memory;
 
 pub use check::{Agreement, check};
 pub use command::rivals as run_rivals;
 pub use error::BenchError;
 pub use measure::{Times, measure};
+pub use memory::memory as run_memory;
 pub use runner::Runner;

@@ -5,11 +5,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use pullback_bench::arguments::{Arguments, Command};
-use pullback_bench::run_rivals;
+use pullback_bench::{run_memory, run_rivals};
 
 fn main() -> ExitCode {
-    let Command::Rivals(arguments) = Arguments::parse().command;
-    match run_rivals(&arguments, &mut std::io::stdout().lock()) {
+    let out = &mut std::io::stdout().lock();
+    let done = match Arguments::parse().command {
+        Command::Rivals(arguments) => run_rivals(&arguments, out),
+        Command::Memory(arguments) => run_memory(&arguments, out).map(|()| true),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

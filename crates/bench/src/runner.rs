@@ -88,6 +88,12 @@ impl Runner {
         (self.workload.building, self.planning)
     }
 
+    /// The bytes of the workers' own buffers.
+    #[must_use]
+    pub fn scratch_bytes(&self) -> usize {
+        self.session.scratch_bytes()
+    }
+
     /// The number of steps of the plan, and the bytes that it holds.
     ///
     /// # Errors
