@@ -1,4 +1,6 @@
 //! Memory that is asked for while tiles are multiplied, so that it is near when its turn comes.
+//!
+//! A few lines at a time: a core waits for a dozen at once, and behind those that come from afar all others wait too.
 #![allow(unsafe_code, reason = "a hint to the processor")]
 
 use crate::kernel::matmul::Matrix;
@@ -21,6 +23,12 @@ pub(crate) struct Ahead<T> {
 }
 
 impl<T> Ahead<T> {
+    /// Nothing.
+    #[inline(always)]
+    pub(crate) fn nothing() -> Ahead<T> {
+        Ahead { place: std::ptr::null(), pace: 0, lines: 0, run: 0, run_lines: 0, gap: 0 }
+    }
+
     /// The first `rows` × `columns` elements of a matrix, if rows or columns are neighbors, in so many times.
     #[inline(always)]
     pub(crate) fn of(matrix: Matrix<'_, T>, rows: usize, columns: usize, times: usize) -> Ahead<T> {
@@ -41,11 +49,11 @@ impl<T> Ahead<T> {
         }
     }
 
-    /// Asks for the next lines, or for those that are left.
+    /// Asks for the next lines, or for those that are left, in the second-level cache: most of the first is taken.
     #[inline(always)]
     pub(crate) fn ask(&mut self) {
         for _ in 0..self.pace.min(self.lines) {
-            prefetch(self.place);
+            prefetch::<false, T>(self.place);
             self.place = self.place.wrapping_add(LINE / size_of::<T>());
             self.lines -= 1;
             self.run -= 1;
@@ -57,14 +65,17 @@ impl<T> Ahead<T> {
     }
 }
 
-/// Asks for the cache line at `place`, whether or not there is one.
+/// Asks for the cache line at `place`, whether or not there is one, in the first-level cache if `NEAR` or else in the second.
 #[inline(always)]
-pub(crate) fn prefetch<T>(place: *const T) {
+pub(crate) fn prefetch<const NEAR: bool, T>(place: *const T) {
     // SAFETY: a hint that touches no memory.
     #[cfg(target_arch = "x86_64")]
     unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(place.cast());
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+        match NEAR {
+            true => _mm_prefetch::<_MM_HINT_T0>(place.cast()),
+            false => _mm_prefetch::<_MM_HINT_T1>(place.cast()),
+        }
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;

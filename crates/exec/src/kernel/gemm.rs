@@ -4,9 +4,10 @@
 //! in the second-level cache, and the columns into panels as wide as a tile, which stay in the first-level cache while all
 //! rows of the block go by (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008). A panel is
 //! copied side by side if its columns are not neighbors or if enough rows read it, the left operand if enough panels do: rows
-//! that are a power of two apart push each other out of the first-level cache. While a panel is multiplied, the next one is
-//! asked for. Copies change no bits, and where blocks of the contracted axis end depends on its length alone: each element of
-//! the result is the same sum in the same order, however rows are split and whatever is copied.
+//! that are a power of two apart push each other out of the first-level cache. A panel whose columns are neighbors is copied by
+//! the first tile that reads it. Meanwhile the next panel and the next block of the left operand are asked for. Copies change
+//! no bits, and where blocks of the contracted axis end depends on its length alone: each element of the result is the same
+//! sum in the same order, however rows are split and whatever is copied.
 #![allow(unsafe_code, reason = "tiles take pointers; the bounds of whole operands are checked once")]
 
 use crate::kernel::ahead::Ahead;
@@ -53,70 +54,85 @@ unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>
     right.check(k, n);
     assert!(result.len() >= m * n, "a dense result has one place per element");
     let width = VECTORS * V::LANES;
-    let copies_left = n.div_ceil(width) >= BLOCK_READERS;
+    let panels = n.div_ceil(width);
+    let copies_left = panels >= BLOCK_READERS;
     if copies_left {
         block.grow(m.min(ROWS) * k.min(DEPTH));
     }
     panel.grow(width * k.min(DEPTH));
-    for (k_start, depth) in evenly(k, DEPTH) {
-        for (row_start, rows) in evenly(m, ROWS) {
-            let left = left.from(row_start, k_start);
-            let tiles = evenly(rows, V::ROWS);
-            if copies_left {
-                for (row, rows) in tiles.clone() {
-                    let (part, to) = (left.from(row, 0), &mut block[row * depth..]);
-                    // SAFETY: the instruction set is there.
-                    unsafe {
-                        match left.column {
-                            1 => copy::<V>(part, rows, depth, depth, to),
-                            _ => copy::<V>(part.transposed(), depth, rows, rows, to),
-                        }
+    let mut blocks =
+        evenly(k, DEPTH).flat_map(|depths| evenly(m, ROWS).map(move |rows| (depths, rows))).peekable();
+    while let Some(((k_start, depth), (row_start, rows))) = blocks.next() {
+        let tiles = evenly(rows, V::ROWS);
+        let part = left.from(row_start, k_start);
+        if copies_left {
+            for (row, rows) in tiles.clone() {
+                let (part, to) = (part.from(row, 0), &mut block[row * depth..]);
+                // SAFETY: the instruction set is there.
+                unsafe {
+                    match part.column {
+                        1 => copy::<V>(part, rows, depth, depth, to),
+                        _ => copy::<V>(part.transposed(), depth, rows, rows, to),
                     }
                 }
             }
-            // How often tiles of a panel ask for lines of the next one.
-            let times = tiles.clone().count() * depth.div_ceil(STEPS);
-            let copies_right = right.column != 1 || rows > PANEL_READERS * V::ROWS;
-            for column in (0..n).step_by(width) {
-                let columns = width.min(n - column);
-                let right = right.from(k_start, column);
-                if copies_right {
-                    // SAFETY: the instruction set is there.
-                    unsafe { copy::<V>(right, depth, columns, width, panel) };
+        }
+        // How often the tiles of a panel ask for what comes next: the next panel, and some of the left operand's next block.
+        let times = tiles.clone().count() * depth.div_ceil(STEPS);
+        let mut ahead = [Ahead::nothing(); 2];
+        if let Some(((k_start, depth), (row_start, rows))) = blocks.peek() {
+            ahead[1] = Ahead::of(left.from(*row_start, *k_start), *rows, *depth, times * panels);
+        }
+        let copies_right = right.column != 1 || rows > PANEL_READERS * V::ROWS;
+        for column in (0..n).step_by(width) {
+            let columns = width.min(n - column);
+            let next = width.min(n - column - columns);
+            ahead[0] = match blocks.peek() {
+                _ if next > 0 => Ahead::of(right.from(k_start, column + columns), depth, next, times),
+                Some(((k_start, depth), _)) => {
+                    Ahead::of(right.from(*k_start, 0), *depth, width.min(n), times)
                 }
-                let (panel, panel_row) = match copies_right {
+                None => Ahead::nothing(),
+            };
+            let right = right.from(k_start, column);
+            // The first tile can copy a panel while it reads it.
+            let first_rows = tiles.clone().next().map_or(0, |(_, rows)| rows);
+            let on_the_way =
+                copies_right && right.column == 1 && columns == width && tile::copies::<V>(first_rows);
+            if copies_right && !on_the_way {
+                // SAFETY: the instruction set is there.
+                unsafe { copy::<V>(right, depth, columns, width, panel) };
+            }
+            for (row, rows) in tiles.clone() {
+                let left = match (copies_left, left.column) {
+                    (true, 1) => Strided { start: block[row * depth..].as_ptr(), row: depth, column: 1 },
+                    (true, _) => Strided { start: block[row * depth..].as_ptr(), row: 1, column: rows },
+                    (false, _) => {
+                        let part = part.from(row, 0);
+                        Strided { start: part.elements.as_ptr(), row: part.row, column: part.column }
+                    }
+                };
+                let copies = on_the_way && row == 0;
+                let (from, right_row) = match copies_right && !copies {
                     true => (panel.as_ptr(), width),
                     false => (right.elements.as_ptr(), right.row),
                 };
-                let next = width.min(n - column - columns);
-                let mut ahead = Ahead::of(right.from(0, columns), depth, next, times);
-                for (row, rows) in tiles.clone() {
-                    let left = match (copies_left, left.column) {
-                        (true, 1) => Strided { start: block[row * depth..].as_ptr(), row: depth, column: 1 },
-                        (true, _) => Strided { start: block[row * depth..].as_ptr(), row: 1, column: rows },
-                        (false, _) => {
-                            let left = left.from(row, 0);
-                            Strided { start: left.elements.as_ptr(), row: left.row, column: left.column }
-                        }
-                    };
-                    let start = (row_start + row) * n + column;
-                    let result = result[start..].as_mut_ptr();
-                    let tile = Tile {
-                        rows,
-                        depth,
-                        columns,
-                        left,
-                        right: panel,
-                        right_row: panel_row,
-                        result,
-                        result_row: n,
-                        adds: k_start > 0,
-                    };
-                    // SAFETY: both operands and the result were checked to hold all of their elements, those of the tile
-                    // among them, and the copies are as large as the block and the panel. A panel has `width` columns,
-                    // and where it is not copied, its first `columns` are neighbors.
-                    unsafe { tile::run::<V>(tile, &mut ahead) };
-                }
+                let tile = Tile {
+                    rows,
+                    depth,
+                    columns,
+                    left,
+                    right: from,
+                    right_row,
+                    copy: if copies { panel.as_mut_ptr() } else { std::ptr::null_mut() },
+                    result: result[(row_start + row) * n + column..].as_mut_ptr(),
+                    result_row: n,
+                    adds: k_start > 0,
+                };
+                // SAFETY: both operands and the result were checked to hold all of their elements, those of the tile
+                // among them, and the copies are as large as the block and the panel. A panel has `width` columns,
+                // and where it is not copied, its first `columns` are neighbors.
+                unsafe { tile::run::<V>(tile, &mut ahead) };
             }
         }
     }

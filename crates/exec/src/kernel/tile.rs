@@ -7,8 +7,6 @@
     reason = "loads and stores of vector registers, inside bounds that the caller has checked"
 )]
 
-use std::hint::black_box;
-
 use crate::kernel::ahead::{Ahead, prefetch};
 use crate::kernel::register::Vector;
 
@@ -16,7 +14,10 @@ use crate::kernel::register::Vector;
 pub(crate) const VECTORS: usize = 2;
 
 /// Contracted elements after which memory is asked for ahead of its use.
-pub(crate) const STEPS: usize = 16;
+pub(crate) const STEPS: usize = 32;
+
+/// How many rows before their use rows of the right operand are asked for that are read where they are.
+const ROWS_AHEAD: usize = 8;
 
 /// One operand of a tile: where it starts, and how far apart its rows and columns are.
 #[derive(Clone, Copy)]
@@ -35,31 +36,42 @@ pub(crate) struct Tile<T> {
     pub(crate) left: Strided<T>,
     pub(crate) right: *const T,
     pub(crate) right_row: usize,
+    /// Where the rows of the right operand are copied to while they are read, whole registers side by side, or null. Only
+    /// for tiles with all columns and [most](copies) rows.
+    pub(crate) copy: *mut T,
     pub(crate) result: *mut T,
     pub(crate) result_row: usize,
     /// Whether the products are added to what the result holds.
     pub(crate) adds: bool,
 }
 
+/// Whether a tile of so many rows can copy what it reads: those of few rows would double the code for little.
+#[inline(always)]
+pub(crate) fn copies<V: Vector>(rows: usize) -> bool {
+    4 * rows >= 3 * V::ROWS
+}
+
 /// Computes a tile. Every element is one chain of additions in the order of `depth`, whatever the tile's size.
 ///
 /// # Safety
 /// The instruction set of `V` must be available, `1 ≤ rows ≤ V::ROWS`, `1 ≤ columns ≤ VECTORS · V::LANES`, and all
-/// elements that the tile names must lie inside their buffers.
+/// elements that the tile names must lie inside their buffers, the copy's among them if there is one.
 #[inline(always)]
-pub(crate) unsafe fn run<V: Vector>(tile: Tile<V::Element>, ahead: &mut Ahead<V::Element>) {
+pub(crate) unsafe fn run<V: Vector>(tile: Tile<V::Element>, ahead: &mut [Ahead<V::Element>; 2]) {
     macro_rules! by_rows {
         ($($rows:literal)*) => {
             match tile.rows {
                 $(
                     // SAFETY: as the caller promises; a tile with all columns has all of them to load.
                     $rows if $rows <= V::ROWS => unsafe {
-                        if tile.columns == VECTORS * V::LANES {
-                            multiply::<V, $rows, VECTORS, true>(tile, ahead);
+                        if copies::<V>($rows) && !tile.copy.is_null() {
+                            multiply::<V, $rows, VECTORS, true, true>(tile, ahead);
+                        } else if tile.columns == VECTORS * V::LANES {
+                            multiply::<V, $rows, VECTORS, true, false>(tile, ahead);
                         } else if tile.columns > V::LANES {
-                            multiply::<V, $rows, VECTORS, false>(tile, ahead);
+                            multiply::<V, $rows, VECTORS, false, false>(tile, ahead);
                         } else {
-                            multiply::<V, $rows, 1, false>(tile, ahead);
+                            multiply::<V, $rows, 1, false, false>(tile, ahead);
                         }
                     },
                 )*
@@ -71,11 +83,12 @@ pub(crate) unsafe fn run<V: Vector>(tile: Tile<V::Element>, ahead: &mut Ahead<V:
 }
 
 /// # Safety
-/// As [`run`], for `tile.rows == ROWS`, as many columns as fit `VECTORS` registers, and all of those if `FULL`.
+/// As [`run`], for `tile.rows == ROWS`, as many columns as fit `VECTORS` registers, and all of those if `FULL`. With `COPY`
+/// there is room for the copy.
 #[inline(always)]
-unsafe fn multiply<V: Vector, const ROWS: usize, const VECTORS: usize, const FULL: bool>(
+unsafe fn multiply<V: Vector, const ROWS: usize, const VECTORS: usize, const FULL: bool, const COPY: bool>(
     tile: Tile<V::Element>,
-    ahead: &mut Ahead<V::Element>,
+    ahead: &mut [Ahead<V::Element>; 2],
 ) {
     // SAFETY: the caller promises that the elements of the tile lie inside their buffers; pointers move from one row to
     // the next and are not read behind the last.
@@ -84,32 +97,54 @@ unsafe fn multiply<V: Vector, const ROWS: usize, const VECTORS: usize, const FUL
             std::array::from_fn(|vector| V::first((tile.columns - vector * V::LANES).min(V::LANES)));
         let result =
             |row: usize, vector: usize| tile.result.wrapping_add(row * tile.result_row + vector * V::LANES);
-        for row in 0..ROWS {
-            for vector in 0..VECTORS {
-                prefetch(result(row, vector));
-            }
-        }
-        // Each row's place on its own: the compiler would walk from row to row, and wait for each step.
-        let rows: [_; ROWS] =
-            std::array::from_fn(|row| black_box(tile.left.start.wrapping_add(row * tile.left.row)));
+        // Every third row's place; the others are told by how far rows are apart. A place for each would need more
+        // registers than there are.
+        let mut thirds: [_; 4] =
+            std::array::from_fn(|third| tile.left.start.wrapping_add(3 * third * tile.left.row));
+        let (one, two) = (tile.left.row, 2 * tile.left.row);
         let mut sums = [[V::zero(); VECTORS]; ROWS];
-        let (mut at, mut right, mut rest) = (0, tile.right, tile.depth);
+        let (mut right, mut copy, mut rest) = (tile.right, tile.copy, tile.depth);
+        let (mut asked, pace) = (0, ROWS.div_ceil(tile.depth.div_ceil(STEPS)));
         while rest > 0 {
             let steps = rest.min(STEPS);
             rest -= steps;
-            ahead.ask();
+            for ahead in &mut *ahead {
+                ahead.ask();
+            }
+            for row in asked..ROWS.min(asked + pace) {
+                for vector in 0..VECTORS {
+                    prefetch::<true, _>(result(row, vector));
+                }
+            }
+            asked += pace;
             for _ in 0..steps {
                 let columns: [V; VECTORS] = std::array::from_fn(|vector| {
                     let place = right.wrapping_add(vector * V::LANES);
                     if FULL { V::load(place) } else { V::load_part(place, masks[vector]) }
                 });
+                if COPY {
+                    for (vector, column) in columns.into_iter().enumerate() {
+                        prefetch::<true, _>(
+                            right.wrapping_add(ROWS_AHEAD * tile.right_row + vector * V::LANES),
+                        );
+                        column.store(copy.wrapping_add(vector * V::LANES));
+                    }
+                    copy = copy.wrapping_add(VECTORS * V::LANES);
+                }
+                // Else the compiler would keep a place for each row all the same.
+                thirds = thirds.map(opaque);
+                let places: [_; ROWS] = std::array::from_fn(|row| match row % 3 {
+                    0 => thirds[row / 3],
+                    1 => thirds[row / 3].wrapping_add(one),
+                    _ => thirds[row / 3].wrapping_add(two),
+                });
                 for (row, sums) in sums.iter_mut().enumerate() {
-                    let factor = V::splat(rows[row].wrapping_add(at));
+                    let factor = V::splat(places[row]);
                     for (sum, column) in sums.iter_mut().zip(columns) {
                         *sum = sum.add_product(factor, column);
                     }
                 }
-                at += tile.left.column;
+                thirds = thirds.map(|place| place.wrapping_add(tile.left.column));
                 right = right.wrapping_add(tile.right_row);
             }
         }
@@ -127,4 +162,20 @@ unsafe fn multiply<V: Vector, const ROWS: usize, const VECTORS: usize, const FUL
             }
         }
     }
+}
+
+/// The same place, of which the compiler does not know how it came about.
+#[inline(always)]
+fn opaque<T>(place: *const T) -> *const T {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    #[allow(clippy::pointers_in_nomem_asm_block, reason = "nothing is read or written")]
+    let place = {
+        let mut place = place;
+        // SAFETY: no instruction at all.
+        unsafe {
+            std::arch::asm!("/* {0} */", inout(reg) place, options(pure, nomem, nostack, preserves_flags));
+        }
+        place
+    };
+    place
 }
