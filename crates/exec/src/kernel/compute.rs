@@ -190,9 +190,14 @@ impl Kernel {
         self.count
     }
 
-    /// Which elements of result `write` a piece writes.
-    pub(crate) fn piece_range(&self, piece: usize, write: usize) -> Range<usize> {
-        self.compute.part(write, self.pieces.range(piece))
+    /// How many neighboring pieces to run in one call: see [`Pieces::a_call`].
+    pub(crate) fn together(&self, workers: usize) -> usize {
+        self.pieces.a_call(workers)
+    }
+
+    /// Which elements of result `write` some neighboring pieces write.
+    pub(crate) fn written(&self, pieces: Range<usize>, write: usize) -> Range<usize> {
+        self.compute.part(write, self.pieces.range(pieces))
     }
 
     /// Arithmetic operations in all.
@@ -200,16 +205,16 @@ impl Kernel {
         self.compute.flops()
     }
 
-    /// Computes one piece: see [`ComputeAll::run`].
+    /// Computes neighboring pieces: see [`ComputeAll::run`].
     ///
     /// # Errors
     /// What is wrong with the values, such as an index out of range.
     pub(crate) fn run(
         &self,
-        piece: usize,
+        pieces: Range<usize>,
         buffers: Buffers<'_, '_>,
         scratch: &mut Scratch,
     ) -> Result<(), String> {
-        self.compute.run(self.pieces.range(piece), buffers, scratch)
+        self.compute.run(self.pieces.range(pieces), buffers, scratch)
     }
 }

@@ -52,6 +52,9 @@ const GRAIN: usize = 1 << 20;
 /// Rows of a piece at least, if the right operand fits the second-level cache, and if not: each piece packs it anew.
 const LEAST_ROWS: (usize, usize) = (64, 128);
 
+/// Rows of pieces that are run in one call at most: more would save little.
+const MOST_ROWS: usize = 256;
+
 /// Elements of a right operand that fit the second-level cache.
 const CACHED: usize = 1 << 17;
 
@@ -305,8 +308,11 @@ impl Compute for Dot {
         let rows = (GRAIN / (k * n).max(1)).max(least).next_multiple_of(16);
         // Matrices that are made on the way are made once.
         let made = self.windows.iter().any(Option::is_some);
-        let rows = if made { rows.next_multiple_of(self.dims.m.max(1)) } else { rows };
-        Pieces::of(self.rows * n, rows.saturating_mul(n))
+        let rows = match made {
+            true => rows.next_multiple_of(self.dims.m.max(1)),
+            false => self.rows.div_ceil(((self.rows + rows / 2) / rows).max(1)),
+        };
+        Pieces::of(self.rows * n, rows.saturating_mul(n)).together(MOST_ROWS / rows.max(1))
     }
 
     fn flops(&self) -> u64 {

@@ -64,7 +64,7 @@ impl Compute for Overlap {
     fn pieces(&self) -> Pieces {
         let (plane, windows) = self.fold.planes();
         // About as much work as a piece of the product.
-        let (whole, piece) = (self.product.pieces().range(0), windows.max(1));
+        let (whole, piece) = (self.product.pieces().range(0..1), windows.max(1));
         let planes = whole.len().div_ceil(piece).max(1);
         Pieces::of(self.fold.len(), planes * plane)
     }

@@ -1,5 +1,6 @@
 //! A plan with its memory: what the workers of a run share.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,6 +36,8 @@ pub(crate) struct Instance {
     pub(crate) slots: Slots,
     watch: Watch,
     pace: Pace,
+    /// How many neighboring pieces of each step run in one call.
+    together: Box<[u32]>,
     desks: Box<[Mutex<Desk>]>,
     /// The states that each step writes over.
     touches: Csr<u32>,
@@ -45,7 +48,7 @@ pub(crate) struct Instance {
 /// How the steps are gone through.
 #[derive(Debug)]
 enum Pace {
-    /// One by one on the calling thread: how many pieces each step has.
+    /// One by one on the calling thread: how many calls each step has.
     InOrder(Box<[u32]>),
     /// By several workers, as soon as possible.
     Shared(Box<Shared>),
@@ -61,20 +64,24 @@ struct Shared {
 impl Instance {
     /// Allocates what a plan needs to be run by up to `workers` workers.
     pub(crate) fn new(plan: Arc<Plan>, workers: usize) -> Instance {
-        let pieces = plan.steps().iter().map(|step| step.pieces());
+        let workers = if plan.in_order() { 1 } else { workers };
+        let together: Box<[u32]> =
+            plan.steps().iter().map(|step| step.kernel.together(workers) as u32).collect();
+        let steps = plan.steps().iter().zip(&together);
+        let calls = steps.map(|(step, together)| step.pieces().div_ceil(*together as usize));
         let pace = if plan.in_order() {
-            Pace::InOrder(pieces.map(|pieces| pieces as u32).collect())
+            Pace::InOrder(calls.map(|calls| calls as u32).collect())
         } else {
-            let program = Program::new(plan.dag(), pieces, &plan.urgency);
+            let program = Program::new(plan.dag(), calls, &plan.urgency);
             let progress = Progress::new(&program, workers);
             Pace::Shared(Box::new(Shared { program, progress }))
         };
-        let workers = if plan.in_order() { 1 } else { workers };
         let desk = || Desk { scratch: Scratch::default(), lists: Lists::of(&plan) };
         Instance {
             slots: Slots::new(plan.clone()),
             watch: Watch::default(),
             pace,
+            together,
             desks: (0..workers).map(|_| Mutex::new(desk())).collect(),
             touches: touches(&plan),
             touched: plan.states().iter().map(|_| AtomicBool::new(false)).collect(),
@@ -196,15 +203,17 @@ struct Hand<'a> {
 
 impl Hand<'_> {
     #[inline]
-    fn compute(&mut self, step: StepId, piece: usize) -> Result<(), Box<ExecError>> {
+    fn compute(&mut self, step: StepId, pieces: Range<usize>) -> Result<(), Box<ExecError>> {
         let Instance { plan, slots, touches, touched, .. } = self.instance;
         for state in touches.row(step.index()) {
             touched[*state as usize].store(true, Ordering::Relaxed);
         }
         let Desk { scratch, lists } = &mut *self.desk;
-        slots.with_piece(step, piece, lists, |kernel, buffers| kernel.run(piece, buffers, scratch)).map_err(
-            |message| ExecError::kernel(plan.graph(), plan.steps()[step.index()].node(), message).into(),
-        )
+        slots
+            .with_pieces(step, pieces.clone(), lists, |kernel, buffers| kernel.run(pieces, buffers, scratch))
+            .map_err(|message| {
+                ExecError::kernel(plan.graph(), plan.steps()[step.index()].node(), message).into()
+            })
     }
 }
 
@@ -224,18 +233,20 @@ impl Work for Hand<'_> {
     type Error = Box<ExecError>;
 
     #[inline]
-    fn piece(&mut self, step: StepId, piece: usize) -> Result<(), Box<ExecError>> {
+    fn piece(&mut self, step: StepId, call: usize) -> Result<(), Box<ExecError>> {
+        let together = self.instance.together[step.index()] as usize;
+        let pieces = call * together..(call + 1) * together;
         let watch = &self.instance.watch;
         if !watch.is_on {
-            return self.compute(step, piece);
+            return self.compute(step, pieces);
         }
         if let Some(cancel) = &watch.cancel {
             cancel.check()?;
         }
         let start = watch.recorder.as_ref().map(Recorder::now);
-        self.compute(step, piece)?;
+        self.compute(step, pieces.clone())?;
         if let (Some(recorder), Some(start)) = (&watch.recorder, start) {
-            recorder.mark(step, piece, self.worker, start);
+            recorder.mark(step, pieces.start, self.worker, start);
         }
         Ok(())
     }

@@ -9,6 +9,7 @@
     reason = "several threads hold views of one buffer; a lock per access costs more than a small step"
 )]
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use pullback_graph::{Tensor, dispatch};
@@ -29,7 +30,7 @@ enum Lent {
 /// A worker's lists of what the piece at hand reads and writes, as long as the longest of the plan.
 #[derive(Debug)]
 pub(crate) struct Lists {
-    // Nobody sees these but in `with_piece`, which shows what it has just written there.
+    // Nobody sees these but in `with_pieces`, which shows what it has just written there.
     reads: Box<[Slice<'static>]>,
     writes: Box<[SliceMut<'static>]>,
 }
@@ -242,7 +243,7 @@ impl Slots {
 
     /// The elements of a value, between runs.
     pub(crate) fn read(&mut self, value: ValueId) -> Slice<'_> {
-        // SAFETY: steps hold views only inside `with_piece`, which borrows `self`; here it is borrowed mutably. What a
+        // SAFETY: steps hold views only inside `with_pieces`, which borrows `self`; here it is borrowed mutably. What a
         // view points to is owned by `self` or held in `feeds`, `lent` or the plan.
         unsafe { self.views[value.index()].read() }
     }
@@ -253,14 +254,14 @@ impl Slots {
         self.set_view(value, view);
     }
 
-    /// Calls `run` with the kernel of `step` and what its piece `piece` reads and writes.
+    /// Calls `run` with the kernel of `step` and what some neighboring pieces of it read and write.
     ///
-    /// To be called only by a run of the plan that these slots were made for: each piece of each step once, after every
+    /// To be called only by a run of the plan that these slots were made for: with each piece of each step once, after every
     /// piece of the step's predecessors.
-    pub(crate) fn with_piece<R>(
+    pub(crate) fn with_pieces<R>(
         &self,
         step: StepId,
-        piece: usize,
+        pieces: Range<usize>,
         lists: &mut Lists,
         run: impl FnOnce(&Kernel, Buffers<'_, '_>) -> R,
     ) -> R {
@@ -277,7 +278,7 @@ impl Slots {
         }
         let cut = step.pieces() > 1;
         for (at, (write, view)) in writes.iter_mut().zip(written).enumerate() {
-            let range = if cut { step.kernel.piece_range(piece, at) } else { 0..view.len };
+            let range = if cut { step.kernel.written(pieces.clone(), at) } else { 0..view.len };
             // SAFETY: all other steps that use this buffer come before this one or after it, the other pieces of this step
             // write other ranges, and the plan puts what one step writes into buffers of their own. Values that steps
             // write are in slots, never in feeds or constants.
@@ -289,7 +290,7 @@ impl Slots {
     /// Calls `look` with a value that a step has written; to be called when all pieces of the step are done, before any
     /// step that comes after it starts.
     pub(crate) fn with_written<R>(&self, value: ValueId, look: impl FnOnce(Slice<'_>) -> R) -> R {
-        // SAFETY: as in `with_piece`; nothing writes the value between the end of its step and the start of the next ones.
+        // SAFETY: as in `with_pieces`; nothing writes the value between the end of its step and the start of the next ones.
         look(unsafe { self.views[value.index()].read() })
     }
 }

@@ -1,4 +1,4 @@
-//! Who ran what, and when: one event per piece of a step, written into memory that is there before the run.
+//! Who ran what, and when: one event per call of a step's kernel, written into memory that is there before the run.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use crate::plan::{Plan, StepId};
 
-/// The piece of a step that ran.
+/// A piece of a step that ran, or neighboring pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The step.
     pub step: StepId,
-    /// Which of its pieces.
+    /// Which of its pieces; the first, if neighbors ran in one call.
     pub piece: usize,
     /// Who ran it: 0 is the calling thread.
     pub worker: usize,

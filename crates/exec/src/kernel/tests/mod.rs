@@ -5,6 +5,8 @@ mod columns;
 mod fusion;
 mod shapes;
 
+use std::ops::Range;
+
 use pullback_graph::op::{BinaryOp, Choices};
 use pullback_graph::{Builder, DType, Graph, NodeId, Op, OpClass, OpRules, Tensor, TensorType, dispatch};
 
@@ -18,16 +20,20 @@ enum Order {
     Backward,
     /// Every second one, then the rest: on one worker, whose scratch holds what the last piece left there.
     Alternating,
+    /// Neighbors in one call.
+    Together,
 }
 
-const ORDERS: [Order; 3] = [Order::Forward, Order::Backward, Order::Alternating];
+const ORDERS: [Order; 4] = [Order::Forward, Order::Backward, Order::Alternating, Order::Together];
 
 impl Order {
-    fn of(self, pieces: usize) -> Vec<usize> {
+    fn of(self, pieces: usize) -> Vec<Range<usize>> {
+        let single = |piece| piece..piece + 1;
         match self {
-            Order::Forward => (0..pieces).collect(),
-            Order::Backward => (0..pieces).rev().collect(),
-            Order::Alternating => (0..pieces).step_by(2).chain((1..pieces).step_by(2)).collect(),
+            Order::Forward => (0..pieces).map(single).collect(),
+            Order::Backward => (0..pieces).rev().map(single).collect(),
+            Order::Alternating => (0..pieces).step_by(2).chain((1..pieces).step_by(2)).map(single).collect(),
+            Order::Together => (0..pieces).step_by(3).map(|piece| piece..(piece + 3).min(pieces)).collect(),
         }
     }
 }
@@ -74,7 +80,8 @@ fn run(
         })
         .collect();
     for (write, result) in results.iter().enumerate() {
-        let ranges: Vec<_> = (0..kernel.pieces()).map(|piece| kernel.piece_range(piece, write)).collect();
+        let ranges: Vec<_> =
+            (0..kernel.pieces()).map(|piece| kernel.written(piece..piece + 1, write)).collect();
         assert!(ranges.windows(2).all(|pair| pair[0].end == pair[1].start), "pieces are neighbours");
         assert_eq!(
             (ranges[0].start, ranges[ranges.len() - 1].end),
@@ -92,14 +99,14 @@ fn run(
         .map(|write| in_place.filter(|(_, over)| *over == write).map(|(read, _)| read as u32))
         .collect();
     kernel.overwrite(&overwritten);
-    for piece in order.of(kernel.pieces()) {
+    for pieces in order.of(kernel.pieces()) {
         let mut writes: Vec<SliceMut<'_>> = Vec::new();
         for (write, result) in results.iter_mut().enumerate() {
-            let range = kernel.piece_range(piece, write);
+            let range = kernel.written(pieces.clone(), write);
             dispatch!(result.dtype(), T => writes.push(T::slice_mut(&mut result.make_mut::<T>().unwrap()[range])));
         }
         let buffers = Buffers { reads: &reads, writes: &mut writes };
-        kernel.run(piece, buffers, scratch)?;
+        kernel.run(pieces, buffers, scratch)?;
     }
     for (write, result) in results.iter_mut().enumerate() {
         if let Some(rest) = kernel.rest(write) {
