@@ -9,6 +9,7 @@ use std::slice;
 use pullback_graph::{DType, Sizes, Tensor, dispatch};
 
 use crate::kernel::{Slice, SliceMut, Typed};
+use crate::run::pages;
 
 /// Buffers start at multiples of this: a cache line, and the widest vector register.
 const ALIGN: usize = align_of::<Line>();
@@ -54,6 +55,7 @@ impl Memory {
         // SAFETY: the size is not zero.
         let all = unsafe { alloc_zeroed(layout) };
         let Some(all) = NonNull::new(all) else { handle_alloc_error(layout) };
+        pages::enlarge(all, size);
         let skipped = all.addr().get().next_multiple_of(ALIGN) - all.addr().get();
         assert!(skipped + bytes <= size, "what the system gives is aligned as asked");
         // SAFETY: the first cache line starts inside the allocation, as was just checked.

@@ -1,6 +1,6 @@
 //! Running plans: memory, threads, and the session that holds both.
 //!
-//! [`schedule`] and [`crew`] know nothing of tensors; only [`mod@memory`] and [`slots`] are not safe Rust; an [`instance`]
+//! [`schedule`] and [`crew`] know nothing of tensors; only [`mod@memory`], [`pages`] and [`slots`] are not safe Rust; an [`instance`]
 //! is a plan with its memory, and a [`session`] what users see.
 
 mod session;
@@ -12,6 +12,7 @@ mod entry;
 mod instance;
 mod slots;
 mod memory;
+mod pages;
 mod borrow;
 mod queue;
 mod schedule;

@@ -10,6 +10,7 @@
 )]
 
 use std::ops::Range;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use pullback_graph::{Tensor, dispatch};
@@ -19,6 +20,7 @@ use crate::kernel::{Buffers, Kernel, Slice, SliceMut};
 use crate::plan::{Csr, Owner, Place, Plan, SlotId, Step, StepId, Update, Value, ValueId};
 use crate::run::borrow::Borrows;
 use crate::run::memory::{Buffer, Memory, View};
+use crate::run::pages;
 
 /// Who lends a plan the memory of a slot.
 #[derive(Debug)]
@@ -219,7 +221,11 @@ impl Slots {
             let uses = &self.plan.values[value.index()];
             let mut fresh = tensor.take().unwrap_or_else(|| {
                 // Zeroed by the system page by page where it is large.
-                dispatch!(uses.dtype, T => Tensor::vector(vec![T::default(); uses.len]))
+                dispatch!(uses.dtype, T => {
+                    let elements = vec![T::default(); uses.len];
+                    pages::enlarge(NonNull::from(&elements[..]).cast(), size_of_val(&elements[..]));
+                    Tensor::vector(elements)
+                })
             });
             let view = dispatch!(uses.dtype, T => {
                 View::of_mut(fresh.make_mut::<T>().expect("a result keeps its type from run to run"))
