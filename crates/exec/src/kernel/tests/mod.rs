@@ -20,20 +20,23 @@ enum Order {
     Backward,
     /// Every second one, then the rest: on one worker, whose scratch holds what the last piece left there.
     Alternating,
-    /// Neighbors in one call.
+    /// As many neighbors in one call as the kernel ever takes.
     Together,
 }
 
 const ORDERS: [Order; 4] = [Order::Forward, Order::Backward, Order::Alternating, Order::Together];
 
 impl Order {
-    fn of(self, pieces: usize) -> Vec<Range<usize>> {
+    fn of(self, kernel: &Kernel) -> Vec<Range<usize>> {
+        let (pieces, together) = (kernel.pieces(), kernel.together(1));
         let single = |piece| piece..piece + 1;
         match self {
             Order::Forward => (0..pieces).map(single).collect(),
             Order::Backward => (0..pieces).rev().map(single).collect(),
             Order::Alternating => (0..pieces).step_by(2).chain((1..pieces).step_by(2)).map(single).collect(),
-            Order::Together => (0..pieces).step_by(3).map(|piece| piece..(piece + 3).min(pieces)).collect(),
+            Order::Together => {
+                (0..pieces).step_by(together).map(|piece| piece..(piece + together).min(pieces)).collect()
+            }
         }
     }
 }
@@ -99,7 +102,7 @@ fn run(
         .map(|write| in_place.filter(|(_, over)| *over == write).map(|(read, _)| read as u32))
         .collect();
     kernel.overwrite(&overwritten);
-    for pieces in order.of(kernel.pieces()) {
+    for pieces in order.of(kernel) {
         let mut writes: Vec<SliceMut<'_>> = Vec::new();
         for (write, result) in results.iter_mut().enumerate() {
             let range = kernel.written(pieces.clone(), write);
