@@ -9,6 +9,7 @@
 //! the run with an error that names the node and the user's line, and leaves the session usable. Nothing here asks
 //! whether a node is a gradient.
 
+mod csr;
 mod error;
 mod kernel;
 mod plan;

@@ -4,9 +4,9 @@ use petgraph::Direction;
 use petgraph::graph::DiGraph;
 use pullback_graph::{Graph, NodeId, OpRules, Tensor};
 
+use crate::csr::Csr;
 use crate::error::ExecError;
 use crate::plan::cost::{Cost, Rates};
-use crate::plan::csr::Csr;
 use crate::plan::donate::donate;
 use crate::plan::fit::fit;
 use crate::plan::id::{SlotId, StepId, ValueId};

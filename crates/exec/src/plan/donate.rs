@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use pullback_graph::{Graph, NodeId};
 use smallvec::SmallVec;
 
-use crate::plan::csr::Csr;
+use crate::csr::Csr;
 use crate::plan::id::{SlotId, StepId, ValueId};
 use crate::plan::lower::Lowered;
 use crate::plan::problem::{Problem, readers};

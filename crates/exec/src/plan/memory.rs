@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use pullback_graph::DType;
 use smallvec::SmallVec;
 
-use crate::plan::csr::Csr;
+use crate::csr::Csr;
 use crate::plan::id::{SlotId, StepId, ValueId};
 use crate::plan::problem::{Problem, ValueUse, readers};
 use crate::plan::reach::Reach;

@@ -4,7 +4,6 @@
 //! [`memory`] that is safe for every interleaving, and keep what [`cost`] says for the schedule.
 
 mod id;
-mod csr;
 mod step;
 mod compile;
 mod lower;
@@ -26,5 +25,3 @@ pub use cost::{Cost, Rates};
 pub use id::{SlotId, StepId, ValueId};
 pub use simulate::{Simulation, predict, simulate};
 pub use step::{Owner, Place, Slot, State, Step, Update, Value};
-
-pub(crate) use csr::Csr;

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use petgraph::Direction::{Incoming, Outgoing};
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use crate::plan::csr::Csr;
+use crate::csr::Csr;
 use crate::plan::id::StepId;
 
 /// The lengths of a step graph in estimated time.

@@ -3,7 +3,7 @@
 use pullback_graph::DType;
 use smallvec::SmallVec;
 
-use crate::plan::csr::Csr;
+use crate::csr::Csr;
 use crate::plan::id::{SlotId, StepId, ValueId};
 
 /// What is to be placed. Steps are in an order in which they could run.

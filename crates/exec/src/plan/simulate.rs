@@ -6,9 +6,9 @@ use std::collections::BinaryHeap;
 use pullback_graph::NodeId;
 use rustc_hash::FxHashMap;
 
+use crate::csr::Csr;
 use crate::error::ExecError;
 use crate::plan::compile::{Plan, PlanOptions, plan_as_written};
-use crate::plan::csr::Csr;
 use crate::plan::id::StepId;
 use crate::plan::step::Step;
 

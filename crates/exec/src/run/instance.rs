@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pullback_graph::NodeStats;
 
+use crate::csr::Csr;
 use crate::error::ExecError;
 use crate::kernel::Scratch;
-use crate::plan::{Csr, Place, Plan, StepId, Update, ValueId};
+use crate::plan::{Place, Plan, StepId, Update, ValueId};
 use crate::run::cancel::CancelToken;
 use crate::run::crew::{Crew, Job};
 use crate::run::options::Record;

@@ -12,7 +12,8 @@ use crossbeam_deque::{Steal, Stealer};
 use petgraph::Direction::Incoming;
 use petgraph::graph::DiGraph;
 
-use crate::plan::{Csr, StepId};
+use crate::csr::Csr;
+use crate::plan::StepId;
 use crate::run::idle::{Backoff, Sleepers};
 use crate::run::queue::{Links, Queue, Task};
 

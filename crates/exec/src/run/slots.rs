@@ -16,8 +16,9 @@ use std::sync::Arc;
 use pullback_graph::{Tensor, dispatch};
 use smallvec::SmallVec;
 
+use crate::csr::Csr;
 use crate::kernel::{Buffers, Kernel, Slice, SliceMut};
-use crate::plan::{Csr, Owner, Place, Plan, SlotId, Step, StepId, Update, Value, ValueId};
+use crate::plan::{Owner, Place, Plan, SlotId, Step, StepId, Update, Value, ValueId};
 use crate::run::borrow::Borrows;
 use crate::run::memory::{Buffer, Memory, View};
 use crate::run::pages;

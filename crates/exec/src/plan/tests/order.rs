@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::plan::Csr;
+use crate::csr::Csr;
 use crate::plan::id::StepId;
 use crate::plan::order::{critical_path, depth_first, reversed, step_graph, tails};
 use crate::plan::tests::strategy::step_graphs;

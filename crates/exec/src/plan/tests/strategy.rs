@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use pullback_graph::DType;
 
-use crate::plan::Csr;
+use crate::csr::Csr;
 use crate::plan::id::{StepId, ValueId};
 use crate::plan::problem::{Problem, StepUse, ValueUse};
 
