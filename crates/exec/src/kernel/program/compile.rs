@@ -14,7 +14,7 @@ use crate::kernel::program::build::{Parts, Program};
 use crate::kernel::program::by_node::ByNode;
 use crate::kernel::program::fixed::{Fixed, FixedValue};
 use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
-use crate::kernel::program::{registers, stage};
+use crate::kernel::program::{agenda, registers, scalar, stage};
 use crate::kernel::view::View;
 
 /// What a node of the region is to the instructions that read it.
@@ -282,7 +282,13 @@ impl Compiler<'_> {
         let piece = self.piece(flops);
         let results: Vec<(DType, Space)> =
             self.region.outputs.iter().map(|node| self.result(*node, piece)).collect();
-        let mut instructions = stage::ordered(std::mem::take(&mut self.instructions), self.named.len());
+        let (unordered, values) = (std::mem::take(&mut self.instructions), self.named.len());
+        let mut instructions = match self.region.extent.len() == 1 && unordered.iter().all(scalar::takes) {
+            true => {
+                agenda::by_kind(unordered, values).into_iter().map(|instruction| (0, instruction)).collect()
+            }
+            false => stage::ordered(unordered, values),
+        };
         let counts = registers::assign(&self.named, &mut self.fixed, &mut instructions);
         Program::new(Parts {
             in_place: self.in_place(&instructions, &results),

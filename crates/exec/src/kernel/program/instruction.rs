@@ -52,7 +52,7 @@ pub(crate) struct Instruction {
 }
 
 /// What an instruction does. `dtype` is the element type of the operands `x` and `y`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
     Load {
         input: usize,
@@ -139,8 +139,15 @@ impl Space {
 }
 
 impl Action {
+    /// The action over operands that are all the same: equal for what does the same to other operands.
+    pub(crate) fn kind(&self) -> Action {
+        let mut kind = self.clone();
+        kind.places_mut().for_each(|place| *place = Place::Input(0));
+        kind
+    }
+
     /// Every operand.
-    pub(crate) fn places(&self) -> impl Iterator<Item = Place> + use<> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> + Clone + use<> {
         let places = match self {
             Action::Load { .. } => [None; 3],
             Action::Unary { x, .. }

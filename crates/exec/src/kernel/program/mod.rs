@@ -8,6 +8,8 @@
 //! over the tiles of a piece, and written when the piece ends. Nothing is reassociated or contracted, so the
 //! bits are those of the same ops run one after another, however they are cut into blocks, tiles, pieces or programs.
 
+mod agenda;
+mod batch;
 mod blocks;
 mod build;
 mod by_node;

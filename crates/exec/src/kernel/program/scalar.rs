@@ -4,18 +4,22 @@
 //! counts. Here registers are words in one array and an instruction says where it finds its operands; the functions are
 //! those that tiles use, so that the bits are the same.
 
-use pullback_graph::op::{Clamp, CompareOp, LogicOp, Scalar as Number};
+use pullback_graph::op::Scalar as Number;
 use pullback_graph::{DType, Element, dispatch};
 
 use crate::kernel::compute::Buffers;
+use crate::kernel::program::batch::{Code, Step};
 use crate::kernel::program::code;
 use crate::kernel::program::fixed::{Fixed, FixedValue};
-use crate::kernel::program::instruction::{Action, Instruction, Place, Space};
+use crate::kernel::program::instruction::{Instruction, Place, Space};
 use crate::kernel::program::registers::{Counts, position};
-use crate::kernel::routine::Routines;
 use crate::kernel::scratch::Scratch;
-use crate::kernel::simd::InstructionSet;
 use crate::kernel::slice::{Slice, SliceMut};
+
+/// Whether there is code for one number.
+pub(super) fn takes(instruction: &Instruction) -> bool {
+    Code::of(&instruction.action).is_some()
+}
 
 /// A program over single numbers.
 #[derive(Debug)]
@@ -23,6 +27,7 @@ pub(crate) struct ScalarProgram {
     /// Numbers of the program, and where they go.
     literals: Vec<(u64, u32)>,
     loads: Vec<Load>,
+    batches: Vec<Batch>,
     steps: Vec<Step>,
     /// Results, and where they come from.
     stores: Vec<(u32, u32)>,
@@ -40,57 +45,12 @@ struct Load {
     to: u32,
 }
 
-/// One instruction: the places of up to three operands and the result.
+/// Instructions that do the same, one behind the other, none to what another one gives.
 #[derive(Debug)]
-struct Step {
+struct Batch {
     code: Code,
-    x: u32,
-    y: u32,
-    z: u32,
-    out: u32,
-}
-
-/// What a step does: found out once, since looking it up would take longer than doing it.
-#[derive(Debug)]
-enum Code {
-    UnaryF32(fn(f32) -> f32),
-    UnaryF64(fn(f64) -> f64),
-    BinaryF32(fn((f32, f32)) -> f32),
-    BinaryF64(fn((f64, f64)) -> f64),
-    Compare(CompareOp, DType),
-    Logic(LogicOp),
-    /// `y` where `x` holds, else `z`.
-    Select,
-    ClampF32(Clamp),
-    ClampF64(Clamp),
-    Cast(DType, DType),
-}
-
-impl Code {
-    /// The code of an action; `None` if there is none for single numbers: whole numbers may fail, and a row of one is no
-    /// row.
-    fn of(action: &Action) -> Option<Code> {
-        let set = InstructionSet::detected();
-        Some(match action {
-            Action::Unary { op, dtype: DType::F32, .. } => Code::UnaryF32(f32::unary_function(set, *op)),
-            Action::Unary { op, dtype: DType::F64, .. } => Code::UnaryF64(f64::unary_function(set, *op)),
-            Action::Binary { op, dtype: DType::F32, .. } => Code::BinaryF32(f32::binary_function(set, *op)),
-            Action::Binary { op, dtype: DType::F64, .. } => Code::BinaryF64(f64::binary_function(set, *op)),
-            Action::Compare { op, dtype, .. } => Code::Compare(*op, *dtype),
-            Action::Logic { op, .. } => Code::Logic(*op),
-            Action::Select { .. } => Code::Select,
-            Action::Clamp { op, dtype: DType::F32, .. } => Code::ClampF32(*op),
-            Action::Clamp { op, dtype: DType::F64, .. } => Code::ClampF64(*op),
-            Action::Cast { op, dtype, .. } => Code::Cast(*dtype, op.dtype),
-            Action::Unary { .. }
-            | Action::Binary { .. }
-            | Action::Clamp { .. }
-            | Action::Load { .. }
-            | Action::Fold { .. }
-            | Action::Accumulate { .. }
-            | Action::Spread { .. } => return None,
-        })
-    }
+    /// The first step behind it.
+    end: usize,
 }
 
 /// Where a program's registers are among the words.
@@ -137,6 +97,7 @@ impl ScalarProgram {
         let mut program = ScalarProgram {
             literals: Vec::new(),
             loads: Vec::new(),
+            batches: Vec::new(),
             steps: Vec::with_capacity(instructions.len()),
             stores: (0..results.len() as u32).map(|result| (result, results_start as u32 + result)).collect(),
             words: layout.inputs,
@@ -150,8 +111,22 @@ impl ScalarProgram {
             }
         }
         let mut inputs = Vec::new();
+        let mut kind = None;
+        // The batch that writes each word, counted from 1.
+        let mut written = vec![0; layout.inputs];
         for (_, instruction) in instructions {
-            program.steps.push(step(instruction, &layout)?);
+            let step = step(instruction, &layout)?;
+            let own = Some(instruction.action.kind());
+            let depends = [step.x, step.y, step.z].into_iter().any(|word| {
+                written.get(word as usize).is_some_and(|batch| *batch != 0 && *batch == program.batches.len())
+            });
+            if kind != own || depends {
+                program.batches.push(Batch { code: Code::of(&instruction.action)?, end: 0 });
+                kind = own;
+            }
+            written[step.out as usize] = program.batches.len();
+            program.steps.push(step);
+            program.batches.last_mut().expect("one was begun").end = program.steps.len();
             inputs.extend(instruction.action.places().filter_map(|place| match place {
                 Place::Input(input) => Some(input),
                 Place::Register(_) | Place::Tiled(_) | Place::Result(_) => None,
@@ -194,8 +169,10 @@ impl ScalarProgram {
             };
             words[*to as usize] = value as i64;
         }
-        for step in &self.steps {
-            step.run(words);
+        let mut start = 0;
+        for Batch { code, end } in &self.batches {
+            code.run(&self.steps[start..*end], words);
+            start = *end;
         }
         for (result, from) in &self.stores {
             let value = words[*from as usize] as u64;
@@ -219,42 +196,7 @@ fn written(slice: &SliceMut<'_>) -> u64 {
 }
 
 fn step(instruction: &Instruction, layout: &Layout) -> Option<Step> {
-    let code = Code::of(&instruction.action)?;
     let (_, places, result) = code::code(&instruction.action)?;
     let [x, y, z] = places.map(|(place, dtype)| layout.place(place, dtype));
-    Some(Step { code, x: x?, y: y?, z: z?, out: layout.place(instruction.target.into(), result)? })
-}
-
-impl Step {
-    #[inline]
-    fn run(&self, words: &mut [i64]) {
-        let word = |at: u32| words[at as usize] as u64;
-        let value = match &self.code {
-            Code::UnaryF32(function) => function(f32::from_bits64(word(self.x))).to_bits64(),
-            Code::UnaryF64(function) => function(f64::from_bits64(word(self.x))).to_bits64(),
-            Code::BinaryF32(function) => {
-                function((f32::from_bits64(word(self.x)), f32::from_bits64(word(self.y)))).to_bits64()
-            }
-            Code::BinaryF64(function) => {
-                function((f64::from_bits64(word(self.x)), f64::from_bits64(word(self.y)))).to_bits64()
-            }
-            Code::Compare(op, dtype) => dispatch!(*dtype, T => {
-                let mut truth = [false];
-                op.map(&[T::from_bits64(word(self.x))], &[T::from_bits64(word(self.y))], &mut truth);
-                u64::from(truth[0])
-            }),
-            Code::Logic(op) => {
-                let mut truth = [false];
-                op.map(&[word(self.x) != 0], &[word(self.y) != 0], &mut truth);
-                u64::from(truth[0])
-            }
-            Code::Select => word(if word(self.x) != 0 { self.y } else { self.z }),
-            Code::ClampF32(op) => op.value(f32::from_bits64(word(self.x))).to_bits64(),
-            Code::ClampF64(op) => op.value(f64::from_bits64(word(self.x))).to_bits64(),
-            Code::Cast(from, to) => dispatch!(*from, From => dispatch!(*to, To => {
-                From::from_bits64(word(self.x)).convert::<To>().to_bits64()
-            })),
-        };
-        words[self.out as usize] = value as i64;
-    }
+    Some(Step { x: x?, y: y?, z: z?, out: layout.place(instruction.target.into(), result)? })
 }

@@ -80,7 +80,7 @@ pub(crate) fn ordered(instructions: Vec<Instruction>, values: usize) -> Vec<(usi
 }
 
 /// The position of the value that an instruction computes.
-fn target(instruction: &Instruction) -> usize {
+pub(super) fn target(instruction: &Instruction) -> usize {
     match instruction.target {
         Target::Register(value) => value,
         Target::Tiled(_) | Target::Result(_) => unreachable!("places are assigned once the order is known"),
