@@ -80,6 +80,11 @@ pub(crate) trait ComputeAll: fmt::Debug + Send + Sync {
     /// See [`Compute::flops`].
     fn flops(&self) -> u64;
 
+    /// How many of them are those of a product, where other work is done as well.
+    fn flops_of_products(&self) -> u64 {
+        0
+    }
+
     /// Computes the [`part`](ComputeAll::part) of every result that belongs to `range`.
     ///
     /// # Errors
@@ -203,6 +208,11 @@ impl Kernel {
     /// Arithmetic operations in all.
     pub(crate) fn flops(&self) -> u64 {
         self.compute.flops()
+    }
+
+    /// See [`ComputeAll::flops_of_products`].
+    pub(crate) fn flops_of_products(&self) -> u64 {
+        self.compute.flops_of_products()
     }
 
     /// Computes neighboring pieces: see [`ComputeAll::run`].

@@ -284,6 +284,18 @@ pub(crate) fn is_added_up(graph: &Graph, node: NodeId, sum: NodeId) -> bool {
     numel(graph, node) > 0 && windows.is_multiple_of(columns)
 }
 
+/// Rows of a piece of a product of this depth and so many columns.
+fn rows_of_piece(depth: usize, columns: usize) -> usize {
+    let right = depth.saturating_mul(columns);
+    let least = if right <= CACHED { LEAST_ROWS.0 } else { LEAST_ROWS.1 };
+    (GRAIN / right.max(1)).max(least).next_multiple_of(16)
+}
+
+/// Elements of a piece of a product of this depth and so many columns.
+pub(crate) fn grain(depth: usize, columns: usize) -> usize {
+    rows_of_piece(depth, columns).saturating_mul(columns).max(1)
+}
+
 /// Copies the elements `range` of a view into buffer `index` of the worker.
 fn pack<T: Banked>(
     view: &View,
@@ -304,8 +316,7 @@ impl Compute for Dot {
 
     fn pieces(&self) -> Pieces {
         let Dims { k, n, .. } = self.dims;
-        let least = if k * n <= CACHED { LEAST_ROWS.0 } else { LEAST_ROWS.1 };
-        let rows = (GRAIN / (k * n).max(1)).max(least).next_multiple_of(16);
+        let rows = rows_of_piece(k, n);
         // Matrices that are made on the way are made once.
         let made = self.windows.iter().any(Option::is_some);
         let rows = match made {

@@ -10,6 +10,9 @@
 //!
 //! What stays apart although it reads the same is then [merged](crate::kernel::merge).
 //!
+//! A product whose elements a region goes through may be computed there too: it is the [head](crate::kernel::heads) of the
+//! region.
+//!
 //! A product reads windows that slide over its operand matrix by matrix, and what adds overlapping windows up takes them
 //! from a product the same way, so that a convolution never writes its windows out.
 //!
@@ -23,6 +26,7 @@ use smallvec::SmallVec;
 
 use crate::kernel::columns::Columns;
 use crate::kernel::conv::Weights;
+use crate::kernel::heads::Heads;
 use crate::kernel::merge::{in_order, merge, merge_scalars};
 use crate::kernel::window_arg::windows_of;
 use crate::kernel::{dot, movement};
@@ -337,6 +341,7 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
     let mut root_of: Vec<Option<NodeId>> = vec![None; graph.len()];
     let mut counts = vec![0_u32; graph.len()];
     let mut extents = vec![Extent::Flat(0); graph.len()];
+    let mut heads = Heads::none(graph, role);
     for id in graph.ids().rev() {
         let (own, len) = (role(id), numel(graph, id));
         let reader = readers[id.index()];
@@ -344,13 +349,22 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
             continue;
         }
         let alone = !keep(id) && reader.is_some_and(|readers| !readers.shared);
+        let headed = reader.filter(|readers| {
+            let Readers { root, access, .. } = *readers;
+            let (extent, count) = (extents[root.index()], counts[root.index()]);
+            own == Role::Dot
+                && access == Access::Elements
+                && role(root).is_computed()
+                && heads.join(id, root, extent, count, |node| root_of[node.index()], role)
+        });
         let join = |root: NodeId, access| match role(root) {
             Role::Overlap => {
                 let joins = own == Role::Alias || (own == Role::Dot && dot::is_added_up(graph, id, root));
                 (alone && joins && access == Access::Elements).then_some((root, extents[root.index()]))
             }
             computed if computed.is_computed() && counts[root.index()] < LIMIT => {
-                extents[root.index()].joined(own, len, access).map(|extent| (root, extent))
+                let extent = extents[root.index()].joined(own, len, access)?;
+                heads.allow(root, extent).then_some((root, extent))
             }
             _ => None,
         };
@@ -360,6 +374,7 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
         let late = matches!(own, Role::Columns(_));
         let joined = match reader {
             _ if twice || late => None,
+            Some(Readers { root, .. }) if headed.is_some() => Some((root, extents[root.index()])),
             Some(Readers { root, access, .. }) => join(root, access),
             None => None,
         };
@@ -371,6 +386,7 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
             });
             let first = reader.map_or(NodeId::new(graph.len()), |readers| readers.root);
             let before = operands.filter(|other| other.access == Access::Elements && other.root < first);
+            let before = before.filter(|other| heads.allow_beside(other.root, id));
             before.filter_map(|other| join(other.root, Access::Elements)).next()
         };
         let joined = joined.or_else(|| if own.is_computed() { neighbor() } else { None });
@@ -401,7 +417,7 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
         }
         found = in_order(graph, collect(graph, keep, &root_of, &extents, role));
     }
-    found
+    heads.in_place(found)
 }
 
 /// The regions, given the root of each node that is computed.

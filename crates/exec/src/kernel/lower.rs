@@ -7,8 +7,10 @@ use crate::kernel::compute::Kernel;
 use crate::kernel::concat::Concat;
 use crate::kernel::conv::{Slide, Weights};
 use crate::kernel::dot::Dot;
+use crate::kernel::epilogue::Epilogue;
 use crate::kernel::fill::{Draw, Fill};
 use crate::kernel::fuse::{Region, Role, role};
+use crate::kernel::heads::head;
 use crate::kernel::index::{Gather, GatherAlong};
 use crate::kernel::movement::{Alias, Rearrange};
 use crate::kernel::overlap::Overlap;
@@ -32,6 +34,11 @@ impl Kernel {
         if role(graph, root) == Role::Alias {
             return Alias::of(graph, root).into();
         }
+        if let Some(head) = head(&region.nodes, role(graph, root), |node| role(graph, node))
+            && let Op::DotGeneral(op) = &graph.node(head).op
+        {
+            return Kernel::of(Epilogue::of(graph, region, head, op));
+        }
         match &graph.node(root).op {
             Op::Unary(_)
             | Op::Binary(_)
@@ -39,7 +46,7 @@ impl Kernel {
             | Op::Logic(_)
             | Op::Select(_)
             | Op::Clamp(_)
-            | Op::Cast(_) => Kernel::of(compile(graph, region)),
+            | Op::Cast(_) => Kernel::of(compile(graph, region, None)),
             Op::Literal(op) => Fill::of(graph, root, op.value).into(),
             Op::Broadcast(_) if region.operands.is_empty() => Fill::through(graph, root).into(),
             Op::Broadcast(_)
@@ -57,7 +64,7 @@ impl Kernel {
                 Weights::of(graph, root).expect("a sum that overlaps is one of weights").into()
             }
             Op::Reduce(_) if region.nodes.len() > 1 || matches!(role(graph, root), Role::Columns(_)) => {
-                Kernel::of(compile(graph, region))
+                Kernel::of(compile(graph, region, None))
             }
             Op::Reduce(op) => match Reduce::of(graph, root, op) {
                 Some(kernel) => kernel.into(),

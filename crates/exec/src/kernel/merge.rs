@@ -11,6 +11,7 @@ use std::collections::BinaryHeap;
 use pullback_graph::{DType, Graph, NodeId};
 
 use crate::kernel::fuse::{Access, Extent, LIMIT, Region, Role, numel, read};
+use crate::kernel::heads::head;
 
 /// Elements of a region that make it worth to look for another to join.
 const LEAST: usize = 4096;
@@ -46,7 +47,11 @@ pub(crate) fn merge(
     regions: &[Region],
     role: impl Fn(NodeId) -> Role + Copy,
 ) -> Option<Vec<(NodeId, Extent)>> {
-    let is_candidate = |region: &Region| role(region.root).is_computed() && region.extent.len() >= LEAST;
+    // What has a head runs when that can, and is cut as it is.
+    let is_candidate = |region: &Region| {
+        let root = role(region.root);
+        root.is_computed() && region.extent.len() >= LEAST && head(&region.nodes, root, role).is_none()
+    };
     if regions.iter().filter(|region| is_candidate(region)).count() < 2 {
         return None;
     }

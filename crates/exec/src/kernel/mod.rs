@@ -17,6 +17,7 @@ mod scratch;
 mod pieces;
 mod reference;
 mod fuse;
+mod heads;
 mod merge;
 mod program;
 mod loops;
@@ -49,6 +50,7 @@ mod tile;
 mod ahead;
 mod register;
 mod overlap;
+mod epilogue;
 mod conv;
 #[cfg(test)]
 mod tests;

@@ -317,7 +317,8 @@ fn cost(graph: &Graph, lowered: &Lowered, step: &Step, rates: &Rates) -> Cost {
         (value.len * value.dtype.bytes()) as u64
     };
     let moved = step.reads.iter().chain(&step.writes).map(bytes).sum::<u64>();
-    Cost::of(graph.node(step.node).op.class(), step.kernel.flops(), moved, rates)
+    let (flops, products) = (step.kernel.flops(), step.kernel.flops_of_products());
+    Cost::of(graph.node(step.node).op.class(), flops, products, moved, rates)
 }
 
 /// What memory planning needs to know, with steps in the order of the graph and sizes as they are.

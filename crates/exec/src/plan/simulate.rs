@@ -3,7 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use pullback_graph::NodeId;
 use rustc_hash::FxHashMap;
 
 use crate::csr::Csr;
@@ -72,13 +71,14 @@ pub fn simulate(plan: &Plan, times: &[u64], workers: usize) -> Simulation {
 /// Those of [`plan`](crate::plan()), though not for a graph and options that gave a plan already.
 pub fn predict(plan: &Plan, times: &[u64], workers: usize) -> Result<Simulation, ExecError> {
     assert_eq!(times.len(), plan.steps.len(), "one time per step");
-    let of_node: FxHashMap<NodeId, u64> =
-        plan.steps.iter().map(Step::node).zip(times.iter().copied()).collect();
+    // Totals are combined in a step of the node whose region they came of.
+    let name = |step: &Step| (step.node(), step.kernel());
+    let known: FxHashMap<_, u64> = plan.steps.iter().map(name).zip(times.iter().copied()).collect();
     // The graph is the one that came of fitting in, if the plan had to.
     let options = PlanOptions { threads: workers, inline_below: 0, fit_in: None, ..plan.options.clone() };
     let planned = plan_as_written(&plan.graph, &options)?;
     let times: Vec<u64> =
-        planned.steps.iter().map(|step| of_node.get(&step.node()).copied().unwrap_or(0)).collect();
+        planned.steps.iter().map(|step| known.get(&name(step)).copied().unwrap_or(0)).collect();
     Ok(simulate(&planned, &times, workers))
 }
 

@@ -18,6 +18,7 @@ use crate::kernel::program::layout::{Cell, Layout};
 use crate::kernel::program::registers::Counts;
 use crate::kernel::program::scalar::ScalarProgram;
 use crate::kernel::scratch::Scratch;
+use crate::kernel::slice::Slice;
 use crate::kernel::view::View;
 
 /// What a program is made from.
@@ -28,6 +29,8 @@ pub(super) struct Parts {
     pub(super) counts: Counts,
     /// How many inputs there are.
     pub(super) operands: usize,
+    /// One more input, behind those, that is made for each piece before the program runs over it.
+    pub(super) made: Option<usize>,
     /// Inputs whose buffers may become those of results.
     pub(super) in_place: Vec<usize>,
     /// What the length of a tile must be a multiple of: of whole rows, among others.
@@ -63,6 +66,7 @@ pub(crate) struct Program {
     last_read: Vec<Option<usize>>,
     /// The instruction that writes each result.
     written: Vec<usize>,
+    made: Option<usize>,
     pub(super) in_place: Vec<usize>,
     pub(super) columns: usize,
     pub(super) results: Vec<(DType, Space)>,
@@ -108,6 +112,8 @@ pub(super) enum Seat {
     Read(usize),
     /// Among those of a result.
     Write(usize),
+    /// Among those that were made for the piece.
+    Made,
     /// In the worker's memory.
     Memory(Cell),
 }
@@ -142,13 +148,13 @@ impl From<Target> for Place {
 
 impl Program {
     pub(super) fn new(parts: Parts) -> Program {
-        let Parts { instructions, fixed, counts, operands, in_place, .. } = parts;
+        let Parts { instructions, fixed, counts, operands, made, in_place, .. } = parts;
         let Parts { period, columns, results, len, piece, flops, .. } = parts;
         let scalar = match len {
             1 => ScalarProgram::of(&fixed, &instructions, &counts, &results),
             _ => None,
         };
-        let mut last_read = vec![None; operands];
+        let mut last_read = vec![None; operands + usize::from(made.is_some())];
         let mut written = vec![usize::MAX; results.len()];
         for (at, (_, instruction)) in instructions.iter().enumerate() {
             for place in instruction.action.places() {
@@ -172,6 +178,7 @@ impl Program {
             registers,
             last_read,
             written,
+            made,
             in_place,
             columns,
             results,
@@ -257,11 +264,50 @@ impl Program {
                         Seat::Memory(self.layout.another(dtype))
                     }
                     Some(write) => Seat::Write(write),
+                    None if self.made == Some(read) => Seat::Made,
                     None => Seat::Read(read),
                 },
             };
             self.seats.push(seat);
         }
+    }
+
+    /// [Runs](ComputeAll::run) over the elements `made` for this range.
+    pub(crate) fn run_over(
+        &self,
+        range: Range<usize>,
+        buffers: Buffers<'_, '_>,
+        made: Slice<'_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), String> {
+        match &self.scalar {
+            Some(scalar) => {
+                scalar.run(buffers, scratch);
+                Ok(())
+            }
+            None if range.is_empty() => Ok(()),
+            None => self.run_tiles(range, buffers, made, scratch),
+        }
+    }
+
+    /// The position of the input that is made for each piece.
+    pub(crate) fn made(&self) -> Option<usize> {
+        self.made
+    }
+
+    /// Whether there are results that combine rows.
+    pub(crate) fn combines(&self) -> bool {
+        !self.reduced.is_empty()
+    }
+
+    /// A result of this type whose place the input that is made may take, because it is written only when that has been
+    /// read, and overwrites no other input.
+    pub(crate) fn lends_place(&self, dtype: DType, in_place: &[Option<u32>]) -> Option<usize> {
+        let last_read = self.made.and_then(|made| self.last_read[made]);
+        (0..self.results.len()).find(|write| {
+            let like = self.results[*write] == (dtype, Space::Elements);
+            like && in_place[*write].is_none() && last_read.is_none_or(|last| last < self.written[*write])
+        })
     }
 
     /// Where a register that keeps what it holds is.
@@ -349,13 +395,7 @@ impl ComputeAll for Program {
         buffers: Buffers<'_, '_>,
         scratch: &mut Scratch,
     ) -> Result<(), String> {
-        match &self.scalar {
-            Some(scalar) => {
-                scalar.run(buffers, scratch);
-                Ok(())
-            }
-            None if range.is_empty() => Ok(()),
-            None => self.run_tiles(range, buffers, scratch),
-        }
+        // Nothing is made, or else it is among the results.
+        self.run_over(range, buffers, Slice::I64(&[]), scratch)
     }
 }

@@ -7,6 +7,7 @@ use pullback_graph::{DType, Graph, NodeId, Op};
 use smallvec::SmallVec;
 
 use crate::kernel::columns::{Columns, Sums, total_of};
+use crate::kernel::fold::ROWS;
 use crate::kernel::fuse::{self, Extent, Region, Role};
 use crate::kernel::movement;
 use crate::kernel::pieces::GRAIN;
@@ -39,6 +40,9 @@ struct Compiler<'g> {
     values: ByNode<Value>,
     /// The position of each buffer among the operands of the region.
     positions: FxHashMap<NodeId, usize>,
+    /// The position of the product that heads the region, behind the operands.
+    made: Option<usize>,
+    head: Option<Cut>,
     named: Vec<registers::Value>,
     fixed: Vec<Fixed>,
     /// The register of each value that is filled once.
@@ -53,8 +57,22 @@ struct Compiler<'g> {
 /// The longest period of a view that is loaded once per piece instead of once per tile.
 const PERIOD: usize = 1024;
 
-/// The program of an elementwise region.
-pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
+/// How the product is cut that heads a region.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut {
+    /// Elements of a piece, at least.
+    pub(crate) piece: usize,
+    /// Elements of a row, whole ones of which are a piece.
+    pub(crate) row: usize,
+}
+
+/// Elements of a piece of a program that does so much arithmetic per element.
+pub(crate) fn grain(flops: usize) -> usize {
+    GRAIN / flops.div_ceil(16).max(1).next_power_of_two()
+}
+
+/// The program of an elementwise region, perhaps one with a head.
+pub(crate) fn compile(graph: &Graph, region: &Region, head: Option<Cut>) -> Program {
     let columns = match region.extent {
         Extent::Flat(_) => 1,
         Extent::Rows { columns, .. } => columns,
@@ -64,6 +82,8 @@ pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
         region,
         values: ByNode::of(&region.nodes),
         positions: region.operands.iter().enumerate().map(|(at, operand)| (*operand, at)).collect(),
+        made: None,
+        head,
         named: Vec::with_capacity(region.nodes.len()),
         fixed: Vec::new(),
         filled: FxHashMap::default(),
@@ -95,7 +115,14 @@ pub(crate) fn compile(graph: &Graph, region: &Region) -> Program {
             Role::Alias => compiler.value(graph.node(*node).operands[0]),
             Role::Literal => compiler.literal(*node),
             Role::Spread(_) | Role::Broadcast => compiler.broadcast(*node),
-            Role::Permute | Role::Dot | Role::Scatter | Role::Windows | Role::Overlap | Role::Other => {
+            // The head of the region: computed before the program runs, as one more operand of it.
+            Role::Dot => {
+                compiler.made = Some(region.operands.len());
+                Value::Input(region.operands.len())
+            }
+            // Read by the head alone.
+            Role::Permute | Role::Windows => continue,
+            Role::Scatter | Role::Overlap | Role::Other => {
                 unreachable!("fusion takes no such node into a program")
             }
         };
@@ -293,6 +320,7 @@ impl Compiler<'_> {
         Program::new(Parts {
             in_place: self.in_place(&instructions, &results),
             operands: self.region.operands.len(),
+            made: self.made,
             instructions,
             fixed: self.fixed,
             counts,
@@ -308,17 +336,21 @@ impl Compiler<'_> {
     /// How many elements are a piece: what does little for each has more of them. Rows are not cut, and blocks of rows that
     /// are combined are only if there is no other way.
     fn piece(&self, flops: usize) -> usize {
-        let least = GRAIN / flops.div_ceil(16).next_power_of_two();
+        let least = self.head.map_or_else(|| grain(flops), |head| head.piece);
         let groups = self.instructions.iter().filter_map(|instruction| match instruction.action {
             Action::Accumulate { columns, .. } => {
                 Some(Sums::of(columns, instruction.space == Space::Elements).group())
             }
             _ => None,
         });
+        let row = self.head.map_or(self.columns, |head| head.row.max(self.columns));
         match groups.max() {
+            Some(group) if self.head.is_some() => {
+                least.next_multiple_of(group.max(ROWS * row).next_multiple_of(row))
+            }
             Some(group) if group.is_multiple_of(self.columns) => least.next_multiple_of(group),
             Some(group) => least.max(group).next_multiple_of(self.columns),
-            None => (least / self.columns).max(1) * self.columns,
+            None => (least / row).max(1) * row,
         }
     }
 

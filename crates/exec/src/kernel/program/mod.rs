@@ -25,4 +25,5 @@ mod scalar;
 mod stage;
 
 pub(crate) use crate::kernel::program::blocks::Spot;
-pub(crate) use crate::kernel::program::compile::compile;
+pub(crate) use crate::kernel::program::build::Program;
+pub(crate) use crate::kernel::program::compile::{Cut, compile, grain};

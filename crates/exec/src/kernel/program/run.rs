@@ -24,6 +24,7 @@ pub(super) struct Piece<'a, 'b> {
     range: Range<usize>,
     reads: &'a [Slice<'b>],
     pub(super) writes: &'a mut [SliceMut<'b>],
+    made: Slice<'a>,
     /// Where the worker's memory for numbers starts, and that for truth values.
     numbers: *mut u8,
     truths: *mut u8,
@@ -54,6 +55,7 @@ impl Program {
         &self,
         range: Range<usize>,
         buffers: Buffers<'_, '_>,
+        made: Slice<'_>,
         scratch: &mut Scratch,
     ) -> Result<(), String> {
         let Buffers { reads, writes } = buffers;
@@ -61,7 +63,7 @@ impl Program {
         let mut spots = scratch.take_spots();
         let numbers = scratch.room::<i64>(0, self.layout.numbers / size_of::<i64>()).as_mut_ptr().cast();
         let truths = scratch.room::<bool>(0, self.layout.truths).as_mut_ptr().cast();
-        let mut piece = Piece { program: self, range, reads, writes, numbers, truths, tile };
+        let mut piece = Piece { program: self, range, reads, writes, made, numbers, truths, tile };
         let outcome = piece.run(&mut spots);
         scratch.put_spots(spots);
         outcome
@@ -132,6 +134,10 @@ impl Piece<'_, '_> {
                     "a result has the elements of the piece"
                 );
                 write.start()
+            }
+            Seat::Made => {
+                assert!(self.made.dtype() == dtype && part().len() <= self.made.len(), "a piece was made");
+                self.made.start().cast_mut()
             }
             Seat::Memory(cell) => self.memory(cell),
         };

@@ -3,6 +3,7 @@
 mod catalogue;
 mod columns;
 mod fusion;
+mod epilogues;
 mod shapes;
 
 use std::ops::Range;
