@@ -249,14 +249,14 @@ impl<T: Copy, F: Fold<T>> Loop for Rows<'_, T, F> {
 
 #[inline(always)]
 fn lanes<T: Copy, F: Fold<T>, const LANES: usize>(block: &[T]) -> T {
-    let mut lanes = [F::IDENTITY; LANES];
-    let mut rows = block.chunks_exact(LANES);
-    for row in &mut rows {
-        for lane in 0..LANES {
-            lanes[lane] = F::combine(lanes[lane], row[lane]);
-        }
+    let (rows, rest) = block.as_chunks::<LANES>();
+    // An array of its own, which is only ever used as a whole, so that it is in registers.
+    let mut sums = [F::IDENTITY; LANES];
+    for row in rows {
+        sums = std::array::from_fn(|lane| F::combine(sums[lane], row[lane]));
     }
-    for (lane, element) in lanes.iter_mut().zip(rows.remainder()) {
+    let mut lanes = sums;
+    for (lane, element) in lanes.iter_mut().zip(rest) {
         *lane = F::combine(*lane, *element);
     }
     let mut half = LANES / 2;
