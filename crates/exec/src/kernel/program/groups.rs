@@ -85,6 +85,7 @@ impl Piece<'_, '_> {
 
     /// Writes what the piece has come to.
     pub(super) fn end_groups(&mut self) {
+        let group = (self.range.start - self.first).div_ceil(self.program.piece);
         for of in &self.program.reduced {
             let columns = of.sums.columns;
             with_fold!(of.kind, of.dtype, T, F => {
@@ -93,7 +94,8 @@ impl Piece<'_, '_> {
                 simd::run(EndGroup::<T, F> { block, totals, columns });
                 let (totals, write) = (&totals[..columns], &mut self.writes[of.result]);
                 if self.program.groups() > 1 {
-                    write.typed::<<F as Fold<T>>::Total>().copy_from_slice(totals);
+                    let written = write.typed::<<F as Fold<T>>::Total>();
+                    written[group * columns..][..columns].copy_from_slice(totals);
                 } else {
                     let finished = totals.iter().map(|total| <F as Fold<T>>::finish(*total));
                     write.typed::<T>().iter_mut().zip(finished).for_each(|(out, total)| *out = total);

@@ -21,7 +21,9 @@ use crate::kernel::slice::{Slice, SliceMut, Typed};
 /// A piece that is running.
 pub(super) struct Piece<'a, 'b> {
     pub(super) program: &'a Program,
-    range: Range<usize>,
+    pub(super) range: Range<usize>,
+    /// The first element of the call, which `writes` and `made` start with.
+    pub(super) first: usize,
     reads: &'a [Slice<'b>],
     pub(super) writes: &'a mut [SliceMut<'b>],
     made: Slice<'a>,
@@ -63,8 +65,15 @@ impl Program {
         let mut spots = scratch.take_spots();
         let numbers = scratch.room::<i64>(0, self.layout.numbers / size_of::<i64>()).as_mut_ptr().cast();
         let truths = scratch.room::<bool>(0, self.layout.truths).as_mut_ptr().cast();
-        let mut piece = Piece { program: self, range, reads, writes, made, numbers, truths, tile };
-        let outcome = piece.run(&mut spots);
+        // Neighboring pieces are one, unless each has totals of its own.
+        let each = if self.reduced.is_empty() { range.len() } else { self.piece };
+        let outcome = range.clone().step_by(each).try_for_each(|start| {
+            let part = start..(start + each).min(range.end);
+            let (first, writes) = (range.start, &mut *writes);
+            spots.clear();
+            Piece { program: self, range: part, first, reads, writes, made, numbers, truths, tile }
+                .run(&mut spots)
+        });
         scratch.put_spots(spots);
         outcome
     }
@@ -120,6 +129,8 @@ impl Piece<'_, '_> {
     fn spot(&mut self, home: Home, seat: Seat) -> Spot {
         let Home { place, dtype, space } = home;
         let part = || space.part(self.range.clone(), self.program.columns);
+        // What belongs to pieces of the same call before this one.
+        let skipped = || space.part(self.first..self.range.start, self.program.columns).len();
         let start = match seat {
             Seat::Read(read) => {
                 let (read, part) = (self.reads[read], part());
@@ -128,16 +139,19 @@ impl Piece<'_, '_> {
                 unsafe { read.start().add(part.start * dtype.bytes()) }.cast_mut()
             }
             Seat::Write(write) => {
-                let (len, write) = (part().len(), &mut self.writes[write]);
+                let (part, skipped, write) = (part(), skipped(), &mut self.writes[write]);
                 assert!(
-                    write.dtype() == dtype && len <= write.len(),
+                    write.dtype() == dtype && skipped + part.len() <= write.len(),
                     "a result has the elements of the piece"
                 );
-                write.start()
+                // SAFETY: it was checked that the part is inside the result.
+                unsafe { write.start().add(skipped * dtype.bytes()) }
             }
             Seat::Made => {
-                assert!(self.made.dtype() == dtype && part().len() <= self.made.len(), "a piece was made");
-                self.made.start().cast_mut()
+                let (skipped, end) = (skipped(), skipped() + part().len());
+                assert!(self.made.dtype() == dtype && end <= self.made.len(), "a piece was made");
+                // SAFETY: it was checked that the part is inside what was made.
+                unsafe { self.made.start().add(skipped * dtype.bytes()) }.cast_mut()
             }
             Seat::Memory(cell) => self.memory(cell),
         };
