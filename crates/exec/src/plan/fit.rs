@@ -8,7 +8,7 @@
 //!
 //! A value that goes is computed again right before the first late reader, over barriers that hold it back until then:
 //! so the rewriting is one of graphs, and planner and executor need no notion of it. Ops are pure, and a node that is
-//! read in passing is copied with its reader, so kernels compute the same bits.
+//! read in passing is copied with its reader, so kernels compute the same bits, up to how sums over leading axes are grouped.
 
 use std::collections::BTreeSet;
 

@@ -30,7 +30,7 @@ pub struct Options {
     /// updated, which then has to be set anew. Without, a failed run changes nothing.
     pub update_in_place: bool,
     /// The most bytes that a plan may [hold](crate::Plan::peak_bytes): values that are needed late are then computed again
-    /// instead of being held, to the same bits. `None`: all that it takes. Runs that record statistics hold every value.
+    /// instead of being held, to the same bits but for the rounding of sums over leading axes. `None`: all that it takes. Runs that record statistics hold every value.
     pub fit_in: Option<usize>,
     /// Runs estimated to be shorter stay on the calling thread, and so do those that more threads would not make faster.
     /// With zero nothing is estimated, and all threads may take part.
