@@ -123,12 +123,14 @@ impl View {
             out.fill(source[self.offset]);
             return;
         };
+        // Neighbours, or one element again and again, unless that is soon over.
+        let is_run = inner.stride == 1 || (inner.stride == 0 && inner.size >= BLOCK / 2);
         let mut walk = Walk::new(outer, self.offset, start / inner.size);
         let mut at = start % inner.size;
         let mut rest = out;
         loop {
             let rows = walk.columns().min(rest.len() / inner.size).min(BLOCK);
-            if at == 0 && rows > 1 && inner.stride != 1 {
+            if at == 0 && rows > 1 && !is_run {
                 let (block, tail) = rest.split_at_mut(rows * inner.size);
                 transpose(source, walk.place, *inner, block);
                 rest = tail;
