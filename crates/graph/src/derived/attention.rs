@@ -77,7 +77,7 @@ impl<'g> Expr<'g> {
                 None => self * self.size_like(last(self, 1)).maximum(1.0).rsqrt(),
             };
             let scores = scaled.matmul(keys.t());
-            let causal = options.causal.then(|| scores.iota_like(-2).ge(scores.iota_like(-1)));
+            let causal = options.causal.then(|| scores.positions(-2).ge(scores.positions(-1)));
             let mask = match (options.mask, causal) {
                 (Some(mask), Some(causal)) => Some(mask.and(causal)),
                 (mask, causal) => mask.or(causal),

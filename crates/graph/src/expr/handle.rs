@@ -359,8 +359,16 @@ impl<'g> Expr<'g> {
     #[must_use]
     #[track_caller]
     pub fn iota_like(self, axis: i64) -> Expr<'g> {
+        self.positions(axis).broadcast_to(self.shape())
+    }
+
+    /// The positions along `axis`, which is as long as in this expression; all other axes have size 1.
+    #[track_caller]
+    pub(crate) fn positions(self, axis: i64) -> Expr<'g> {
         let axis = self.axis("iota", axis);
-        self.builder.leaf(Iota { shape: self.shape(), axis })
+        let size = |(at, dim): (usize, &Dim)| if at == axis { dim.clone() } else { Dim::Known(1) };
+        let shape = self.shape().iter().enumerate().map(size).collect();
+        self.builder.leaf(Iota { shape, axis })
     }
 
     /// `x²`.
