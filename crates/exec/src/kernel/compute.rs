@@ -32,6 +32,11 @@ pub(crate) trait Compute: fmt::Debug + Send + Sync {
         0
     }
 
+    /// How many of them are those of a product.
+    fn flops_of_products(&self) -> u64 {
+        0
+    }
+
     /// Computes the elements `range` of the result.
     ///
     /// `reads` are whole operands, and `write` holds the elements `range`. If an operand's buffer has become the
@@ -80,7 +85,7 @@ pub(crate) trait ComputeAll: fmt::Debug + Send + Sync {
     /// See [`Compute::flops`].
     fn flops(&self) -> u64;
 
-    /// How many of them are those of a product, where other work is done as well.
+    /// See [`Compute::flops_of_products`].
     fn flops_of_products(&self) -> u64 {
         0
     }
@@ -129,6 +134,10 @@ impl<C: Compute> ComputeAll for One<C> {
 
     fn flops(&self) -> u64 {
         self.0.flops()
+    }
+
+    fn flops_of_products(&self) -> u64 {
+        self.0.flops_of_products()
     }
 
     fn run(

@@ -330,6 +330,10 @@ impl Compute for Dot {
         2 * (self.rows * self.dims.k * self.dims.n) as u64
     }
 
+    fn flops_of_products(&self) -> u64 {
+        self.flops()
+    }
+
     fn run(
         &self,
         range: Range<usize>,

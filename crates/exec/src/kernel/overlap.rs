@@ -73,6 +73,10 @@ impl Compute for Overlap {
         self.product.flops() + self.fold.flops()
     }
 
+    fn flops_of_products(&self) -> u64 {
+        self.product.flops()
+    }
+
     fn run(
         &self,
         range: Range<usize>,

@@ -42,10 +42,9 @@ impl Default for Rates {
 const OPAQUE: (u64, u64) = (10_000, 10);
 
 impl Cost {
-    /// The cost of a step of class `class`, so many of its `flops` being those of a product on the way.
+    /// The cost of a step of class `class`, so many of its `flops` being those of a product.
     pub(crate) fn of(class: OpClass, flops: u64, products: u64, bytes: u64, rates: &Rates) -> Cost {
         let arithmetic = match class {
-            OpClass::Contraction => nanos(flops, rates.product),
             OpClass::Opaque => OPAQUE.0 + flops * OPAQUE.1,
             _ => nanos(products, rates.product) + nanos(flops - products, rates.elementwise),
         };

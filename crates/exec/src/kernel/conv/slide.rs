@@ -218,6 +218,10 @@ impl Compute for Slide {
         2 * (self.stack.len() * self.rows.len() * self.row() * self.depths[0].len()) as u64
     }
 
+    fn flops_of_products(&self) -> u64 {
+        self.flops()
+    }
+
     fn run(
         &self,
         range: Range<usize>,

@@ -188,6 +188,10 @@ impl Compute for Weights {
         2 * (results * self.summed.len() * self.windows.len()) as u64
     }
 
+    fn flops_of_products(&self) -> u64 {
+        self.flops()
+    }
+
     fn run(
         &self,
         range: Range<usize>,
