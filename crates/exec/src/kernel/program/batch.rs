@@ -34,8 +34,8 @@ pub(super) enum Code {
 }
 
 impl Code {
-    /// The code of an action; `None` if there is none for single numbers: whole numbers may fail, and a row of one is no
-    /// row.
+    /// The code of an action; `None` if there is none for single numbers: whole numbers may fail, a row of one is no
+    /// row, and chains are for blocks.
     pub(super) fn of(action: &Action) -> Option<Code> {
         let set = InstructionSet::detected();
         Some(match action {
@@ -63,7 +63,8 @@ impl Code {
             | Action::Load { .. }
             | Action::Fold { .. }
             | Action::Accumulate { .. }
-            | Action::Spread { .. } => return None,
+            | Action::Spread { .. }
+            | Action::Chain { .. } => return None,
         })
     }
 }

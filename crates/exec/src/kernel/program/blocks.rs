@@ -10,10 +10,12 @@
 use std::slice;
 
 use pullback_graph::dispatch;
+use pullback_graph::op::Real;
 
 use crate::kernel::loops;
 use crate::kernel::loops::{Binary, Choose, Compare, Convert, Limit, Unary};
 use crate::kernel::program::code::Code;
+use crate::kernel::routine::{Chain, Chained};
 use crate::kernel::simd::{InstructionSet, Loop};
 use crate::kernel::slice::Typed;
 
@@ -143,6 +145,8 @@ impl<'a, const LEN: usize> Block<'a, LEN> {
                 Binary::<f64> { op: *op, x: self.read(x), y: self.read(y), out: self.write(out) }
                     .run::<FMA>();
             }
+            Code::ChainF32(chain) => self.chained::<FMA, f32>(*chain, step),
+            Code::ChainF64(chain) => self.chained::<FMA, f64>(*chain, step),
             Code::UnaryInt(op) => return loops::unary_int(*op, self.read(x), self.write(out)),
             Code::BinaryInt(op) => {
                 return loops::binary_int(*op, self.read(x), self.read(y), self.write(out));
@@ -163,6 +167,12 @@ impl<'a, const LEN: usize> Block<'a, LEN> {
             Code::Spread(dtype) => dispatch!(*dtype, T => self.spread(x, self.write::<T>(out))),
         }
         Ok(())
+    }
+
+    #[inline(always)]
+    fn chained<const FMA: bool, T: Typed + Real>(&self, chain: Chain, step: &Step) {
+        let [x, y, z] = step.operands.map(|operand| self.read(operand));
+        Chained::<T> { chain, x, y, z, out: self.write(step.target) }.run::<FMA>();
     }
 
     /// Repeats each row's number along the row.

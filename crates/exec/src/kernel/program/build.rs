@@ -78,8 +78,8 @@ pub(crate) struct Program {
     /// Elements per tile.
     pub(super) tile: usize,
     pub(super) flops: usize,
-    /// How many instructions there are.
-    pub(super) instructions: usize,
+    /// How many functions the instructions are.
+    pub(super) functions: usize,
     /// The program as it runs if there is one element.
     pub(super) scalar: Option<ScalarProgram>,
 }
@@ -187,7 +187,7 @@ impl Program {
             reduced: Vec::new(),
             tile,
             flops,
-            instructions: instructions.len(),
+            functions: instructions.iter().map(|(_, instruction)| instruction.action.functions()).sum(),
             scalar,
         };
         if program.scalar.is_none() {
@@ -355,7 +355,7 @@ const LONGEST: usize = 16 * 1024;
 
 impl ComputeAll for Program {
     fn name(&self) -> &'static str {
-        match self.instructions {
+        match self.functions {
             1 if self.reduced.is_empty() => "elementwise",
             1 => "reduce",
             _ => "fused",

@@ -4,7 +4,7 @@ use pullback_graph::DType;
 use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, UnaryOp};
 
 use crate::kernel::program::instruction::{Action, Place};
-use crate::kernel::routine::{BinaryLoop, Routines, UnaryLoop};
+use crate::kernel::routine::{BinaryLoop, Chain, Routines, UnaryLoop};
 
 /// An elementwise function and the element type it is for; a routine where there is one.
 #[derive(Clone, Debug)]
@@ -19,6 +19,8 @@ pub(crate) enum Code {
     BinaryF32(BinaryOp),
     BinaryF64(BinaryOp),
     BinaryInt(BinaryOp),
+    ChainF32(Chain),
+    ChainF64(Chain),
     Compare(CompareOp, DType),
     Logic(LogicOp),
     /// `y` where `x` holds, else `z`.
@@ -54,6 +56,10 @@ pub(crate) fn code(action: &Action) -> Option<(Code, [Operand; 3], DType)> {
             let double = f64::binary_loop(*op).map_or(Code::BinaryF64(*op), Code::RoutineOfTwoF64);
             let code = floating(*dtype, single, double, Some(Code::BinaryInt(*op)))?;
             (code, [(*x, *dtype), (*y, *dtype), (*y, *dtype)], *dtype)
+        }
+        Action::Chain { chain, dtype, x, y, z } => {
+            let code = floating(*dtype, Code::ChainF32(*chain), Code::ChainF64(*chain), None)?;
+            (code, [*x, *y, *z].map(|place| (place, *dtype)), *dtype)
         }
         Action::Clamp { op, dtype, x } => {
             let code = floating(*dtype, Code::ClampF32(*op), Code::ClampF64(*op), None)?;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use pullback_graph::DType;
 use pullback_graph::op::{BinaryOp, Cast, Clamp, CompareOp, LogicOp, ReduceKind, UnaryOp};
 
+use crate::kernel::routine::Chain;
 use crate::kernel::view::View;
 
 /// Where an instruction finds an operand's tile.
@@ -70,6 +71,14 @@ pub(crate) enum Action {
         dtype: DType,
         x: Place,
         y: Place,
+    },
+    /// Two functions, one after the other.
+    Chain {
+        chain: Chain,
+        dtype: DType,
+        x: Place,
+        y: Place,
+        z: Place,
     },
     Compare {
         op: CompareOp,
@@ -146,6 +155,11 @@ impl Action {
         kind
     }
 
+    /// How many functions it is.
+    pub(crate) fn functions(&self) -> usize {
+        if matches!(self, Action::Chain { .. }) { 2 } else { 1 }
+    }
+
     /// Every operand.
     pub(crate) fn places(&self) -> impl Iterator<Item = Place> + Clone + use<> {
         let places = match self {
@@ -159,7 +173,9 @@ impl Action {
             Action::Binary { x, y, .. } | Action::Compare { x, y, .. } | Action::Logic { x, y, .. } => {
                 [Some(*x), Some(*y), None]
             }
-            Action::Select { condition, x, y, .. } => [Some(*condition), Some(*x), Some(*y)],
+            Action::Select { condition: x, x: y, y: z, .. } | Action::Chain { x, y, z, .. } => {
+                [Some(*x), Some(*y), Some(*z)]
+            }
         };
         places.into_iter().flatten()
     }
@@ -177,7 +193,9 @@ impl Action {
             Action::Binary { x, y, .. } | Action::Compare { x, y, .. } | Action::Logic { x, y, .. } => {
                 [Some(x), Some(y), None]
             }
-            Action::Select { condition, x, y, .. } => [Some(condition), Some(x), Some(y)],
+            Action::Select { condition: x, x: y, y: z, .. } | Action::Chain { x, y, z, .. } => {
+                [Some(x), Some(y), Some(z)]
+            }
         };
         places.into_iter().flatten()
     }

@@ -9,6 +9,7 @@
 //! differ in the last place.
 
 mod arithmetic;
+mod chain;
 mod number;
 mod inverse;
 mod hyperbolic;
@@ -23,6 +24,7 @@ use std::marker::PhantomData;
 
 use pullback_graph::op::{BinaryOp, Real, UnaryOp};
 
+pub(crate) use crate::kernel::routine::chain::{Chain, Chained, Side};
 use crate::kernel::simd::{self, Function, InstructionSet, Loop};
 
 /// A routine over slices, as compiled for an instruction set.
