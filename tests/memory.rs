@@ -35,7 +35,7 @@ fn held_and_stated(alone: &Alone, workload: &Workload, options: &Options) -> (is
 fn pairs() -> [(&'static str, [Workload; 2]); 4] {
     let sizes = |batch| Gpt { tokens: 16, length: 8, width: 16, heads: 2, layers: 2, batch };
     [
-        ("perceptron", [64, 512].map(|batch| mlp("W1", &[20, 32, 32, 10], batch).unwrap())),
+        ("perceptron", [256, 1024].map(|batch| mlp("W1", &[20, 32, 32, 10], batch).unwrap())),
         ("convolutions", [2, 3].map(|batch| cnn(batch).unwrap())),
         ("transformer", [8, 24].map(|batch| gpt(sizes(batch)).unwrap())),
         ("normalized rows", [64, 256].map(|columns| row_norm(256, columns).unwrap())),
