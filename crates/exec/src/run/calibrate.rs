@@ -27,11 +27,15 @@ impl Rates {
     /// Plans that follow from measured rates may differ from one process to the next, in their order and their memory, and
     /// results do not.
     ///
-    /// ```no_run
-    /// # let graph: pullback_graph::Graph = todo!();
+    /// ```
     /// use pullback_exec::{Options, Rates, Session};
-    /// let session = Session::with(&graph, Options::default().rates(Rates::measured()))?;
-    /// # Ok::<(), pullback_exec::ExecError>(())
+    /// use pullback_graph::{Builder, DType::F32, Tensor};
+    /// let b = Builder::new();
+    /// let x = b.input("x", F32, [2]);
+    /// let graph = b.finish([("y", x.exp())])?;
+    /// let mut session = Session::with(&graph, Options::default().rates(Rates::measured()))?;
+    /// assert_eq!(session.run([("x", Tensor::zeros([2]))])?["y"].values::<f32>(), [1.0, 1.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
     pub fn measured() -> Rates {
