@@ -13,11 +13,8 @@ pub(super) enum ByNode<T> {
 impl<T> ByNode<T> {
     /// No entries yet, for `nodes`, which are ascending.
     pub(super) fn of(nodes: &[NodeId]) -> ByNode<T> {
-        let (first, end) = match nodes {
-            [] => (0, 0),
-            [first, .., last] => (first.index(), last.index() + 1),
-            [only] => (only.index(), only.index() + 1),
-        };
+        let first = nodes.first().map_or(0, |node| node.index());
+        let end = nodes.last().map_or(0, |node| node.index() + 1);
         match end - first <= 4 * nodes.len() {
             true => {
                 ByNode::Near { first, entries: std::iter::repeat_with(|| None).take(end - first).collect() }

@@ -117,9 +117,9 @@ impl ScalarProgram {
         for (_, instruction) in instructions {
             let step = step(instruction, &layout)?;
             let own = Some(instruction.action.kind());
-            let depends = [step.x, step.y, step.z].into_iter().any(|word| {
-                written.get(word as usize).is_some_and(|batch| *batch != 0 && *batch == program.batches.len())
-            });
+            let depends = [step.x, step.y, step.z]
+                .into_iter()
+                .any(|word| written.get(word as usize).is_some_and(|batch| *batch == program.batches.len()));
             if kind != own || depends {
                 program.batches.push(Batch { code: Code::of(&instruction.action)?, end: 0 });
                 kind = own;
