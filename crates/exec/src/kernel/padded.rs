@@ -7,6 +7,7 @@ use pullback_graph::op::Window;
 use smallvec::SmallVec;
 
 use crate::kernel::scratch::Banked;
+use crate::kernel::simd::{self, Loop};
 use crate::kernel::window::read_row;
 
 /// An axis that windows slide over.
@@ -22,8 +23,6 @@ pub(crate) struct Axis {
     /// The places of a window, and the distance of neighbours.
     pub(crate) places: usize,
     pub(crate) dilation: usize,
-    /// Whether the places of a window are told from its end.
-    pub(crate) backward: bool,
 }
 
 /// Planes of a tensor, and how they are copied.
@@ -34,8 +33,21 @@ pub(crate) struct Padded {
     planes: Vec<usize>,
     /// The distances of neighbours in the copy, by axis.
     pitches: SmallVec<[usize; 2]>,
-    /// The elements of a plane of the copy.
+    /// The elements of a plane of the tensor, and of one of the copy.
+    source: usize,
     plane: usize,
+    /// Where each line along the last axis that windows reach starts, in a plane of the tensor and in one of the copy.
+    lines: Vec<[usize; 2]>,
+    parts: SmallVec<[Part; 2]>,
+}
+
+/// Elements of a line that are put side by side, as far as windows reach them.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    /// Where the first is in a line of the tensor, and in one of the copy.
+    from: usize,
+    to: usize,
+    count: usize,
 }
 
 impl Axis {
@@ -50,7 +62,6 @@ impl Axis {
             stride: window.stride,
             places: window.size,
             dilation: window.dilation,
-            backward: false,
         };
         windows.iter().zip(counts).map(axis).collect()
     }
@@ -59,6 +70,36 @@ impl Axis {
     fn len(self, is_last: bool) -> usize {
         let len = (self.windows - 1) * self.stride + (self.places - 1) * self.dilation + 1;
         if is_last { len.next_multiple_of(self.stride) } else { len }
+    }
+
+    /// The positions that have an element and are a place of some window.
+    fn reached(self) -> impl Iterator<Item = usize> {
+        let mut is_reached = vec![false; self.len(false)];
+        for window in 0..self.windows {
+            (0..self.places)
+                .for_each(|place| is_reached[window * self.stride + place * self.dilation] = true);
+        }
+        let first = usize::try_from(self.before).unwrap_or(0);
+        let end = usize::try_from(self.before + self.size as isize).unwrap_or(0);
+        (first..end.min(is_reached.len())).filter(move |at| is_reached[*at])
+    }
+
+    /// The parts of a line along the last axis.
+    fn parts(self) -> SmallVec<[Part; 2]> {
+        let lane = self.len(true) / self.stride;
+        let skips = (0..self.stride)
+            .filter(|skip| (0..self.places).any(|place| place * self.dilation % self.stride == *skip));
+        let part = |skip: usize| {
+            // The first of the positions from which `skip` is taken that is not before `position`.
+            let first = |position: isize| {
+                let after = usize::try_from(position - skip as isize).unwrap_or(0);
+                after.div_ceil(self.stride).min(lane)
+            };
+            let (start, end) = (first(self.before), first(self.before + self.size as isize));
+            let from = (start * self.stride + skip) as isize - self.before;
+            (end > start).then(|| Part { from: from as usize, to: skip * lane + start, count: end - start })
+        };
+        skips.filter_map(part).collect()
     }
 }
 
@@ -71,7 +112,20 @@ impl Padded {
             pitch *= axis.len(at + 1 == axes.len());
         }
         pitches.reverse();
-        Padded { axes, planes, pitches, plane: pitch }
+        let mut lines = vec![[0, 0]];
+        for (axis, pitch) in axes.iter().zip(&pitches).take(axes.len() - 1) {
+            let reached: Vec<usize> = axis.reached().collect();
+            let inside = |[from, to]: &[usize; 2]| {
+                let (from, to) = (from * axis.size, *to);
+                let line = move |at: &usize| [from + (*at as isize - axis.before) as usize, to + at * pitch];
+                reached.iter().map(line).collect::<Vec<[usize; 2]>>()
+            };
+            lines = lines.iter().flat_map(inside).collect();
+        }
+        let last = axes[axes.len() - 1];
+        lines.iter_mut().for_each(|[from, _]| *from *= last.size);
+        let source = axes.iter().map(|axis| axis.size).product();
+        Padded { axes, planes, pitches, source, plane: pitch, lines, parts: last.parts() }
     }
 
     /// The elements of the copy.
@@ -79,9 +133,9 @@ impl Padded {
         self.planes.len() * self.plane
     }
 
-    /// The elements that a copy takes.
+    /// The elements of a plane of the tensor.
     pub(crate) fn source(&self) -> usize {
-        self.axes.iter().map(|axis| axis.size).product()
+        self.source
     }
 
     /// Windows along the last axis.
@@ -98,63 +152,61 @@ impl Padded {
         }
     }
 
+    /// Where these positions along each axis are in a plane, by axis.
+    pub(crate) fn in_plane(&self, positions: &[Vec<usize>]) -> Vec<usize> {
+        positions.iter().enumerate().fold(vec![0], |places, (at, positions)| {
+            let offsets: Vec<usize> = positions.iter().map(|position| self.place(at, *position)).collect();
+            places.iter().flat_map(|place| offsets.iter().map(move |offset| place + offset)).collect()
+        })
+    }
+
+    /// Where these positions along each axis are: by plane, then by axis.
+    pub(crate) fn in_planes(&self, positions: &[Vec<usize>]) -> Vec<usize> {
+        let places = self.in_plane(positions);
+        let plane = |at: usize| places.iter().map(move |place| at * self.plane + place);
+        (0..self.planes.len()).flat_map(plane).collect()
+    }
+
     /// How far the places of a window are from its first element: by plane, then by the axes of a window.
     pub(crate) fn places(&self) -> Vec<usize> {
-        let mut places: Vec<usize> = (0..self.planes.len()).map(|at| at * self.plane).collect();
-        for (at, axis) in self.axes.iter().enumerate() {
-            let offset = |place: usize| match axis.backward {
-                true => self.place(at, (axis.places - 1 - place) * axis.dilation),
-                false => self.place(at, place * axis.dilation),
-            };
-            places = each(&places, axis.places, offset);
-        }
-        places
+        let positions = |axis: &Axis| (0..axis.places).map(|place| place * axis.dilation).collect();
+        self.in_planes(&self.axes.iter().map(positions).collect::<Vec<Vec<usize>>>())
     }
 
     /// Where the first of each line of windows along the last axis starts.
     pub(crate) fn lines(&self) -> Vec<usize> {
+        let positions = |axis: &Axis| (0..axis.windows).map(|window| window * axis.stride).collect();
         let outer = &self.axes[..self.axes.len() - 1];
-        outer.iter().zip(&self.pitches).fold(vec![0], |lines, (axis, pitch)| {
-            each(&lines, axis.windows, |window| window * axis.stride * pitch)
-        })
+        self.in_plane(&outer.iter().map(positions).collect::<Vec<Vec<usize>>>())
     }
 
     /// Copies the planes behind `start` of a tensor; the padding is left as it is.
     pub(crate) fn copy<T: Banked>(&self, source: &[T], to: &mut [T]) {
-        for (start, to) in self.planes.iter().zip(to.chunks_exact_mut(self.plane)) {
-            copy(&self.axes, &self.pitches, &source[*start..][..self.source()], to);
-        }
+        simd::run(Copying { of: self, source, to });
     }
 }
 
-/// For each of these, itself plus `offset` of each of `count`.
-fn each(these: &[usize], count: usize, offset: impl Fn(usize) -> usize) -> Vec<usize> {
-    these.iter().flat_map(|this| (0..count).map(|at| this + offset(at)).collect::<Vec<usize>>()).collect()
+/// Planes to be copied.
+struct Copying<'a, T> {
+    of: &'a Padded,
+    source: &'a [T],
+    to: &'a mut [T],
 }
 
-fn copy<T: Banked>(axes: &[Axis], pitches: &[usize], source: &[T], to: &mut [T]) {
-    let [axis, inner @ ..] = axes else { return };
-    let len = axis.len(inner.is_empty());
-    // The elements that have a place.
-    let first = usize::try_from(-axis.before).unwrap_or(0).min(axis.size);
-    let place = usize::try_from(first as isize + axis.before).unwrap_or(0);
-    let count = (axis.size - first).min(len.saturating_sub(place));
-    if count == 0 {
-        return;
-    }
-    if !inner.is_empty() {
-        let row = source.len() / axis.size;
-        for at in 0..count {
-            let source = &source[(first + at) * row..][..row];
-            copy(inner, &pitches[1..], source, &mut to[(place + at) * pitches[0]..][..pitches[0]]);
+impl<T: Banked> Loop for Copying<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Copying { of, source, to } = self;
+        let stride = of.axes[of.axes.len() - 1].stride;
+        for (start, to) in of.planes.iter().zip(to.chunks_exact_mut(of.plane)) {
+            let source = &source[*start..][..of.source];
+            for [from, at] in &of.lines {
+                for part in &of.parts {
+                    read_row(&source[from + part.from..], stride, &mut to[at + part.to..][..part.count]);
+                }
+            }
         }
-        return;
-    }
-    let (source, lane) = (&source[first..][..count], len / axis.stride);
-    // What is taken together, for each place at which windows may start.
-    for skipped in 0..axis.stride.min(count) {
-        let (at, count) = (place + skipped, (count - skipped).div_ceil(axis.stride));
-        let to = &mut to[at % axis.stride * lane + at / axis.stride..][..count];
-        read_row(&source[skipped..], axis.stride, to);
     }
 }

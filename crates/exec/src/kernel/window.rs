@@ -162,6 +162,7 @@ where
 }
 
 /// Copies every `stride`-th element.
+#[inline(always)]
 pub(crate) fn read_row<T: Banked>(from: &[T], stride: usize, to: &mut [T]) {
     match stride {
         1 => to.copy_from_slice(&from[..to.len()]),
@@ -186,6 +187,7 @@ where
 }
 
 /// Copies every element of a stride that the compiler knows. After the last one there may be none to skip.
+#[inline(always)]
 fn read_every<T: Copy, const STRIDE: usize>(from: &[T], to: &mut [T]) {
     let Some((last, to)) = to.split_last_mut() else { return };
     *last = from[to.len() * STRIDE];

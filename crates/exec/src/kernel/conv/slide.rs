@@ -1,163 +1,133 @@
 //! A kernel that slides over a tensor: convolutions, their gradients in the input, and transposed convolutions.
+//!
+//! Either neighboring windows lie side by side in registers, each line of them in registers of its own, or the rows of the
+//! result do, which are a convolution's channels: then the products of some windows are turned into rows.
 
 use std::ops::Range;
 
-use pullback_graph::op::{DotGeneral, Window};
-use pullback_graph::{DType, Graph, NodeId, Op};
-use smallvec::SmallVec;
+use pullback_graph::DType;
 
 use crate::kernel::compute::Compute;
-use crate::kernel::contraction::{Grid, Source, grid};
-use crate::kernel::conv::taps::{Distances, SLACK, Taps};
-use crate::kernel::fuse::{Region, numel};
-use crate::kernel::movement::sizes;
+use crate::kernel::contraction::Grid;
+use crate::kernel::conv::phase::Phase;
+use crate::kernel::conv::taps::{Distances, SLACK, Table, Taps};
+use crate::kernel::conv::turn::Turned;
+use crate::kernel::gemm::evenly;
 use crate::kernel::multiply::Multiply;
-use crate::kernel::padded::{Axis, Padded};
+use crate::kernel::padded::Padded;
 use crate::kernel::pieces::Pieces;
-use crate::kernel::scratch::{Banked, Scratch};
+use crate::kernel::scratch::{Aligned, Banked, Scratch};
 use crate::kernel::simd::InstructionSet;
 use crate::kernel::slice::{Slice, SliceMut};
 
 /// Products of kernels with all windows of planes, one for each matrix of a stack.
 #[derive(Debug)]
 pub(crate) struct Slide {
-    name: &'static str,
-    dtype: DType,
+    pub(super) name: &'static str,
+    pub(super) dtype: DType,
     /// The stack: where the kernels, respectively the planes, of each matrix start.
-    stack: Grid,
+    pub(super) stack: Grid,
     /// Where the kernel of each row of the result starts.
-    rows: Distances,
-    /// Where the elements of a kernel are, and what they are multiplied with.
-    depths: [Distances; 2],
-    padded: Padded,
-    lines: Distances,
+    pub(super) rows: Distances,
+    /// The elements of a row of the result.
+    pub(super) row: usize,
+    pub(super) padded: Padded,
+    /// The windows. Elements of a row where none of them goes are zeros.
+    pub(super) phases: Vec<Phase>,
+    pub(super) lanes: Lanes,
+}
+
+/// What lies side by side in registers.
+#[derive(Debug)]
+pub(super) enum Lanes {
+    /// Neighboring windows of a line.
+    Windows,
+    /// Rows of the result. Every window is then a line of its own, and kernels are copied side by side: where their elements
+    /// then are.
+    Rows(Distances),
 }
 
 /// Multiplications that make a piece worth handing to another worker.
 const GRAIN: usize = 1 << 20;
 
 /// Rows of a piece at least: each makes a copy of the planes.
-const LEAST_ROWS: usize = 24;
+const LEAST_ROWS: usize = 32;
 
-/// What making windows costs per element, respectively adding up those that a product made: multiplications of a register
-/// with as many elements of a row.
-const MADE: usize = 16;
-const ADDED: usize = 48;
+/// Matrices of a stack that are enough for pieces to be whole ones.
+const MANY: usize = 16;
+
+/// Elements of pieces that are run in one call, about: their result stays in the second-level cache.
+const CALL: usize = 1 << 16;
+
+/// Rows of the result that lie side by side.
+const WIDE: usize = 32;
+
+/// Products that are held before they go to their places: they stay in the first-level cache, or near it.
+const HELD: usize = 1 << 13;
+
+/// What turning products into rows costs per element, what putting them at places apart from each other does, and what copying
+/// a kernel side by side does: multiplications of a lane.
+const TURNED: usize = 16;
+const SCATTERED: usize = 48;
+const PACKED: usize = 32;
+
+/// Buffers of a worker.
+struct Room<T> {
+    /// The planes with their padding.
+    copy: Aligned<T>,
+    /// Kernels of [`WIDE`] rows side by side, if rows are.
+    panel: Aligned<T>,
+    /// Products on their way to their places.
+    held: Aligned<T>,
+    /// Where the kernels in the panel start, and the rows that it has.
+    packed: (usize, Range<usize>),
+}
 
 impl Slide {
-    /// The product of a kernel with windows as the convolution `at` of a region; `None` if the windows are not read so, or
-    /// do not pay for it.
-    pub(crate) fn over(graph: &Graph, region: &Region, at: NodeId, op: &DotGeneral) -> Option<Slide> {
-        let [left, right] = [0, 1].map(|operand| graph.node(at).operands[operand]);
-        let Op::Unfold(unfold) = &graph.node(right).op else { return None };
-        let count = unfold.windows.len();
-        let tensor = graph.node(right).operands[0];
-        if !region.contains(right) || count == 0 || numel(graph, at) == 0 || numel(graph, tensor) == 0 {
-            return None;
-        }
-        let (unfolded, source) = (sizes(graph, right), sizes(graph, tensor));
-        let lead = source.len() - count;
-        // All places are contracted, all windows are free, and no axis before them is.
-        let is_window = |axis: usize| axis >= lead + count;
-        let free = op.free_right(unfolded.len());
-        if !free.iter().all(is_window)
-            || free.len() != count
-            || op.batch_right.iter().any(|axis| axis >= lead)
-        {
-            return None;
-        }
-        let (kernel, planes) = (Source::of(graph, region, left), Source::dense(&source));
-        let mut contracted: Vec<(usize, usize)> =
-            op.contract_left.iter().zip(op.contract_right.iter()).collect();
-        contracted.sort_by_key(|(_, theirs)| *theirs);
-        let channels = contracted.iter().filter(|(_, theirs)| *theirs < lead);
-        let axes = Axis::of(&unfold.windows, &source, &unfolded);
-        let padded =
-            Padded::new(axes, grid(channels.map(|(_, theirs)| (source[*theirs], planes.stride(*theirs)))));
-        let slide = Slide {
-            name: "conv",
-            dtype: graph.ty(at).dtype,
-            stack: Grid::of(op, &kernel, &planes),
-            rows: grid(op.free_left(kernel.sizes.len()).iter().map(|axis| kernel.axis(axis))).into(),
-            depths: [grid(contracted.iter().map(|(ours, _)| kernel.axis(*ours))), padded.places()]
-                .map(Distances::from),
-            lines: padded.lines().into(),
-            padded,
-        };
-        slide.pays(MADE).then_some(slide)
-    }
-
-    /// What `fold`, the root of a region, adds up of the product of a kernel with a tensor; `None` if the windows have a
-    /// stride, are not made so, or do not pay for it.
-    ///
-    /// An element of the result is a sum of elements of the tensor that are a dilation apart, the first place of the kernel
-    /// meeting the last of them.
-    pub(crate) fn adding_up(graph: &Graph, region: &Region, windows: &[Window]) -> Option<Slide> {
-        let fold = region.root;
-        let at = graph.node(fold).operands[0];
-        let Op::DotGeneral(op) = &graph.node(at).op else { return None };
-        let [left, right] = [0, 1].map(|operand| graph.node(at).operands[operand]);
-        let (kernel, tensor) = (Source::of(graph, region, left), Source::of(graph, region, right));
-        let count = windows.len();
-        let (free_left, free_right) = (op.free_left(kernel.sizes.len()), op.free_right(tensor.sizes.len()));
-        let lead = tensor.sizes.len().checked_sub(count)?;
-        let inner = Source::dense(&tensor.sizes[lead..]);
-        let fits = region.contains(at)
-            && count > 0
-            && windows.iter().all(|window| window.stride == 1)
-            && free_right.len() == count
-            && free_left.len() >= count
-            && free_right.iter().zip(lead..).all(|(axis, expected)| axis == expected)
-            && (0..count).all(|axis| tensor.stride(lead + axis) == inner.stride(axis));
-        if !fits || numel(graph, fold) == 0 || numel(graph, at) == 0 {
-            return None;
-        }
-        let result = sizes(graph, fold);
-        let target = &result[result.len() - count..];
-        let axes = windows.iter().enumerate().map(|(at, window)| Axis {
-            size: tensor.sizes[lead + at],
-            before: ((window.size - 1) * window.dilation) as isize - window.before as isize,
-            windows: target[at],
-            stride: 1,
-            places: window.size,
-            dilation: window.dilation,
-            backward: true,
-        });
-        let contracted = || op.contract_left.iter().zip(op.contract_right.iter());
-        let padded = Padded::new(axes.collect(), grid(contracted().map(|(_, theirs)| tensor.axis(theirs))));
-        let (channels, places): (SmallVec<[usize; 4]>, SmallVec<[usize; 4]>) = {
-            let free: SmallVec<[usize; 4]> = free_left.iter().collect();
-            let (channels, places) = free.split_at(free.len() - count);
-            (channels.into(), places.into())
-        };
-        let ours = contracted().map(|(ours, _)| ours).chain(places);
-        let slide = Slide {
-            name: "conv_transpose",
-            dtype: graph.ty(fold).dtype,
-            stack: Grid::of(op, &kernel, &tensor),
-            rows: grid(channels.iter().map(|axis| kernel.axis(*axis))).into(),
-            depths: [grid(ours.map(|axis| kernel.axis(axis))), padded.places()].map(Distances::from),
-            lines: padded.lines().into(),
-            padded,
-        };
-        slide.pays(ADDED).then_some(slide)
-    }
-
-    /// Whether lines that do not fill their registers cost less than windows in memory, at so much per element.
-    fn pays(&self, made: usize) -> bool {
+    /// With what lies side by side in registers that costs less; `None` if a product of windows in memory costs still less,
+    /// `made` being what making or adding them up costs per element.
+    pub(super) fn if_it_pays(self, made: usize) -> Option<Slide> {
         let lanes = match self.dtype {
             DType::F32 => f32::lanes(InstructionSet::detected()),
             _ => f64::lanes(InstructionSet::detected()),
         };
-        let (rows, line) = (self.rows.len(), self.padded.line());
-        let windows = self.lines.len() * line;
-        let here = rows * self.lines.len() * line.next_multiple_of(lanes);
-        here <= rows * windows.next_multiple_of(2 * lanes) + made * windows
+        let rows = self.rows.len();
+        let sum = |cost: &dyn Fn(&Phase) -> usize| self.phases.iter().map(cost).sum::<usize>();
+        let moved = |phase: &Phase, in_order: usize| {
+            rows * phase.windows() * if phase.is_in_order() { in_order } else { SCATTERED }
+        };
+        let by_windows = sum(&|phase| {
+            rows * phase.depth() * phase.lines.len() * phase.line.next_multiple_of(lanes) + moved(phase, 0)
+        });
+        let by_rows = sum(&|phase| {
+            let packed = PACKED * phase.depth() * rows / self.stack.len().min(self.together());
+            rows.next_multiple_of(lanes) * phase.depth() * phase.windows() + moved(phase, TURNED) + packed
+        });
+        let product = sum(&|phase| {
+            phase.depth() * (rows * phase.windows().next_multiple_of(2 * lanes) + made * phase.windows())
+        });
+        if by_windows.min(by_rows) > product {
+            return None;
+        }
+        Some(match by_rows < by_windows {
+            false => self,
+            true => {
+                let phases: Vec<Phase> = self.phases.into_iter().map(Phase::one_by_one).collect();
+                let deepest = phases.iter().map(Phase::depth).max().unwrap_or(0);
+                let panel: Vec<usize> = (0..deepest).map(|at| at * WIDE).collect();
+                Slide { phases, lanes: Lanes::Rows(panel.into()), ..self }
+            }
+        })
     }
 
-    /// The elements of a row of the result.
-    fn row(&self) -> usize {
-        self.lines.len() * self.padded.line()
+    /// Matrices that are computed in one call, if they are small.
+    fn together(&self) -> usize {
+        (CALL / (self.rows.len() * self.row)).max(1)
+    }
+
+    /// How deep all phases are.
+    fn depth(&self) -> usize {
+        self.phases.iter().map(Phase::depth).sum()
     }
 
     fn multiply<T: Banked + Multiply>(
@@ -167,37 +137,160 @@ impl Slide {
         out: &mut [T],
         scratch: &mut Scratch,
     ) {
-        let row_len = self.row();
-        let (mut at, end) = (range.start / row_len, range.end / row_len);
-        let mut copy = scratch.take::<T>(0, self.padded.len() + SLACK);
-        copy.fill(T::default());
+        let (mut at, end) = (range.start / self.row, range.end / self.row);
+        let mut room = Room {
+            copy: scratch.take::<T>(0, self.padded.len() + SLACK),
+            panel: scratch.take::<T>(1, 0),
+            held: scratch.take::<T>(2, 0),
+            packed: (0, 0..0),
+        };
+        room.copy.fill(T::default());
         // Which planes the copy is of.
         let mut holds = usize::MAX;
         let mut rest = out;
         while at < end {
             let (index, row) = (at / self.rows.len(), at % self.rows.len());
             let count = (self.rows.len() - row).min(end - at);
-            let (part, tail) = rest.split_at_mut(count * row_len);
+            let (part, tail) = rest.split_at_mut(count * self.row);
             let [left, right] = self.stack.start(index);
             if holds != right {
-                self.padded.copy(&reads[1].typed::<T>()[right..], &mut copy);
+                self.padded.copy(&reads[1].typed::<T>()[right..], &mut room.copy);
                 holds = right;
             }
-            let product = Taps {
-                left: &reads[0].typed::<T>()[left..],
-                right: &copy,
-                rows: self.rows.part(row, count),
-                depths: [self.depths[0].all(), self.depths[1].all()],
-                lines: self.lines.all(),
-                line: self.padded.line(),
-                result: part,
-                adds: false,
-            };
-            T::multiply(InstructionSet::detected(), product);
+            if self.phases.iter().map(Phase::windows).sum::<usize>() < self.row {
+                part.fill(T::default());
+            }
+            let kernels = &reads[0].typed::<T>()[left..];
+            match &self.lanes {
+                Lanes::Windows => self.by_windows(kernels, row, part, &mut room),
+                Lanes::Rows(panel) => {
+                    self.pack(kernels, left, row..row + count, panel.len(), &mut room);
+                    self.by_rows(panel, row, part, &mut room);
+                }
+            }
             rest = tail;
             at += count;
         }
+        let Room { copy, panel, held, .. } = room;
         scratch.put(0, copy);
+        scratch.put(1, panel);
+        scratch.put(2, held);
+    }
+
+    /// Rows of a matrix from `row` on, neighboring windows side by side.
+    fn by_windows<T: Banked + Multiply>(&self, kernels: &[T], row: usize, out: &mut [T], room: &mut Room<T>) {
+        let count = out.len() / self.row;
+        for phase in &self.phases {
+            let most = if phase.is_in_order() { count } else { (HELD / phase.windows()).clamp(1, count) };
+            for (first, rows) in evenly(count, most) {
+                let part = &mut out[first * self.row..][..rows * self.row];
+                let len = rows * phase.windows();
+                let result = match phase.is_in_order() {
+                    true => &mut *part,
+                    false => {
+                        room.held.grow(len);
+                        &mut room.held[..len]
+                    }
+                };
+                let product = Taps {
+                    left: kernels,
+                    right: &room.copy,
+                    rows: self.rows.part(row + first, rows),
+                    depths: [phase.depths[0].all(), phase.depths[1].all()],
+                    lines: phase.lines.all(),
+                    line: phase.line,
+                    result,
+                    adds: false,
+                };
+                T::multiply(InstructionSet::detected(), product);
+                if phase.is_in_order() {
+                    continue;
+                }
+                let held = room.held[..len].chunks_exact(phase.windows());
+                for (row, held) in part.chunks_exact_mut(self.row).zip(held) {
+                    for (place, line) in phase.places.iter().zip(held.chunks_exact(phase.line)) {
+                        let row = row[*place..].iter_mut().step_by(phase.step);
+                        row.zip(line).for_each(|(to, from)| *to = *from);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts the kernels of these rows side by side, unless they are.
+    fn pack<T: Banked>(
+        &self,
+        kernels: &[T],
+        start: usize,
+        rows: Range<usize>,
+        deepest: usize,
+        room: &mut Room<T>,
+    ) {
+        let (held_start, held) = &room.packed;
+        let offset = rows.start.saturating_sub(held.start);
+        if *held_start == start
+            && held.start <= rows.start
+            && rows.end <= held.end
+            && offset.is_multiple_of(WIDE)
+        {
+            return;
+        }
+        let depth = self.depth();
+        // Tables are checked by their furthest entry.
+        room.panel.grow((rows.len().next_multiple_of(WIDE) * depth + WIDE * deepest) + SLACK);
+        let blocks = self.rows.as_slice()[rows.clone()].chunks(WIDE);
+        for (rows, block) in blocks.zip(room.panel.chunks_exact_mut(WIDE * depth)) {
+            let elements = self.phases.iter().flat_map(|phase| phase.depths[0].as_slice());
+            for (element, to) in elements.zip(block.chunks_exact_mut(WIDE)) {
+                for (to, row) in to.iter_mut().zip(rows) {
+                    *to = kernels[row + element];
+                }
+            }
+        }
+        room.packed = (start, rows);
+    }
+
+    /// Rows of a matrix from `row` on, which have been packed, side by side.
+    fn by_rows<T: Banked + Multiply>(
+        &self,
+        elements: &Distances,
+        row: usize,
+        out: &mut [T],
+        room: &mut Room<T>,
+    ) {
+        let (depth, first) = (self.depth(), row - room.packed.1.start);
+        let mut panel = &room.panel[first * depth..];
+        room.held.grow(HELD);
+        for out in out.chunks_mut(WIDE * self.row) {
+            let rows = out.len() / self.row;
+            for phase in &self.phases {
+                for (first, windows) in evenly(phase.windows(), HELD / WIDE) {
+                    let held = &mut room.held[..rows * windows];
+                    let product = Taps {
+                        left: &room.copy,
+                        right: panel,
+                        rows: phase.lines.part(first, windows),
+                        depths: [phase.depths[1].all(), elements.part(0, phase.depth())],
+                        lines: Table::FIRST,
+                        line: rows,
+                        result: held,
+                        adds: false,
+                    };
+                    T::multiply(InstructionSet::detected(), product);
+                    let places = &phase.places[first..first + windows];
+                    if places[windows - 1] - places[0] + 1 == windows {
+                        let to = &mut out[places[0]..];
+                        T::multiply(InstructionSet::detected(), Turned { rows, held, to, row: self.row });
+                        continue;
+                    }
+                    for (place, held) in places.iter().zip(held.chunks_exact(rows)) {
+                        let column = out[*place..].iter_mut().step_by(self.row);
+                        column.zip(held).for_each(|(to, from)| *to = *from);
+                    }
+                }
+                panel = &panel[phase.depth() * WIDE..];
+            }
+        }
     }
 }
 
@@ -207,15 +300,17 @@ impl Compute for Slide {
     }
 
     fn pieces(&self) -> Pieces {
-        let (rows, row) = (self.rows.len(), self.row());
-        let wanted = (GRAIN / (self.depths[0].len() * row)).max(LEAST_ROWS);
+        let (rows, row) = (self.rows.len(), self.row);
+        let wanted = (GRAIN / (self.depth() * row)).max(LEAST_ROWS).next_multiple_of(WIDE);
         // A part of a matrix, or whole ones.
-        let piece = if 2 * wanted <= rows { wanted } else { wanted.next_multiple_of(rows) };
-        Pieces::of(self.stack.len() * rows * row, piece * row)
+        let is_cut = 2 * wanted <= rows && self.stack.len() < MANY;
+        let piece = if is_cut { wanted } else { wanted.next_multiple_of(rows) };
+        Pieces::of(self.stack.len() * rows * row, piece * row).together(CALL / (piece * row))
     }
 
     fn flops(&self) -> u64 {
-        2 * (self.stack.len() * self.rows.len() * self.row() * self.depths[0].len()) as u64
+        let products: usize = self.phases.iter().map(|phase| phase.windows() * phase.depth()).sum();
+        2 * (self.stack.len() * self.rows.len() * products) as u64
     }
 
     fn flops_of_products(&self) -> u64 {

@@ -73,6 +73,11 @@ impl Distances {
         self.distances.len()
     }
 
+    /// The distances themselves.
+    pub(crate) fn as_slice(&self) -> &[usize] {
+        &self.distances
+    }
+
     /// All of them.
     pub(crate) fn all(&self) -> Table<'_> {
         self.part(0, self.len())
@@ -85,6 +90,9 @@ impl Distances {
 }
 
 impl Table<'_> {
+    /// The first element alone.
+    pub(crate) const FIRST: Table<'static> = Table { distances: &[0], most: 0 };
+
     /// How many there are.
     fn len(&self) -> usize {
         self.distances.len()
