@@ -8,13 +8,33 @@ use std::time::Duration;
 
 use counting::{Alone, Counting};
 use pullback::exec::Options;
-use pullback::{Session, Tensor};
+use pullback::graph::AttentionOptions;
+use pullback::{Builder, DType, Session, Tensor};
 use pullback_bench::workloads::{Gpt, Workload, cnn, gpt, mlp, scalars, towers};
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-fn models() -> [(&'static str, Workload); 5] {
+/// Attention and a layer, in which products are chained.
+fn chained() -> Workload {
+    let b = Builder::new();
+    let [q, k, v] = ["q", "k", "v"].map(|name| b.input(name, DType::F32, [4, 150, 16]));
+    let mixed = q + q.attention(k, v, &AttentionOptions::default().causal(true));
+    let y = mixed
+        + mixed.matmul(b.input("w", DType::F32, [16, 70])).tanh().matmul(b.input("u", DType::F32, [70, 16]));
+    let graph = b.finish([("y", y)]).unwrap();
+    let feed = |(name, sizes): (&str, &[usize])| (name.to_string(), Tensor::full(sizes, 0.1_f32));
+    let sizes: [(&str, &[usize]); 5] = [
+        ("q", &[4, 150, 16]),
+        ("k", &[4, 150, 16]),
+        ("v", &[4, 150, 16]),
+        ("w", &[16, 70]),
+        ("u", &[70, 16]),
+    ];
+    Workload { graph, feeds: sizes.map(feed).into(), start: Vec::new(), building: Duration::ZERO }
+}
+
+fn models() -> [(&'static str, Workload); 6] {
     let transformer = Gpt { tokens: 12, length: 8, width: 16, heads: 2, layers: 1, batch: 2 };
     [
         ("perceptron", mlp("W1", &[20, 32, 32, 10], 16).unwrap()),
@@ -22,6 +42,7 @@ fn models() -> [(&'static str, Workload); 5] {
         ("transformer", gpt(transformer).unwrap()),
         ("scalars", scalars(2_000).unwrap()),
         ("a hundred branches", towers(100, 4, 2).unwrap()),
+        ("chained products", chained()),
     ]
 }
 

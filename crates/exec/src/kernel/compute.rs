@@ -224,6 +224,19 @@ impl Kernel {
         self.compute.flops_of_products()
     }
 
+    /// Computes the parts of results that belong to whole rows, wherever pieces end: see [`ComputeAll::run`].
+    ///
+    /// # Errors
+    /// What is wrong with the values, such as an index out of range.
+    pub(crate) fn run_rows(
+        &self,
+        range: Range<usize>,
+        buffers: Buffers<'_, '_>,
+        scratch: &mut Scratch,
+    ) -> Result<(), String> {
+        self.compute.run(range, buffers, scratch)
+    }
+
     /// Computes neighboring pieces: see [`ComputeAll::run`].
     ///
     /// # Errors

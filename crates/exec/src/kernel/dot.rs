@@ -181,10 +181,12 @@ impl Dot {
         self.method.multiply(Product { dims, left, right, result, room });
     }
 
+    /// Computes the elements `range`. The left operand is given from its element `from` on.
     fn multiply<T: Banked + Scalar>(
         &self,
         range: Range<usize>,
         reads: &[Slice<'_>],
+        from: usize,
         out: &mut [T],
         scratch: &mut Scratch,
     ) {
@@ -193,7 +195,7 @@ impl Dot {
             let (left, right) = (reads[0].typed::<T>(), reads[1].typed::<T>());
             let mut no_room = [Aligned::default(), Aligned::default()];
             self.each(rows, out, |[ours, theirs], row, part| {
-                self.product(&left[ours + row * self.row..], &right[theirs..], part, &mut no_room);
+                self.product(&left[ours + row * self.row - from..], &right[theirs..], part, &mut no_room);
             });
             return;
         }
@@ -208,7 +210,7 @@ impl Dot {
         let right =
             self.right.as_ref().map(|view| (pack(view, 1, reads[1], first..last + k * n, scratch), first));
         let (left_elements, left_base) =
-            left.as_ref().map_or((reads[0].typed::<T>(), 0), |(buffer, base)| (buffer, *base));
+            left.as_ref().map_or((reads[0].typed::<T>(), from), |(buffer, base)| (buffer, *base));
         let (right_elements, right_base) =
             right.as_ref().map_or((reads[1].typed::<T>(), 0), |(buffer, base)| (buffer, *base));
         let mut room = [scratch.take::<T>(2, 0), scratch.take::<T>(3, 0)];
@@ -245,6 +247,38 @@ impl Dot {
         if let Some((buffer, _)) = right {
             scratch.put(1, buffer);
         }
+    }
+
+    /// Computes the elements `range` of which `rows` are the rows of the left operand: see [`takes_rows`](Dot::takes_rows).
+    pub(crate) fn multiply_rows<T: Banked + Scalar>(
+        &self,
+        range: Range<usize>,
+        rows: &[T],
+        right: Slice<'_>,
+        out: &mut [T],
+        scratch: &mut Scratch,
+    ) {
+        let from = range.start / self.dims.n * self.dims.k;
+        self.multiply(range, &[T::slice(rows), right], from, out, scratch);
+    }
+
+    /// Whether the rows of the left operand that rows of the result are made of lie one behind the other in its buffer, each
+    /// being read once.
+    pub(crate) fn takes_rows(&self) -> bool {
+        let Dims { m, k, n } = self.dims;
+        let mut matrix = m * k;
+        let follow = self.batch.iter().rev().all(|axis| {
+            let follows = axis.left == matrix;
+            matrix *= axis.size;
+            follows
+        });
+        let is_read = self.left.is_none() && self.windows[0].is_none() && m * k * n > 0;
+        is_read && follow && (m == 1 || self.row == k) && (k == 1 || self.contracted.0 == 1)
+    }
+
+    /// The rows of the result, how many products an element is the sum of, and how many elements a row has.
+    pub(crate) fn sizes(&self) -> [usize; 3] {
+        [self.rows, self.dims.k, self.dims.n]
     }
 
     /// Whether both operands are where they are read.
@@ -346,8 +380,8 @@ impl Compute for Dot {
             // An operand may have no elements then, and no place to start at.
             DType::F32 if self.dims.k == 0 => write.typed::<f32>().fill(0.0),
             DType::F64 if self.dims.k == 0 => write.typed::<f64>().fill(0.0),
-            DType::F32 => self.multiply::<f32>(range, reads, write.typed(), scratch),
-            DType::F64 => self.multiply::<f64>(range, reads, write.typed(), scratch),
+            DType::F32 => self.multiply::<f32>(range, reads, 0, write.typed(), scratch),
+            DType::F64 => self.multiply::<f64>(range, reads, 0, write.typed(), scratch),
             DType::I64 | DType::Bool => return Err("takes floating-point elements".into()),
         }
         Ok(())

@@ -11,7 +11,7 @@
 //! What stays apart although it reads the same is then [merged](crate::kernel::merge).
 //!
 //! A product whose elements a region goes through may be computed there too: it is the [head](crate::kernel::heads) of the
-//! region.
+//! region. One that multiplies the rows of another's result may be [chained](crate::kernel::chain) to it.
 //!
 //! A product reads windows that slide over its operand matrix by matrix, and what adds overlapping windows up takes them
 //! from a product the same way, so that a convolution never writes its windows out.
@@ -24,6 +24,7 @@ use pullback_graph::{DType, Graph, NodeId, Op};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use crate::kernel::chain::chained;
 use crate::kernel::columns::Columns;
 use crate::kernel::conv::Weights;
 use crate::kernel::heads::Heads;
@@ -44,6 +45,9 @@ pub(crate) struct Region {
     pub(crate) operands: Vec<NodeId>,
     /// How many elements the nodes have.
     pub(crate) extent: Extent,
+    /// The region that makes the left operand of this one's product row by row, if that is computed here too: the operands
+    /// are those of both, and the nodes this one's own.
+    pub(crate) left: Option<Box<Region>>,
 }
 
 /// How many elements the nodes of a region have.
@@ -221,7 +225,23 @@ impl Region {
             }
         }
         let extent = Extent::starting(role, numel(graph, node));
-        Region { root: node, outputs: [node].into_iter().collect(), nodes: vec![node], operands, extent }
+        Region {
+            root: node,
+            outputs: [node].into_iter().collect(),
+            nodes: vec![node],
+            operands,
+            extent,
+            left: None,
+        }
+    }
+
+    /// Every node that is computed, or of which a part is, ascending.
+    pub(crate) fn covered(&self) -> SmallVec<[NodeId; 1]> {
+        let left = self.left.iter().flat_map(|left| &left.nodes);
+        let mut nodes: SmallVec<[NodeId; 1]> = self.nodes.iter().chain(left).copied().collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
     }
 
     /// Whether the kernel stands for `node`.
@@ -331,6 +351,14 @@ pub(crate) fn read(
     }
 }
 
+/// Where operand `at` of the product `node`, which is in a region, is among those of the region.
+pub(crate) fn place(graph: &Graph, region: &Region, node: NodeId, at: usize) -> usize {
+    let read = read(graph, role(graph, region.root), node, at, |node| role(graph, node));
+    let buffer = read.buffer.expect("a product reads buffers");
+    let place = region.operands.iter().position(|operand| *operand == buffer);
+    place.expect("a region lists what it reads")
+}
+
 /// The regions that compute every node for which `keep` holds, ascending by root: an order they can run in.
 ///
 /// Nodes that none of those needs are in no region. Pure, and linear in the edges of the graph.
@@ -417,7 +445,7 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
         }
         found = in_order(graph, collect(graph, keep, &root_of, &extents, role));
     }
-    heads.in_place(found)
+    chained(graph, heads.in_place(found), keep)
 }
 
 /// The regions, given the root of each node that is computed.
@@ -461,7 +489,7 @@ fn collect(
         nodes.sort_unstable();
         nodes.dedup();
         let extent = extents[root.index()];
-        regions.push(Region { root, outputs, nodes, operands, extent });
+        regions.push(Region { root, outputs, nodes, operands, extent, left: None });
     }
     for region in &mut regions {
         let root = region.root;

@@ -34,8 +34,11 @@ struct Head {
     columns: usize,
 }
 
-/// How many times as many pieces a region may be cut into as its head.
+/// How many times as many pieces a region may be cut into as its head, unless that has plenty.
 const PIECES: usize = 8;
+
+/// Pieces that are enough for the threads of most machines, whatever a piece costs.
+const PLENTY: usize = 32;
 
 /// Products of so many pieces are done by all threads at once, and need nothing beside them.
 const MANY: usize = 4;
@@ -92,7 +95,8 @@ impl<'g> Heads<'g> {
         }
         let pieces = head.len.div_ceil(dot::grain(depth, columns));
         let alone = head.len.div_ceil(program::grain(count as usize));
-        let pays = alone <= PIECES * pieces && (pieces >= MANY || self.is_last(node, root, region, role));
+        let parallel = alone <= PIECES * pieces || pieces >= PLENTY;
+        let pays = parallel && (pieces >= MANY || self.is_last(node, root, region, role));
         if pays {
             self.heads.insert(root, head);
         }

@@ -16,6 +16,7 @@ use crate::kernel::movement::{Alias, Rearrange};
 use crate::kernel::overlap::Overlap;
 use crate::kernel::pad::Pad;
 use crate::kernel::program::compile;
+use crate::kernel::prologue::Prologue;
 use crate::kernel::reduce::Reduce;
 use crate::kernel::reference::Reference;
 use crate::kernel::running::{Cumulative, LinearScan};
@@ -87,9 +88,10 @@ impl Kernel {
             Op::Cumulative(op) => Cumulative::of(graph, root, op).into(),
             Op::LinearScan(op) => LinearScan::of(graph, root, op).into(),
             Op::ArgSort(op) => ArgSort::of(graph, root, op).into(),
-            Op::DotGeneral(op) => match Slide::over(graph, region, root, op) {
-                Some(kernel) => kernel.into(),
-                None => Dot::of(graph, region, root, op).into(),
+            Op::DotGeneral(op) => match (&region.left, Slide::over(graph, region, root, op)) {
+                (Some(left), _) => Prologue::of(graph, region, left, root, op).into(),
+                (None, Some(kernel)) => kernel.into(),
+                (None, None) => Dot::of(graph, region, root, op).into(),
             },
             Op::Gather(op) => Gather::of(graph, root, op.axis).into(),
             Op::GatherAlong(op) => GatherAlong::of(graph, root, op.axis).into(),

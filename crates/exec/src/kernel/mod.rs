@@ -18,6 +18,7 @@ mod pieces;
 mod reference;
 mod fuse;
 mod heads;
+mod chain;
 mod merge;
 mod program;
 mod loops;
@@ -51,6 +52,7 @@ mod ahead;
 mod register;
 mod overlap;
 mod epilogue;
+mod prologue;
 mod conv;
 #[cfg(test)]
 mod tests;

@@ -155,7 +155,7 @@ impl Lowering<'_> {
             self.lowered.value_of[node.index()] = Some(value);
             writes.push(value);
         }
-        let covers = region.nodes.iter().copied().collect();
+        let covers = region.covered();
         self.push(Step { kernel, node: region.root, covers, reads, writes, in_place: InPlace::new() }, waits);
         for (node, totals, rest) in rests {
             let value = self.value(node, slot, Some(self.next_step()));

@@ -6,14 +6,14 @@ use super::fusion::{check, fused};
 use crate::kernel::Kernel;
 
 /// The kernels of a graph's regions but those of inputs, in order.
-fn kernels(graph: &Graph) -> Vec<&'static str> {
+pub(super) fn kernels(graph: &Graph) -> Vec<&'static str> {
     let is_computed = |node| !graph.inputs().contains(&node);
     let regions = fused(graph).into_iter().filter(|region| is_computed(region.root));
     regions.map(|region| Kernel::lower(graph, &region).name()).collect()
 }
 
 /// Numbers whose products add up exactly, in any order.
-fn quarters(sizes: &[usize], seed: usize) -> Tensor {
+pub(super) fn quarters(sizes: &[usize], seed: usize) -> Tensor {
     Tensor::from_fn(sizes, |at| ((at + seed) * 37 % 11) as f32 / 4.0 - 1.25)
 }
 

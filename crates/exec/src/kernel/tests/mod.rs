@@ -4,6 +4,7 @@ mod catalogue;
 mod columns;
 mod fusion;
 mod epilogues;
+mod chains;
 mod shapes;
 
 use std::ops::Range;

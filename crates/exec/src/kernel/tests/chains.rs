@@ -1,0 +1,110 @@
+//! Products that are chained to the one before, against the same graphs node by node.
+
+use pullback_graph::{AttentionOptions, Builder, DType, Expr, Graph, Tensor};
+
+use super::epilogues::{kernels, quarters};
+use super::fusion::check;
+
+/// Checks a graph of inputs `a`, `b`, `c` and `d`, of these sizes, and says what its kernels are.
+fn kernels_of<const N: usize, const M: usize>(
+    dtype: DType,
+    sizes: [&[usize]; N],
+    outputs: impl for<'b> FnOnce([Expr<'b>; N]) -> [Expr<'b>; M],
+) -> Vec<&'static str> {
+    let builder = Builder::new();
+    let names = ["a", "b", "c", "d"];
+    let inputs = std::array::from_fn(|at| builder.input(names[at], dtype, sizes[at].to_vec()));
+    let names: Vec<String> = (0..M).map(|at| format!("out{at}")).collect();
+    let graph: Graph = builder.finish(names.iter().map(String::as_str).zip(outputs(inputs))).unwrap();
+    let feeds: Vec<Tensor> =
+        sizes.iter().zip(1..).map(|(sizes, seed)| quarters(sizes, seed).cast(dtype)).collect();
+    check(&graph, &feeds, &format!("{sizes:?} of {dtype}"));
+    kernels(&graph)
+}
+
+#[test]
+fn what_attends_is_never_in_memory() {
+    for dtype in [DType::F32, DType::F64] {
+        for (stack, queries, keys) in [(1, 600, 33), (6, 97, 97), (3, 200, 513), (20, 33, 1030)] {
+            let sizes: [&[usize]; 3] = [&[stack, queries, 20], &[stack, keys, 20], &[stack, keys, 7]];
+            let plain = kernels_of(dtype, sizes, |[q, k, v]| [q.matmul(k.t()).softmax(-1).matmul(v)]);
+            assert_eq!(plain.last(), Some(&"matmul+fused+matmul"), "{sizes:?} of {dtype}");
+            let causal = kernels_of(dtype, sizes, |[q, k, v]| {
+                [q.attention(k, v, &AttentionOptions::default().causal(true)).exp()]
+            });
+            assert_eq!(causal.last(), Some(&"matmul+fused+matmul+fused"), "{sizes:?} of {dtype}");
+        }
+    }
+}
+
+#[test]
+fn heads_are_read_where_they_are() {
+    let sizes: [&[usize]; 3] = [&[2, 150, 24]; 3];
+    let heads = kernels_of(DType::F32, sizes, |[q, k, v]| {
+        let [q, k, v] = [q, k, v].map(|x| x.split_heads(3));
+        [q.attention(k, v, &AttentionOptions::default()).merge_heads()]
+    });
+    assert!(heads.contains(&"matmul+fused+matmul"), "{heads:?}");
+}
+
+#[test]
+fn a_hidden_layer_is_never_in_memory() {
+    for (rows, width, hidden) in [(513, 10, 40), (600, 33, 530), (4090, 5, 2000)] {
+        let sizes: [&[usize]; 4] = [&[rows, width], &[width, hidden], &[hidden], &[hidden, width]];
+        let layer = kernels_of(DType::F32, sizes, |[x, w, bias, v]| [(x.dot(w) + bias).tanh().dot(v)]);
+        assert_eq!(layer, ["matmul+fused+matmul"]);
+        // What is added to the result is read on the way as well.
+        let added = kernels_of(DType::F32, sizes, |[x, w, bias, v]| {
+            let y = (x.dot(w) + bias).tanh().dot(v) + x;
+            [y, y.sum_over(0), y.cast(DType::F64)]
+        });
+        assert_eq!(added[0], "matmul+fused+matmul+fused");
+        let linear = kernels_of(DType::F32, [sizes[0], sizes[1], sizes[3]], |[x, w, v]| [x.dot(w).dot(v)]);
+        assert_eq!(linear, ["matmul+matmul"]);
+    }
+}
+
+#[test]
+fn of_three_products_two_are_chained() {
+    let sizes: [&[usize]; 4] = [&[600, 20], &[20, 30], &[30, 40], &[40, 50]];
+    let layers = kernels_of(DType::F32, sizes, |[x, u, v, w]| [x.dot(u).tanh().dot(v).tanh().dot(w)]);
+    assert_eq!(layers, ["matmul+fused+matmul+fused", "matmul"]);
+}
+
+#[test]
+fn what_others_read_is_written() {
+    let sizes: [&[usize]; 3] = [&[600, 20], &[20, 30], &[30, 30]];
+    let result = kernels_of(DType::F32, sizes, |[x, w, v]| {
+        let hidden = x.dot(w).tanh();
+        [hidden.dot(v), hidden]
+    });
+    assert_eq!(result, ["matmul+fused", "matmul"]);
+    let again = kernels_of(DType::F32, sizes, |[x, w, v]| {
+        let hidden = x.dot(w).tanh();
+        [hidden.dot(v) + hidden]
+    });
+    assert_eq!(again, ["matmul+fused", "matmul+fused"]);
+    let both = kernels_of(DType::F32, [sizes[0], sizes[1]], |[x, w]| {
+        let hidden = x.dot(w).tanh();
+        [hidden.dot(hidden.t())]
+    });
+    assert_eq!(both, ["matmul+fused", "matmul"]);
+}
+
+#[test]
+fn only_whole_rows_of_a_left_operand_are_chained() {
+    let right =
+        kernels_of(DType::F32, [&[600, 20], &[20, 30], &[40, 600]], |[x, w, v]| [v.dot(x.dot(w).tanh())]);
+    assert_eq!(right, ["matmul+fused", "matmul"]);
+    let columns = kernels_of(DType::F32, [&[600, 20], &[20, 600], &[600, 40]], |[x, w, v]| {
+        [x.dot(w).tanh().t().dot(v)]
+    });
+    assert_eq!(columns, ["matmul+fused", "matmul"]);
+}
+
+#[test]
+fn what_saves_little_is_not_chained() {
+    let few =
+        kernels_of(DType::F32, [&[100, 20], &[20, 30], &[30, 40]], |[x, w, v]| [x.dot(w).tanh().dot(v)]);
+    assert_eq!(few, ["matmul+fused", "matmul"]);
+}
