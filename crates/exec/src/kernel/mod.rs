@@ -8,7 +8,7 @@
 //! Invariants: the bits of a result depend on the bound graph alone, not on how it was cut into [`pieces`] or in which
 //! order those ran, and for elementwise ops not on how nodes were fused (a product that reads a broadcast in place may
 //! round otherwise than one that reads it copied); no kernel names an elementwise op; only [`simd`], [`multiply`], [`gemm`],
-//! [`pack`], [`tile`], [`ahead`], [`register`], taps and turns of [`conv`] and running [`program`]s contain unsafe code.
+//! [`pack`], [`tile`], [`ahead`], [`register`], what [`conv`] multiplies with and running [`program`]s contain unsafe code.
 
 mod compute;
 mod lower;

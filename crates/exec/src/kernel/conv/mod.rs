@@ -9,6 +9,7 @@
 
 mod taps;
 mod turn;
+mod along;
 mod phase;
 mod slide;
 mod forward;

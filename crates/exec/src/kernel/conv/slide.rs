@@ -13,6 +13,7 @@ use crate::kernel::conv::phase::Phase;
 use crate::kernel::conv::taps::{Distances, SLACK, Table, Taps};
 use crate::kernel::conv::turn::Turned;
 use crate::kernel::gemm::evenly;
+use crate::kernel::matmul::Matrix;
 use crate::kernel::multiply::Multiply;
 use crate::kernel::padded::Padded;
 use crate::kernel::pieces::Pieces;
@@ -99,9 +100,11 @@ impl Slide {
         let by_windows = sum(&|phase| {
             rows * phase.depth() * phase.lines.len() * phase.line.next_multiple_of(lanes) + moved(phase, 0)
         });
+        // A tile of one register waits for its loads: it takes as long as one and a third.
+        let side_by_side = if rows <= lanes { lanes * 4 / 3 } else { rows.next_multiple_of(lanes) };
         let by_rows = sum(&|phase| {
             let packed = PACKED * phase.depth() * rows / self.stack.len().min(self.together());
-            rows.next_multiple_of(lanes) * phase.depth() * phase.windows() + moved(phase, TURNED) + packed
+            side_by_side * phase.depth() * phase.windows() + moved(phase, TURNED) + packed
         });
         let product = sum(&|phase| {
             phase.depth() * (rows * phase.windows().next_multiple_of(2 * lanes) + made * phase.windows())
@@ -279,8 +282,14 @@ impl Slide {
                     T::multiply(InstructionSet::detected(), product);
                     let places = &phase.places[first..first + windows];
                     if places[windows - 1] - places[0] + 1 == windows {
-                        let to = &mut out[places[0]..];
-                        T::multiply(InstructionSet::detected(), Turned { rows, held, to, row: self.row });
+                        let turned = Turned {
+                            from: Matrix { elements: held, row: 1, column: rows },
+                            rows,
+                            columns: windows,
+                            to: &mut out[places[0]..],
+                            row: self.row,
+                        };
+                        T::multiply(InstructionSet::detected(), turned);
                         continue;
                     }
                     for (place, held) in places.iter().zip(held.chunks_exact(rows)) {

@@ -94,8 +94,20 @@ impl Table<'_> {
     pub(crate) const FIRST: Table<'static> = Table { distances: &[0], most: 0 };
 
     /// How many there are.
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.distances.len()
+    }
+
+    /// What none of them is more than.
+    pub(crate) fn most(&self) -> usize {
+        self.most
+    }
+}
+
+impl<'a> Table<'a> {
+    /// The distances themselves.
+    pub(crate) fn as_slice(self) -> &'a [usize] {
+        self.distances
     }
 }
 
@@ -185,12 +197,16 @@ unsafe fn tile<V: Vector, const ROWS: usize, const REGISTERS: usize>(
 ) {
     let Taps { left, right, rows, depths, lines, line, adds, .. } = *product;
     let per_line = line.div_ceil(V::LANES);
-    let column = |register: usize| {
-        let (line_at, part) = ((at.register + register) / per_line, (at.register + register) % per_line);
+    let (mut line_at, mut part) = (at.register / per_line, at.register % per_line);
+    let columns: [(usize, usize, usize); REGISTERS] = std::array::from_fn(|_| {
         let first = part * V::LANES;
-        (lines.distances[line_at] + first, line_at * line + first, (line - first).min(V::LANES))
-    };
-    let columns: [(usize, usize, usize); REGISTERS] = std::array::from_fn(column);
+        let column = (lines.distances[line_at] + first, line_at * line + first, (line - first).min(V::LANES));
+        part += 1;
+        if part == per_line {
+            (line_at, part) = (line_at + 1, 0);
+        }
+        column
+    });
     let starts = columns.map(|(start, ..)| right.as_ptr().wrapping_add(start));
     let factors: [*const V::Element; ROWS] =
         std::array::from_fn(|row| left.as_ptr().wrapping_add(rows.distances[at.row + row]));

@@ -1,4 +1,4 @@
-//! Products of windows turned into rows of a result.
+//! A matrix copied row by row: columns turned into rows.
 #![allow(unsafe_code, reason = "turning is compiled for every kind of vector register")]
 
 use crate::kernel::matmul::Matrix;
@@ -6,22 +6,22 @@ use crate::kernel::multiply::InRegisters;
 use crate::kernel::pack::copy;
 use crate::kernel::register::Vector;
 
-/// `to[r · row + w] = held[w · rows + r]`, for as many windows as are held.
+/// `to[r · row + c] = from[r, c]`, for so many rows and columns.
 #[derive(Debug)]
 pub(crate) struct Turned<'a, T> {
+    pub(crate) from: Matrix<'a, T>,
     pub(crate) rows: usize,
-    pub(crate) held: &'a [T],
+    pub(crate) columns: usize,
     pub(crate) to: &'a mut [T],
-    /// How far rows of the result are apart.
+    /// How far rows are apart.
     pub(crate) row: usize,
 }
 
 impl<T: Copy + Default> InRegisters<T> for Turned<'_, T> {
     #[inline(always)]
     unsafe fn compute<V: Vector<Element = T>>(self) {
-        let Turned { rows, held, to, row } = self;
-        let matrix = Matrix { elements: held, row: 1, column: rows };
+        let Turned { from, rows, columns, to, row } = self;
         // SAFETY: the caller's promise.
-        unsafe { copy::<V>(matrix, rows, held.len() / rows, row, to) }
+        unsafe { copy::<V>(from, rows, columns, row, to) }
     }
 }

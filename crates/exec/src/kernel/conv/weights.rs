@@ -1,7 +1,8 @@
 //! A product with windows, summed over all windows of a stack: what meets in each place of a window. A convolution learns its
 //! kernel by it.
 //!
-//! Outputs lie side by side in registers, and each element of a window is multiplied with all of them at its place.
+//! Outputs lie side by side in registers, and each element of a window is multiplied with all of them at its place; where
+//! outputs are few, neighboring windows do.
 
 use std::ops::Range;
 
@@ -10,10 +11,13 @@ use pullback_graph::{DType, Graph, NodeId, Op};
 
 use crate::kernel::compute::Compute;
 use crate::kernel::contraction::{Grid, Source, grid};
-use crate::kernel::conv::taps::{Distances, SLACK, Taps};
+use crate::kernel::conv::along::{APART, Along};
+use crate::kernel::conv::taps::{Distances, SLACK, Table, Taps};
+use crate::kernel::conv::turn::Turned;
 use crate::kernel::dot::takes_windows;
 use crate::kernel::fuse::numel;
 use crate::kernel::gemm::{DEPTH, evenly};
+use crate::kernel::matmul::{Matrix, Scalar};
 use crate::kernel::movement::sizes;
 use crate::kernel::multiply::Multiply;
 use crate::kernel::padded::{Axis, Padded};
@@ -29,19 +33,25 @@ pub(crate) struct Weights {
     /// The stack that the result has, and the one that is summed over: where the factors, respectively the planes, start.
     kept: Grid,
     summed: Grid,
-    /// Where the factor of each output starts.
-    outputs: Vec<usize>,
+    /// How many outputs there are, and how far their factors are apart.
+    outputs: usize,
+    output: usize,
     padded: Padded,
-    /// Where the places of a window are, and where each window starts.
+    /// Where the places of a window are.
     places: Distances,
-    windows: Distances,
-    /// Where each window is in the factors of some outputs once these lie side by side.
-    panel: Distances,
-    /// The only line of a product.
-    line: Distances,
+    windows: Windows,
 }
 
-/// Outputs that are side by side: two of the widest registers, or one where there would be too few pieces.
+/// What lies side by side in registers.
+#[derive(Debug)]
+enum Windows {
+    /// Outputs: where each window starts, and where it is in the factors of some outputs once these lie side by side.
+    OneByOne { starts: Distances, panel: Distances },
+    /// Neighboring windows: where each line of them starts.
+    InLines(Distances),
+}
+
+/// Outputs that are side by side: two of the widest registers. Pieces have half of it where there would be too few.
 const WIDE: usize = 32;
 const NARROW: usize = 16;
 
@@ -51,6 +61,9 @@ const FEW: usize = 32;
 /// Windows that are gone through at a time: their factors stay in the first-level cache.
 const BLOCK: usize = 256;
 const _: () = assert!(BLOCK <= DEPTH, "a block is one sum");
+
+/// Sums of pieces that are run in one call, at most: they stay in the second-level cache.
+const CALL: usize = 1 << 17;
 
 impl Weights {
     /// The kernel of `sum`, which sums a product with windows over axes of its stack; `None` if it does not.
@@ -90,71 +103,97 @@ impl Weights {
         let channels = channels.iter().filter(|axis| *axis < lead);
         let axes = Axis::of(&unfold.windows, &source, &unfolded);
         let padded = Padded::new(axes, grid(channels.map(|axis| (source[axis], planes.stride(axis)))));
-        let windows: Vec<usize> =
-            padded.lines().iter().flat_map(|line| *line..line + padded.line()).collect();
+        let outputs = grid(op.free_left(factor.sizes.len()).iter().map(|axis| factor.axis(axis)));
+        let output = outputs.get(1).map_or(1, |second| second - outputs[0]);
+        if outputs.iter().enumerate().any(|(at, start)| *start != at * output) {
+            return None;
+        }
         let all = Grid::of(op, &factor, &planes);
         Some(Weights {
             dtype: graph.ty(sum).dtype,
             kept: all.axes(|axis| !reduce.axes.contains(axis)),
             summed: all.axes(|axis| reduce.axes.contains(axis)),
-            outputs: grid(op.free_left(factor.sizes.len()).iter().map(|axis| factor.axis(axis))),
+            outputs: outputs.len(),
+            output,
             places: padded.places().into(),
-            panel: (0..windows.len().min(BLOCK)).map(|window| window * WIDE).collect::<Vec<usize>>().into(),
-            windows: windows.into(),
-            line: vec![0].into(),
+            windows: Windows::of(&padded, outputs.len()),
             padded,
         })
     }
 
-    /// Outputs of a piece at most.
-    fn width(&self) -> usize {
-        if self.outputs.len() <= FEW { NARROW } else { WIDE }
+    /// The number of windows of a plane.
+    fn windows(&self) -> usize {
+        match &self.windows {
+            Windows::OneByOne { starts, .. } => starts.len(),
+            Windows::InLines(lines) => lines.len() * self.padded.line(),
+        }
     }
 
-    fn multiply<T: Banked + Multiply>(
+    /// Outputs of a piece at most.
+    fn width(&self) -> usize {
+        if self.outputs <= FEW { NARROW } else { WIDE }
+    }
+
+    /// Sums that are kept for each element of the result.
+    fn apart(&self) -> usize {
+        match &self.windows {
+            Windows::OneByOne { .. } => 1,
+            Windows::InLines(_) => APART,
+        }
+    }
+
+    fn multiply<T: Banked + Multiply + Scalar>(
         &self,
         range: Range<usize>,
         reads: &[Slice<'_>],
         out: &mut [T],
         scratch: &mut Scratch,
     ) {
-        let (places, outputs, width) = (self.places.len(), self.outputs.len(), self.width());
-        let mut copy = scratch.take::<T>(0, self.padded.len() + SLACK);
-        let mut panel = scratch.take::<T>(1, self.panel.len() * WIDE + SLACK);
-        let mut sums = scratch.take::<T>(2, places * width);
-        copy.fill(T::default());
+        let (places, apart) = (self.places.len(), self.apart());
         let (mut at, end) = (range.start / places, range.end / places);
+        let mut copy = scratch.take::<T>(0, self.padded.len() + SLACK);
+        let mut panel = scratch.take::<T>(1, BLOCK * WIDE + SLACK);
+        let mut sums = scratch.take::<T>(2, places * self.outputs.min(end - at) * apart);
+        copy.fill(T::default());
         let mut rest = out;
         while at < end {
-            let (index, output) = (at / outputs, at % outputs);
-            let count = (outputs - output).min(end - at).min(width);
+            let (index, output) = (at / self.outputs, at % self.outputs);
+            let count = (self.outputs - output).min(end - at);
             let (part, tail) = rest.split_at_mut(count * places);
             let starts = self.kept.start(index);
-            let sums = &mut sums[..places * count];
+            let sums = &mut sums[..count * places * apart];
+            sums.fill(T::default());
             for index in 0..self.summed.len() {
                 let [left, right] = self.summed.start(index);
-                let factors = &reads[0].typed::<T>()[starts[0] + left..];
+                let factors = &reads[0].typed::<T>()[starts[0] + left + output * self.output..];
                 self.padded.copy(&reads[1].typed::<T>()[starts[1] + right..], &mut copy);
-                for (start, windows) in evenly(self.windows.len(), BLOCK) {
-                    for (lane, output) in self.outputs[output..output + count].iter().enumerate() {
-                        put(&factors[output + start..][..windows], lane, &mut panel);
+                match &self.windows {
+                    Windows::OneByOne { starts, panel: places } => {
+                        self.across(factors, &copy, [starts, places], sums, &mut panel);
                     }
-                    let product = Taps {
-                        left: &copy,
-                        right: &panel,
-                        rows: self.places.all(),
-                        depths: [self.windows.part(start, windows), self.panel.part(0, windows)],
-                        lines: self.line.all(),
-                        line: count,
-                        result: sums,
-                        adds: index + start > 0,
-                    };
-                    T::multiply(InstructionSet::detected(), product);
+                    Windows::InLines(lines) => self.along(factors, &copy, lines, sums),
                 }
             }
-            for (lane, part) in part.chunks_exact_mut(places).enumerate() {
-                for (element, sums) in part.iter_mut().zip(sums.chunks_exact(count)) {
-                    *element = sums[lane];
+            match &self.windows {
+                // The sums of some outputs, place by place.
+                Windows::OneByOne { .. } => {
+                    for (part, sums) in part.chunks_mut(WIDE * places).zip(sums.chunks(WIDE * places)) {
+                        let outputs = part.len() / places;
+                        let turned = Turned {
+                            from: Matrix { elements: sums, row: 1, column: outputs },
+                            rows: outputs,
+                            columns: places,
+                            to: part,
+                            row: places,
+                        };
+                        T::multiply(InstructionSet::detected(), turned);
+                    }
+                }
+                Windows::InLines(_) => {
+                    for (element, sums) in part.iter_mut().zip(sums.chunks_exact(APART)) {
+                        *element =
+                            sums.iter().fold(T::default(), |total, sum| <T as Scalar>::add(total, *sum));
+                    }
                 }
             }
             rest = tail;
@@ -164,12 +203,72 @@ impl Weights {
         scratch.put(1, panel);
         scratch.put(2, sums);
     }
+
+    /// Adds the products of a plane, outputs side by side.
+    fn across<T: Banked + Multiply>(
+        &self,
+        factors: &[T],
+        copy: &[T],
+        [starts, in_panel]: [&Distances; 2],
+        sums: &mut [T],
+        panel: &mut [T],
+    ) {
+        let places = self.places.len();
+        for (sums, first) in sums.chunks_mut(WIDE * places).zip((0..).step_by(WIDE)) {
+            let outputs = sums.len() / places;
+            for (start, windows) in evenly(starts.len(), BLOCK) {
+                let elements = &factors[first * self.output + start..];
+                let turned = Turned {
+                    from: Matrix { elements, row: 1, column: self.output },
+                    rows: windows,
+                    columns: outputs,
+                    to: panel,
+                    row: WIDE,
+                };
+                T::multiply(InstructionSet::detected(), turned);
+                let product = Taps {
+                    left: copy,
+                    right: panel,
+                    rows: self.places.all(),
+                    depths: [starts.part(start, windows), in_panel.part(0, windows)],
+                    lines: Table::FIRST,
+                    line: outputs,
+                    result: sums,
+                    adds: true,
+                };
+                T::multiply(InstructionSet::detected(), product);
+            }
+        }
+    }
+
+    /// Adds the products of a plane, neighboring windows side by side.
+    fn along<T: Multiply>(&self, factors: &[T], copy: &[T], lines: &Distances, sums: &mut [T]) {
+        for (at, sums) in sums.chunks_exact_mut(self.places.len() * APART).enumerate() {
+            let product = Along {
+                left: copy,
+                right: &factors[at * self.output..],
+                rows: self.places.all(),
+                lines: lines.all(),
+                line: self.padded.line(),
+                sums,
+            };
+            T::multiply(InstructionSet::detected(), product);
+        }
+    }
 }
 
-/// Writes a row as column `lane` of a panel.
-fn put<T: Copy>(row: &[T], lane: usize, panel: &mut [T]) {
-    for (element, panel) in row.iter().zip(panel.chunks_exact_mut(WIDE)) {
-        panel[lane] = *element;
+impl Windows {
+    /// The windows of a copy for so many outputs: in lines if the outputs would leave more of a register empty.
+    fn of(padded: &Padded, outputs: usize) -> Windows {
+        let (lines, line) = (padded.lines(), padded.line());
+        // Of what lies along lines each register is loaded for one product.
+        let along = 2 * outputs * line.next_multiple_of(APART);
+        if along <= outputs.next_multiple_of(NARROW) * line {
+            return Windows::InLines(lines.into());
+        }
+        let starts: Vec<usize> = lines.iter().flat_map(|start| *start..start + line).collect();
+        let panel: Vec<usize> = (0..starts.len().min(BLOCK)).map(|window| window * WIDE).collect();
+        Windows::OneByOne { starts: starts.into(), panel: panel.into() }
     }
 }
 
@@ -180,12 +279,13 @@ impl Compute for Weights {
 
     fn pieces(&self) -> Pieces {
         let places = self.places.len();
-        Pieces::of(self.kept.len() * self.outputs.len() * places, self.width() * places)
+        let piece = self.width() * places;
+        Pieces::of(self.kept.len() * self.outputs * places, piece).together(CALL / piece)
     }
 
     fn flops(&self) -> u64 {
-        let results = self.kept.len() * self.outputs.len() * self.places.len();
-        2 * (results * self.summed.len() * self.windows.len()) as u64
+        let results = self.kept.len() * self.outputs * self.places.len();
+        2 * (results * self.summed.len() * self.windows()) as u64
     }
 
     fn flops_of_products(&self) -> u64 {
