@@ -1,7 +1,7 @@
 //! A copy of planes with their padding, and where the places of windows are in it.
 //!
-//! Along the last axis, windows with a stride take every so-manieth element. These are put side by side: neighbouring
-//! windows then have neighbouring elements at each of their places.
+//! Along the last axis, windows with a stride take every so-manieth element. These are put side by side, apart from the others
+//! of the plane: neighbouring windows then have neighbouring elements at each of their places.
 
 use pullback_graph::op::Window;
 use smallvec::SmallVec;
@@ -36,7 +36,8 @@ pub(crate) struct Padded {
     /// The elements of a plane of the tensor, and of one of the copy.
     source: usize,
     plane: usize,
-    /// Where each line along the last axis that windows reach starts, in a plane of the tensor and in one of the copy.
+    /// Where each line along the last axis that windows reach starts, in a plane of the tensor and in one of the copy. Lines
+    /// that follow on each other, without padding, are one.
     lines: Vec<[usize; 2]>,
     parts: SmallVec<[Part; 2]>,
 }
@@ -44,7 +45,7 @@ pub(crate) struct Padded {
 /// Elements of a line that are put side by side, as far as windows reach them.
 #[derive(Clone, Copy, Debug)]
 struct Part {
-    /// Where the first is in a line of the tensor, and in one of the copy.
+    /// Where the first is in a line of the tensor, and how far behind a line of the copy.
     from: usize,
     to: usize,
     count: usize,
@@ -84,8 +85,8 @@ impl Axis {
         (first..end.min(is_reached.len())).filter(move |at| is_reached[*at])
     }
 
-    /// The parts of a line along the last axis.
-    fn parts(self) -> SmallVec<[Part; 2]> {
+    /// The parts of a line along the last axis, each in a part of the plane that has so many elements.
+    fn parts(self, apart: usize) -> SmallVec<[Part; 2]> {
         let lane = self.len(true) / self.stride;
         let skips = (0..self.stride)
             .filter(|skip| (0..self.places).any(|place| place * self.dilation % self.stride == *skip));
@@ -97,7 +98,7 @@ impl Axis {
             };
             let (start, end) = (first(self.before), first(self.before + self.size as isize));
             let from = (start * self.stride + skip) as isize - self.before;
-            (end > start).then(|| Part { from: from as usize, to: skip * lane + start, count: end - start })
+            (end > start).then(|| Part { from: from as usize, to: skip * apart + start, count: end - start })
         };
         skips.filter_map(part).collect()
     }
@@ -106,10 +107,12 @@ impl Axis {
 impl Padded {
     /// The copy of planes over which windows slide along all of these axes, at least one.
     pub(crate) fn new(axes: SmallVec<[Axis; 2]>, planes: Vec<usize>) -> Padded {
-        let (mut pitches, mut pitch) = (SmallVec::new(), 1);
-        for (at, axis) in axes.iter().enumerate().rev() {
-            pitches.push(pitch);
-            pitch *= axis.len(at + 1 == axes.len());
+        let last = axes[axes.len() - 1];
+        let lane = last.len(true) / last.stride;
+        let (mut pitches, mut apart) = (SmallVec::from_iter([1]), lane);
+        for axis in axes.iter().rev().skip(1) {
+            pitches.push(apart);
+            apart *= axis.len(false);
         }
         pitches.reverse();
         let mut lines = vec![[0, 0]];
@@ -122,10 +125,16 @@ impl Padded {
             };
             lines = lines.iter().flat_map(inside).collect();
         }
-        let last = axes[axes.len() - 1];
         lines.iter_mut().for_each(|[from, _]| *from *= last.size);
+        let mut parts = last.parts(apart);
+        let follow = |pair: &[[usize; 2]]| pair[1] == [pair[0][0] + last.size, pair[0][1] + lane];
+        let is_whole = last.size == lane * last.stride && parts.iter().all(|part| part.count == lane);
+        if is_whole && lines.windows(2).all(follow) {
+            parts.iter_mut().for_each(|part| part.count *= lines.len());
+            lines.truncate(1);
+        }
         let source = axes.iter().map(|axis| axis.size).product();
-        Padded { axes, planes, pitches, source, plane: pitch, lines, parts: last.parts() }
+        Padded { axes, planes, pitches, source, plane: apart * last.stride, lines, parts }
     }
 
     /// The elements of the copy.
@@ -147,7 +156,7 @@ impl Padded {
     fn place(&self, at: usize, position: usize) -> usize {
         let axis = self.axes[at];
         match at + 1 == self.axes.len() {
-            true => position % axis.stride * (axis.len(true) / axis.stride) + position / axis.stride,
+            true => position % axis.stride * (self.plane / axis.stride) + position / axis.stride,
             false => position * self.pitches[at],
         }
     }

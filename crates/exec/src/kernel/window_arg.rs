@@ -150,9 +150,10 @@ impl<T: Copy + Default, F: Wanted<T>> Loop for Lines<'_, T, F> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let Lines { of, plane, out, .. } = self;
-        for (out, line) in out.chunks_exact_mut(of.padded.line()).zip(&of.lines) {
-            for (at, out) in out.chunks_mut(BLOCK).enumerate() {
-                let start = line + at * BLOCK;
+        let len = of.padded.line();
+        for (number, line) in of.lines.iter().enumerate() {
+            for at in (0..len).step_by(BLOCK) {
+                let start = line + at;
                 let (mut best, mut places) = ([T::default(); BLOCK], [F::Position::default(); BLOCK]);
                 best.copy_from_slice(&plane[start + of.places[0]..][..BLOCK]);
                 for (number, place) in of.places.iter().enumerate().skip(1) {
@@ -163,10 +164,21 @@ impl<T: Copy + Default, F: Wanted<T>> Loop for Lines<'_, T, F> {
                         *place = if beats { number } else { *place };
                     }
                 }
-                for (out, place) in out.iter_mut().zip(places) {
-                    *out = F::widen(place);
+                // What is written behind the line is where the next one goes.
+                let out = &mut out[number * len + at..];
+                match out.first_chunk_mut::<BLOCK>() {
+                    Some(out) => widen::<T, F>(&places, out),
+                    None => widen::<T, F>(&places, out),
                 }
             }
         }
+    }
+}
+
+/// Positions as elements of the result, as many as there is room for.
+#[inline(always)]
+fn widen<T, F: Wanted<T>>(places: &[F::Position; BLOCK], out: &mut [i64]) {
+    for (out, place) in out.iter_mut().zip(places) {
+        *out = F::widen(*place);
     }
 }
