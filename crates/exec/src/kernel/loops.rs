@@ -85,12 +85,12 @@ pub(crate) fn unary_int(op: UnaryOp, x: &[i64], out: &mut [i64]) -> Result<(), S
 }
 
 /// A row of the binary table, for whole numbers.
+#[inline(always)]
 pub(crate) fn binary_int(op: BinaryOp, x: &[i64], y: &[i64], out: &mut [i64]) -> Result<(), String> {
-    let value = op.int().ok_or("the element type has no such function")?;
-    for ((out, x), y) in out.iter_mut().zip(x).zip(y) {
-        *out = value(*x, *y).ok_or("a whole number was divided by zero")?;
-    }
-    Ok(())
+    op.map_int(x, y, out).ok_or_else(|| match op.int() {
+        Some(_) => "a whole number was divided by zero".into(),
+        None => "the element type has no such function".into(),
+    })
 }
 
 #[cfg(test)]

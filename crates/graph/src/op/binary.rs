@@ -102,6 +102,33 @@ macro_rules! binary_ops {
                 }
             }
 
+            /// The value of every element for integers, if the row has one and it exists everywhere: one tight loop per row.
+            /// What the result holds otherwise is unspecified.
+            ///
+            /// # Panics
+            /// When the lengths differ.
+            #[inline(always)]
+            pub fn map_int(self, left: &[i64], right: &[i64], result: &mut [i64]) -> Option<()> {
+                assert!(
+                    left.len() == result.len() && right.len() == result.len(),
+                    "an elementwise loop needs slices of one length"
+                );
+                match self {
+                    $($(BinaryOp::$Variant => {
+                        let mut exist = true;
+                        for ((result, left), right) in result.iter_mut().zip(left).zip(right) {
+                            let ($ia, $ib) = (*left, *right);
+                            let value: Option<i64> = $int;
+                            exist &= value.is_some();
+                            *result = value.unwrap_or_default();
+                        }
+                        exist.then_some(())
+                    })?)*
+                    #[allow(unreachable_patterns, reason = "rows without an `int` column land here")]
+                    _ => None,
+                }
+            }
+
             /// The derivative in operand `index`, as nodes over the operands and the result.
             pub(crate) fn slope<'g>(self, index: usize, left: Expr<'g>, right: Expr<'g>, y: Expr<'g>) -> Slope<'g> {
                 match (self, index) {
