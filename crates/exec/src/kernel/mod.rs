@@ -20,6 +20,7 @@ mod fuse;
 mod heads;
 mod chain;
 mod merge;
+mod recompute;
 mod program;
 mod loops;
 mod routine;
@@ -59,5 +60,6 @@ mod tests;
 
 pub(crate) use compute::{Buffers, Kernel};
 pub(crate) use fuse::{Region, regions};
+pub(crate) use recompute::recompute;
 pub(crate) use scratch::Scratch;
 pub(crate) use slice::{Slice, SliceMut, Typed};

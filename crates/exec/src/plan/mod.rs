@@ -1,7 +1,8 @@
 //! From a bound graph to steps, an order and buffers: everything that is decided before anything runs.
 //!
-//! [`plan`](plan()) is a straight line: [`lower`] nodes to steps, [`donate`] state, [`order`] the steps, place values in
-//! [`memory`] that is safe for every interleaving, and keep what [`cost`] says for the schedule.
+//! [`plan`](plan()) is a straight line: let readers compute again what is not worth keeping, [`lower`] nodes to steps,
+//! [`donate`] state, [`order`] the steps, place values in [`memory`] that is safe for every interleaving, and keep what
+//! [`cost`] says for the schedule.
 
 mod id;
 mod step;

@@ -291,7 +291,7 @@ fn long_chains_make_bounded_regions_without_recursion() {
 }
 
 /// A random expression over everything that can meet in a region.
-fn grow<'g>(b: &'g Builder, choices: &mut Choices, steps: usize) -> (Vec<Expr<'g>>, Vec<Tensor>) {
+pub(super) fn grow<'g>(b: &'g Builder, choices: &mut Choices, steps: usize) -> (Vec<Expr<'g>>, Vec<Tensor>) {
     // Now and then there are no rows at all.
     let (rows, columns) = (choices.below(40), 1 + choices.below(60));
     let dtype = [DType::F32, DType::F64][choices.below(2)];

@@ -3,6 +3,7 @@
 mod catalogue;
 mod columns;
 mod fusion;
+mod recompute;
 mod epilogues;
 mod chains;
 mod shapes;
