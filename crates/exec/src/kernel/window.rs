@@ -15,6 +15,9 @@ use crate::kernel::pieces::{GRAIN, Pieces};
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
 
+/// Neighbours that are worth a call to be copied.
+const LONG: usize = 128;
+
 /// An axis that windows slide over.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
@@ -165,10 +168,33 @@ where
 #[inline(always)]
 pub(crate) fn read_row<T: Banked>(from: &[T], stride: usize, to: &mut [T]) {
     match stride {
-        1 => to.copy_from_slice(&from[..to.len()]),
+        1 => read_neighbors(&from[..to.len()], to),
         2 => read_every::<T, 2>(from, to),
         3 => read_every::<T, 3>(from, to),
         _ => to.iter_mut().zip(from.iter().step_by(stride)).for_each(|(to, from)| *to = *from),
+    }
+}
+
+/// Copies neighbours. A call would cost more than copying a line of a small image does.
+#[inline(always)]
+fn read_neighbors<T: Copy>(from: &[T], to: &mut [T]) {
+    match to.len() {
+        LONG.. => to.copy_from_slice(from),
+        16.. => read_blocks::<T, 16>(from, to),
+        8.. => read_blocks::<T, 8>(from, to),
+        4.. => read_blocks::<T, 4>(from, to),
+        _ => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
+    }
+}
+
+/// Copies neighbours in blocks, the last of which may overlap the one before; there are enough for one.
+#[inline(always)]
+fn read_blocks<T: Copy, const LEN: usize>(from: &[T], to: &mut [T]) {
+    if let (Some(from), Some(to)) = (from.last_chunk::<LEN>(), to.last_chunk_mut::<LEN>()) {
+        *to = *from;
+    }
+    for (from, to) in from.as_chunks::<LEN>().0.iter().zip(to.as_chunks_mut::<LEN>().0) {
+        *to = *from;
     }
 }
 
