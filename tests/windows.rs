@@ -80,6 +80,33 @@ fn pools_choose_what_the_interpreter_chooses() {
 }
 
 #[test]
+fn padding_is_chosen_nowhere() {
+    for (sizes, options) in [
+        (vec![3, 12, 13], PoolOptions::new([3, 3]).stride(2).padding(1)),
+        (vec![2, 2, 40], PoolOptions::new([4]).stride(1).padding(2).dilation(2)),
+        (vec![2, 7, 8, 9], PoolOptions::new([3, 2, 3]).stride(2).padding(vec![(1, 0), (1, 1), (0, 1)])),
+        (vec![2, 21, 20], PoolOptions::new([5, 4]).stride([3, 4]).padding(2).ceil_mode(true)),
+    ] {
+        // Windows of nothing but -∞ among others.
+        let walls = Tensor::from_fn(&sizes, |at| if at / 9 % 2 == 0 { 0.0 } else { f64::NEG_INFINITY });
+        check(DType::F32, &sizes, &[1], |x, w| {
+            (x + x.builder().constant(walls.cast(DType::F32))).max_pool(&options) + w.sum() * 0.0
+        });
+        check(DType::F64, &sizes, &[1], |x, w| -(-x).max_pool(&options) * w.sum());
+    }
+}
+
+#[test]
+fn strides_that_kernels_reach_over_or_not() {
+    for (kernel, stride, dilation) in [(4, 3, 2), (1, 2, 1), (2, 5, 1), (5, 4, 3), (7, 2, 1)] {
+        let options = ConvOptions::default().stride(stride).dilation(dilation).padding(2);
+        check(DType::F32, &[2, 20, 23, 30], &[34, 20, kernel, kernel], |x, w| x.conv(w, &options));
+        let options = options.groups(20);
+        check(DType::F32, &[2, 20, 23, 30], &[20, 1, kernel, kernel], |x, w| x.conv(w, &options));
+    }
+}
+
+#[test]
 fn large_images_and_many_channels() {
     let options = ConvOptions::default().padding([2, 2]);
     check(DType::F32, &[2, 3, 70, 65], &[40, 3, 5, 5], |x, w| x.conv(w, &options));

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use pullback_graph::op::{Scalar, Window};
 use pullback_graph::{DType, Graph, NodeId, Op};
 
 use crate::kernel::arg::{Extreme, Wanted};
@@ -23,6 +24,8 @@ pub(crate) struct WindowArg {
     dtype: DType,
     /// A plane: what windows slide over, without the axes before.
     padded: Padded,
+    /// What is around it, if not zeros.
+    padding: Option<Scalar>,
     /// How far the places of a window are from its first.
     places: Vec<usize>,
     lines: Vec<usize>,
@@ -32,8 +35,8 @@ pub(crate) struct WindowArg {
 /// Neighbouring windows that are searched at once. As many elements behind a plane may be read and are not used.
 const BLOCK: usize = 16;
 
-/// The nodes through which the search `node` reads windows of a tensor, the windows last: they are flat, and it goes over
-/// their places.
+/// The nodes through which the search `node` reads a tensor: its windows, which are flat, and whose places it goes over, and
+/// what it may be padded with. The last of them reads the tensor.
 pub(crate) fn windows_of(graph: &Graph, node: NodeId) -> Option<Vec<NodeId>> {
     let axis = match &graph.node(node).op {
         Op::ArgMax(op) => op.axis,
@@ -55,20 +58,55 @@ pub(crate) fn windows_of(graph: &Graph, node: NodeId) -> Option<Vec<NodeId>> {
         && flat[axis + 1..].iter().product::<usize>() == count
         && numel(graph, unfolded) > 0
         && i32::try_from(places).is_ok();
-    fits.then_some(through)
+    if !fits {
+        return None;
+    }
+    let tensor = graph.node(unfolded).operands[0];
+    if pads(graph, tensor, &unfold.windows).is_some() {
+        through.push(tensor);
+    }
+    Some(through)
+}
+
+/// What `tensor` is padded with along the axes that windows slide over, and how many come before; `None` if it is no padding
+/// of these alone, or windows have a padding of their own.
+fn pads(graph: &Graph, tensor: NodeId, windows: &[Window]) -> Option<(Scalar, Vec<usize>)> {
+    let Op::Pad(pad) = &graph.node(tensor).op else { return None };
+    let source = graph.node(tensor).operands[0];
+    let (from, to) = (sizes(graph, source), sizes(graph, tensor));
+    let lead = to.len() - windows.len();
+    let low = pad.low.iter().map(|low| low.known().expect("a bound padding has known counts"));
+    let fits = from[..lead] == to[..lead]
+        && pad.inner.iter().all(|inner| *inner == 0)
+        && windows.iter().all(|window| window.before + window.after == 0)
+        && numel(graph, source) > 0;
+    fits.then(|| (pad.value, low.skip(lead).collect()))
 }
 
 impl WindowArg {
     /// The places that a node finds; `None` if it does not search windows.
     pub(crate) fn of(graph: &Graph, node: NodeId, extreme: Extreme) -> Option<WindowArg> {
-        let unfolded = *windows_of(graph, node)?.last()?;
-        let Op::Unfold(unfold) = &graph.node(unfolded).op else { return None };
-        let tensor = graph.node(unfolded).operands[0];
-        let (source, windows) = (sizes(graph, tensor), sizes(graph, unfolded));
-        let padded = Padded::new(Axis::of(&unfold.windows, &source, &windows), vec![0]);
+        let through = windows_of(graph, node)?;
+        let (unfolded, unfold) = through.iter().find_map(|node| match &graph.node(*node).op {
+            Op::Unfold(unfold) => Some((*node, unfold)),
+            _ => None,
+        })?;
+        let mut tensor = graph.node(unfolded).operands[0];
+        let mut axes = Axis::of(&unfold.windows, &sizes(graph, tensor), &sizes(graph, unfolded));
+        let padding = pads(graph, tensor, &unfold.windows);
+        if let Some((_, before)) = &padding {
+            tensor = graph.node(tensor).operands[0];
+            let own = sizes(graph, tensor);
+            let own = &own[own.len() - axes.len()..];
+            for ((axis, before), size) in axes.iter_mut().zip(before).zip(own) {
+                (axis.before, axis.size) = (*before as isize, *size);
+            }
+        }
+        let padded = Padded::new(axes, vec![0]);
         Some(WindowArg {
             extreme,
             dtype: graph.ty(tensor).dtype,
+            padding: padding.map(|(value, _)| value),
             places: padded.places(),
             lines: padded.lines(),
             padded,
@@ -89,7 +127,7 @@ impl WindowArg {
         scratch: &mut Scratch,
     ) {
         let mut copy = scratch.take::<T>(0, self.padded.len() + BLOCK);
-        copy.fill(T::default());
+        copy.fill(self.padding.map_or(T::default(), Scalar::get));
         let windows = self.windows();
         for (out, plane) in out.chunks_exact_mut(windows).zip(range.start / windows..) {
             self.padded.copy(&source[plane * self.padded.source()..], &mut copy);

@@ -2,6 +2,7 @@
 
 use std::panic::Location;
 
+use crate::builder::Builder;
 use crate::derived::sliding::{PerAxis, Sides};
 use crate::dim::Dim;
 use crate::dtype::DType;
@@ -162,6 +163,19 @@ fn distance<'g>(place: Expr<'g>, axes: &[Axis]) -> Expr<'g> {
     })
 }
 
+/// Where the first place of each window is in row-major order, less than 0 if it is in the padding before the first element.
+fn starts<'g>(b: &'g Builder, axes: &[Axis]) -> Expr<'g> {
+    let (mut starts, mut pitch) = (b.full(DType::I64, (), 0.0), 1);
+    for (inner, axis) in axes.iter().rev().enumerate() {
+        let (step, before) = (axis.window.stride * pitch, axis.window.before * pitch);
+        let along = b.leaf(Iota { shape: [axis.count].into(), axis: 0 }) * step as i64 - before as i64;
+        let ones = (0..inner).map(|_| Dim::Known(1));
+        starts = along.reshape([Dim::Known(axis.count)].into_iter().chain(ones).collect::<Shape>()) + starts;
+        pitch *= axis.size;
+    }
+    starts
+}
+
 impl<'g> Expr<'g> {
     /// The largest element of each window of the last axes, NaN if there is one. Padding is never the largest, and no window
     /// may hold nothing else. The gradient goes to the first of equal elements, in row-major order.
@@ -187,32 +201,24 @@ impl<'g> Expr<'g> {
             let places: usize = options.kernel.iter().product();
             let count: usize = axes.iter().map(|axis| axis.count).product();
             // Windows of `[…, sizes…]` as `[…, places, windows]`.
-            let unfold = |expr: Expr<'g>| {
+            let unfold = |expr: Expr<'g>, windows: &[Window]| {
                 let lead = expr.shape()[..expr.rank() - axes.len()].to_vec();
                 let flat = lead.into_iter().chain([places.into(), count.into()]);
-                expr.unfold(&windows).reshape(flat.collect::<Shape>())
+                expr.unfold(windows).reshape(flat.collect::<Shape>())
             };
-            let elements: usize = axes.iter().map(|axis| axis.size).product();
-            let numbers = b.leaf(Iota { shape: [elements].into(), axis: 0 }).reshape(sizes.to_vec());
             let chosen = if windows.iter().any(|window| window.before + window.after > 0) {
-                let real = unfold(b.full(DType::Bool, sizes.to_vec(), 1.0));
-                let candidates = real.select(unfold(self), f64::NEG_INFINITY);
+                let pads = windows.iter().map(|window| (window.before, window.after));
+                let padded = self.pad(lead.iter().map(|_| (0, 0)).chain(pads), f64::NEG_INFINITY);
+                let inside: Vec<Window> =
+                    windows.iter().map(|window| Window { before: 0, after: 0, ..*window }).collect();
                 // Padding comes out first only where all elements are -∞ as well: the first of those stands for it.
-                let first = real.cast(DType::I64).argmax(0).expand_dims(0);
-                let positions = unfold(numbers);
-                let positions = real.select(positions, positions.gather_along(first, 0));
-                let chosen = candidates.argmax(-2);
-                let chosen = chosen * count as i64 + chosen.iota_like(-1);
-                positions.reshape([places * count]).gather(chosen, 0)
+                let real = unfold(b.full(DType::Bool, sizes.to_vec(), 1.0), &windows);
+                unfold(padded, &inside).argmax(-2).maximum(real.cast(DType::I64).argmax(0))
             } else {
-                let chosen = unfold(self).argmax(-2);
-                // Where the first place of each window is, and how far the chosen one is from there.
-                let firsts = axes.iter().enumerate().fold(numbers, |numbers, (at, axis)| {
-                    let (stride, last) = (axis.window.stride as i64, (axis.count - 1) as i64);
-                    numbers.slice_step(at as i64, Some(0), Some(last * stride + 1), stride)
-                });
-                distance(chosen, &axes) + firsts.reshape([count]).broadcast_to(chosen.shape())
+                unfold(self, &windows).argmax(-2)
             };
+            // How far the chosen place is from the first of its window, and where that is, if only in the padding.
+            let chosen = distance(chosen, &axes) + starts(b, &axes).reshape([count]);
             let counts = axes.iter().map(|axis| Dim::Known(axis.count));
             let result: Shape = lead.iter().cloned().chain(counts).collect();
             self.flatten(lead.len()).gather_along(chosen, -1).reshape(result)
