@@ -1,4 +1,7 @@
 //! Softmax and what is built on the sum of exponentials.
+//!
+//! A sum of exponentials of which the largest is 1 has an ordinary inverse: one division for each sum, and no division for
+//! each element, here and in the gradient.
 
 use std::panic::Location;
 
@@ -46,7 +49,7 @@ impl<'g> Expr<'g> {
     pub fn softmax(self, axis: i64) -> Expr<'g> {
         self.builder().derived("softmax", Location::caller(), || {
             let exp = (self - self.largest(axis.into()).keep_dims(self, axis)).exp();
-            exp / exp.sum_over(axis).keep_dims(self, axis)
+            exp * exp.sum_over(axis).recip().keep_dims(self, axis)
         })
     }
 
@@ -63,8 +66,8 @@ impl<'g> Expr<'g> {
             // Selected before and after: what is masked may hold NaN, in value and in slope.
             let shifted = mask.select(self - largest, 0.0);
             let exp = mask.select(shifted.exp(), 0.0);
-            let sum = exp.sum_over(axis).keep_dims(self, axis);
-            exp / sum.eq(0.0).select(sum.ones_like(), sum)
+            let sum = exp.sum_over(axis);
+            exp * sum.eq(0.0).select(sum.ones_like(), sum).recip().keep_dims(self, axis)
         })
     }
 

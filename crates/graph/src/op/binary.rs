@@ -12,7 +12,7 @@ use crate::error::Violation;
 use crate::expr::{Expr, IntoOperand};
 use crate::kinks::{Kink, Subgradient};
 use crate::op::Op;
-use crate::op::Slope::{By, GateBy, MinusOne, One, Over};
+use crate::op::Slope::{By, GateBy, MinusByOver, MinusOne, One, Over};
 use crate::op::real::Real;
 use crate::op::rules::{Batch, OpClass, OpRules, Partial, Partials, Site, Slope};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
@@ -185,8 +185,10 @@ binary_ops! {
     Mul = mul, commutes true, domains ANY, ANY, value |a, b| a * b, int |a, b| Some(a.wrapping_mul(b)),
         left |_, b, _| By(b), right |a, _, _| By(a);
     /// `a / b`; whole numbers round towards zero, and dividing one by zero is an error.
+    ///
+    /// Gradient: `ā = ȳ / b`; `b̄ = -(ȳ / b) · y`.
     Div = div, commutes false, domains ANY, NONZERO, value |a, b| a / b, int |a, b| (b != 0).then(|| a.wrapping_div(b)),
-        left |_, b, _| Over(b), right |_, b, y| By(-(y / b));
+        left |_, b, _| Over(b), right |_, b, y| MinusByOver(y, b);
     /// `a^b`.
     ///
     /// Gradient: `ā = ȳ · b · a^(b - 1)`, 0 where `b = 0`, at `a = 0` too ([`Kink::PowerOfZero`](crate::Kink::PowerOfZero));
@@ -339,6 +341,14 @@ fn by_square_norm<'g>(x: Expr<'g>, a: Expr<'g>, b: Expr<'g>) -> Expr<'g> {
     x / scale / sum.eq(0.0).select(sum.ones_like(), sum) / scale
 }
 
+/// `x + x`; of what is repeated, before that.
+fn twice(x: Expr<'_>) -> Expr<'_> {
+    match x.op() {
+        Op::Broadcast(broadcast) => twice(x.operands()[0]).apply(broadcast),
+        _ => x + x,
+    }
+}
+
 impl BinaryOp {
     /// The row of a text name.
     #[must_use]
@@ -391,6 +401,10 @@ impl OpRules for BinaryOp {
 
     fn pullback<'g>(&self, at: &Site<'g>) -> Partials<'g> {
         let (left, right) = (at.operands[0], at.operands[1]);
+        if *self == BinaryOp::Mul && left.id() == right.id() {
+            // Twice the same, and one of them with twice the cotangent is as exact.
+            return Partials::from_iter([Partial::Flows(twice(at.cotangent) * left), Partial::Flat]);
+        }
         let partial = |index| match at.wants(index) {
             true => self.slope(index, left, right, at.result).apply(at.cotangent),
             false => Partial::Stops,

@@ -223,6 +223,8 @@ pub enum Slope<'g> {
     By(Expr<'g>),
     /// `dy/dx = 1/d`: the cotangent is divided, which rounds once.
     Over(Expr<'g>),
+    /// `dy/dx = -s/d`: the cotangent is divided, and then multiplied, so that the quotient is shared with [`Over`](Slope::Over).
+    MinusByOver(Expr<'g>, Expr<'g>),
     /// `dy/dx = 1/(d · e)` where the product may leave the range of numbers: the cotangent is divided by one, then the other.
     OverBoth(Expr<'g>, Expr<'g>),
     /// `dy/dx` is 1 where the truth value holds and 0 elsewhere: the cotangent is selected, so that an infinite one
@@ -264,6 +266,7 @@ impl<'g> Slope<'g> {
             Slope::MinusOne => Partial::Flows(-cotangent),
             Slope::By(slope) => Partial::Flows(cotangent * slope),
             Slope::Over(divisor) => Partial::Flows(cotangent / divisor),
+            Slope::MinusByOver(slope, divisor) => Partial::Flows(-(cotangent / divisor * slope)),
             Slope::OverBoth(first, second) => Partial::Flows(cotangent / first / second),
             Slope::Gate(open) => Partial::Flows(open.select(cotangent, cotangent.zeros_like())),
             Slope::GateBy { open, slope } => {

@@ -13,7 +13,7 @@ use crate::op::movement::place::{rearrange, shifted};
 use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, OperandSample, Sample};
 use crate::op::table::expect_operands;
-use crate::op::{Op, Reduce, ReduceKind};
+use crate::op::{Op, Reduce, ReduceKind, UnaryOp};
 use crate::shape::{AxisList, Shape, TensorType};
 use crate::tensor::Tensor;
 
@@ -101,9 +101,12 @@ impl OpRules for Broadcast {
                 Some(own) => operand[own] != self.shape[axis],
             };
             let axes: AxisList = (0..self.shape.rank()).filter(|axis| repeated(*axis)).collect();
-            match axes.is_empty() {
-                true => at.cotangent,
-                false => at.cotangent.apply(Reduce { kind: ReduceKind::Sum, axes }).reshape(operand),
+            let summed = |x: Expr<'g>| x.apply(Reduce { kind: ReduceKind::Sum, axes: axes.clone() });
+            match at.cotangent.op() {
+                _ if axes.is_empty() => at.cotangent,
+                // One sign for each sum, not one for each element.
+                Op::Unary(UnaryOp::Neg) => (-summed(at.cotangent.operands()[0])).reshape(operand),
+                _ => summed(at.cotangent).reshape(operand),
             }
         })
     }
