@@ -1,4 +1,4 @@
-//! Memory that is asked for while tiles are multiplied, so that it is near when its turn comes.
+//! Memory that is asked for while something else is computed, so that it is near when its turn comes.
 //!
 //! A few lines at a time: a core waits for a dozen at once, and behind those that come from afar all others wait too.
 #![allow(unsafe_code, reason = "a hint to the processor")]
@@ -6,7 +6,7 @@
 use crate::kernel::matmul::Matrix;
 
 /// Bytes of a cache line.
-const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 /// The cache lines of a part of a matrix, asked for a few at a time.
 #[derive(Clone, Copy)]

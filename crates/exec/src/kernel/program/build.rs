@@ -58,6 +58,8 @@ pub(crate) struct Program {
     pub(super) seats: Vec<Seat>,
     /// What is copied before a tile is run, because it is read after it has been overwritten: from and to which homes.
     pub(super) saves: Vec<(u16, u16)>,
+    /// The homes whose elements are asked for ahead.
+    pub(super) streams: Vec<u16>,
     /// The places of registers, without those of what is saved.
     registers: Layout,
     /// The places of all.
@@ -174,6 +176,7 @@ impl Program {
             homes: Vec::new(),
             seats: Vec::new(),
             saves: Vec::new(),
+            streams: Vec::new(),
             layout: registers.clone(),
             registers,
             last_read,
@@ -270,6 +273,12 @@ impl Program {
             };
             self.seats.push(seat);
         }
+        // A single stage goes through memory in one direction, which processors follow on their own.
+        let is_stream = |at: &usize| {
+            let in_memory = matches!(self.seats[*at], Seat::Read(_) | Seat::Write(_));
+            in_memory && self.homes[*at].space == Space::Elements && self.stages.len() > 1
+        };
+        self.streams = (0..self.homes.len()).filter(is_stream).map(|at| at as u16).collect();
     }
 
     /// [Runs](ComputeAll::run) over the elements `made` for this range.

@@ -7,6 +7,7 @@ use std::{ptr, slice};
 
 use pullback_graph::dispatch;
 
+use crate::kernel::ahead::{LINE, prefetch};
 use crate::kernel::compute::Buffers;
 use crate::kernel::fold::{Rows, with_fold};
 use crate::kernel::program::blocks::{BLOCK, Blocks, Spot};
@@ -109,7 +110,10 @@ impl Piece<'_, '_> {
             let tile = start..(start + self.tile).min(self.range.end);
             let lengths = Lengths { elements: tile.len(), rows: tile.len() / program.columns };
             self.save(spots, lengths);
-            for stage in &program.stages {
+            for (at, stage) in program.stages.iter().enumerate() {
+                if tile.end < self.range.end {
+                    self.ask(spots, lengths, at);
+                }
                 self.stage(stage, spots, &tile, lengths)?;
             }
             start = tile.end;
@@ -198,6 +202,20 @@ impl Piece<'_, '_> {
             let bytes = lengths.of(home.space) * home.dtype.bytes();
             // SAFETY: the result has these elements, the register is as long as a tile, and they are apart.
             unsafe { ptr::copy_nonoverlapping(from.start, to.start, bytes) };
+        }
+    }
+
+    /// Asks for the memory that the next tile reads and writes, for a part of it before every stage: rows lie apart in memory,
+    /// and a processor that sees where the last ones were read does not look beyond their page.
+    fn ask(&self, spots: &[Spot], lengths: Lengths, stage: usize) {
+        let program = self.program;
+        for stream in &program.streams {
+            let home = program.homes[usize::from(*stream)];
+            let bytes = lengths.of(home.space) * home.dtype.bytes();
+            let lines = bytes.div_ceil(LINE);
+            let next = spots[usize::from(*stream)].start.wrapping_add(bytes);
+            let part = lines * stage / program.stages.len()..lines * (stage + 1) / program.stages.len();
+            part.for_each(|line| prefetch::<false, u8>(next.wrapping_add(line * LINE)));
         }
     }
 
