@@ -255,18 +255,37 @@ fn lanes<T: Copy, F: Fold<T>, const LANES: usize>(block: &[T]) -> T {
     for row in rows {
         sums = std::array::from_fn(|lane| F::combine(sums[lane], row[lane]));
     }
-    let mut lanes = sums;
-    for (lane, element) in lanes.iter_mut().zip(rest) {
-        *lane = F::combine(*lane, *element);
-    }
-    let mut half = LANES / 2;
-    while half > 0 {
-        for lane in 0..half {
-            lanes[lane] = F::combine(lanes[lane], lanes[lane + half]);
+    if !rest.is_empty() {
+        let mut lanes = sums;
+        for (lane, element) in lanes.iter_mut().zip(rest) {
+            *lane = F::combine(*lane, *element);
         }
-        half /= 2;
+        sums = lanes;
     }
-    lanes[0]
+    let halves: [T; 32] = if LANES == 64 { halved::<T, F, 32>(&sums) } else { first(&sums) };
+    // Arrays of their own for the same reason.
+    let halves = halved::<T, F, 16>(&halves);
+    let halves = halved::<T, F, 8>(&halves);
+    let halves = halved::<T, F, 4>(&halves);
+    let [left, right] = halved::<T, F, 2>(&halves);
+    F::combine(left, right)
+}
+
+/// The first so many elements, each combined with the one that is so many behind it.
+#[inline(always)]
+fn halved<T: Copy, F: Fold<T>, const HALF: usize>(lanes: &[T]) -> [T; HALF] {
+    let (left, right) = lanes.split_at(HALF);
+    let mut half: [T; HALF] = first(left);
+    for (lane, right) in half.iter_mut().zip(right) {
+        *lane = F::combine(*lane, *right);
+    }
+    half
+}
+
+/// The first so many elements.
+#[inline(always)]
+fn first<T: Copy, const COUNT: usize>(lanes: &[T]) -> [T; COUNT] {
+    *lanes.first_chunk().expect("there are more lanes")
 }
 
 /// Combines up to [`ROWS`] rows, column by column, into totals.
