@@ -47,21 +47,38 @@ pub(crate) struct Step {
 /// Steps to be run over `len` elements.
 pub(crate) struct Blocks<'a> {
     steps: &'a [Step],
+    spreads: usize,
     spots: &'a [Spot],
     len: usize,
     columns: usize,
 }
 
 impl<'a> Blocks<'a> {
-    /// `steps` over `len` elements at these spots, rows having so many `columns`.
+    /// `steps` over `len` elements at these spots, rows having so many `columns`. The first `spreads` of them spread out
+    /// numbers of rows, to spots of stride 0 that no other step writes: not again for a block of the row that the one before
+    /// was of.
     ///
     /// # Safety
     /// For every step and while the blocks run: each operand's spot has `len` elements of the operand's type, or the
     /// first `BLOCK` of them if its stride is 0, or one per row that is begun if it is spread, all initialized; nobody
     /// else writes them. The target's spot has as many of its type, nobody else uses them, and no element of an operand of
     /// the same step shares memory with one of the target.
-    pub(crate) unsafe fn new(steps: &'a [Step], spots: &'a [Spot], len: usize, columns: usize) -> Blocks<'a> {
-        Blocks { steps, spots, len, columns }
+    pub(crate) unsafe fn new(
+        steps: &'a [Step],
+        spreads: usize,
+        spots: &'a [Spot],
+        len: usize,
+        columns: usize,
+    ) -> Blocks<'a> {
+        Blocks { steps, spreads, spots, len, columns }
+    }
+
+    /// The steps that a block of so many elements takes.
+    #[inline(always)]
+    fn steps(&self, at: usize, len: usize) -> &'a [Step] {
+        let again =
+            self.spreads > 0 && at > 0 && (at - BLOCK) / self.columns == (at + len - 1) / self.columns;
+        &self.steps[if again { self.spreads } else { 0 }..]
     }
 }
 
@@ -72,15 +89,15 @@ impl Loop for Blocks<'_> {
     fn run<const FMA: bool>(self) -> Result<(), String> {
         let mut at = 0;
         while at + BLOCK <= self.len {
-            for step in self.steps {
+            for step in self.steps(at, BLOCK) {
                 Block::<BLOCK> { spots: self.spots, at, len: BLOCK, columns: self.columns }
                     .run::<FMA>(step)?;
             }
             at += BLOCK;
         }
         if at < self.len {
-            for step in self.steps {
-                let len = self.len - at;
+            let len = self.len - at;
+            for step in self.steps(at, len) {
                 Block::<0> { spots: self.spots, at, len, columns: self.columns }.run::<FMA>(step)?;
             }
         }

@@ -90,7 +90,12 @@ pub(crate) struct Program {
 #[derive(Debug)]
 pub(super) enum Stage {
     /// Steps that are run together, block by block.
-    Blocks { space: Space, steps: Vec<Step> },
+    Blocks {
+        space: Space,
+        steps: Vec<Step>,
+        /// How many of the first steps spread out numbers of rows.
+        spreads: usize,
+    },
     /// Reads a view.
     Load { input: usize, view: View, target: u16 },
     /// Combines the elements of each row.
@@ -211,7 +216,7 @@ impl Program {
         let mut current = None;
         for (stage, instruction) in instructions {
             if current.replace(*stage) != Some(*stage) {
-                self.stages.push(Stage::Blocks { space: instruction.space, steps: Vec::new() });
+                self.stages.push(Stage::Blocks { space: instruction.space, steps: Vec::new(), spreads: 0 });
             }
             if let Action::Accumulate { kind, dtype, columns, .. } = &instruction.action {
                 let Target::Result(result) = instruction.target else { unreachable!("it makes a result") };
@@ -234,7 +239,12 @@ impl Program {
                 (Action::Accumulate { .. }, last) => {
                     *last = Stage::Accumulate { x: numbers[0], reduced: self.reduced.len() - 1 };
                 }
-                (action, Stage::Blocks { steps, .. }) => {
+                (action, Stage::Blocks { steps, spreads, .. }) => {
+                    let is_spread = matches!(action, Action::Spread { .. });
+                    let to_block = matches!(instruction.target, Target::Register(_));
+                    if is_spread && to_block && *spreads == steps.len() {
+                        *spreads += 1;
+                    }
                     let (code, ..) = code::code(action).expect("what is no fold and no load runs by blocks");
                     let operands = [numbers[1], numbers[2], numbers[3]];
                     steps.push(Step { code, operands, target: numbers[0] });

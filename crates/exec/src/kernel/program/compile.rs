@@ -15,7 +15,7 @@ use crate::kernel::program::build::{Parts, Program};
 use crate::kernel::program::by_node::ByNode;
 use crate::kernel::program::fixed::{Fixed, FixedValue};
 use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
-use crate::kernel::program::{agenda, chains, registers, scalar, stage};
+use crate::kernel::program::{agenda, chains, registers, scalar, spreads, stage};
 use crate::kernel::view::View;
 
 /// What a node of the region is to the instructions that read it.
@@ -314,7 +314,10 @@ impl Compiler<'_> {
             true => {
                 agenda::by_kind(unordered, values).into_iter().map(|instruction| (0, instruction)).collect()
             }
-            false => chains::chained(stage::ordered(unordered, values), &self.named),
+            false => {
+                let ordered = spreads::repeated(stage::ordered(unordered, values), &mut self.named);
+                chains::chained(ordered, &self.named)
+            }
         };
         let counts = registers::assign(&self.named, &mut self.fixed, &mut instructions);
         Program::new(Parts {

@@ -24,6 +24,7 @@ mod layout;
 mod groups;
 mod run;
 mod scalar;
+mod spreads;
 mod stage;
 
 pub(crate) use crate::kernel::program::blocks::Spot;

@@ -4,7 +4,7 @@ use pullback_graph::DType;
 use smallvec::SmallVec;
 
 use crate::kernel::program::fixed::{Fixed, FixedValue};
-use crate::kernel::program::instruction::{Instruction, Place, Target};
+use crate::kernel::program::instruction::{Action, Instruction, Place, Target};
 
 /// A value before it has a place; instructions name it by its position in the list.
 #[derive(Clone, Copy, Debug)]
@@ -70,9 +70,14 @@ pub(crate) fn assign(
     let kept = places.clone();
     // Registers of tiles whose last reader is in the stage at hand: others of that stage may read them in later blocks.
     let mut ended: Vec<(DType, usize)> = Vec::new();
+    // Registers of blocks that keep what is spread out for later blocks of the stage.
+    let mut spread: Vec<(DType, usize)> = Vec::new();
     let mut current = 0;
     for (at, (stage, instruction)) in instructions.iter_mut().enumerate() {
         if *stage != current {
+            for (dtype, register) in spread.drain(..) {
+                blocks.free[position(dtype)].push(register);
+            }
             for (dtype, register) in ended.drain(..) {
                 tiles.free[position(dtype)].push(register);
             }
@@ -85,6 +90,9 @@ pub(crate) fn assign(
             Some(result) => (Place::Result(result), Target::Result(result)),
             None if spans[value].last_stage == *stage && !instruction.is_whole() => {
                 let register = blocks.take(dtype);
+                if let Action::Spread { .. } = instruction.action {
+                    spread.push((dtype, register));
+                }
                 (Place::Register(register), Target::Register(register))
             }
             None => {
@@ -101,6 +109,7 @@ pub(crate) fn assign(
             }
             read.push(value);
             match *place {
+                Place::Register(register) if spread.contains(&(values[value].dtype, register)) => {}
                 Place::Register(register) => blocks.free[position(values[value].dtype)].push(register),
                 Place::Tiled(register) => ended.push((values[value].dtype, register)),
                 Place::Input(_) | Place::Result(_) => {}

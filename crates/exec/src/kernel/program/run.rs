@@ -228,12 +228,12 @@ impl Piece<'_, '_> {
     ) -> Result<(), String> {
         let columns = self.program.columns;
         match stage {
-            Stage::Blocks { space, steps } => {
+            Stage::Blocks { space, steps, spreads } => {
                 let len = lengths.of(*space);
                 // SAFETY: every home was given a spot for this tile, and none but this worker uses the registers and
                 // the piece's part of the results. Values are written before they are read, a step never writes a
                 // register that it reads, and an input that shares memory with a result is only read by steps before.
-                simd::run(unsafe { Blocks::new(steps, spots, len, columns) })
+                simd::run(unsafe { Blocks::new(steps, *spreads, spots, len, columns) })
             }
             Stage::Load { input, view, target } => {
                 let home = self.program.homes[usize::from(*target)];

@@ -63,7 +63,9 @@ pub(crate) fn ordered(instructions: Vec<Instruction>, values: usize) -> Vec<(usi
         .zip(instructions)
         .map(|(level, instruction)| (level, manner(&instruction), instruction))
         .collect();
-    ordered.sort_by_key(|(level, manner, _)| (*level, *manner));
+    // What is spread out along rows comes first: see `Blocks`.
+    let is_spread = |instruction: &Instruction| matches!(instruction.action, Action::Spread { .. });
+    ordered.sort_by_key(|(level, manner, instruction)| (*level, *manner, !is_spread(instruction)));
     let mut stage = 0;
     let mut last = None;
     ordered

@@ -115,6 +115,22 @@ fn rows_are_reduced_and_spread_out_again_in_one_region() {
 }
 
 #[test]
+fn numbers_of_rows_are_read_again_in_later_blocks_and_stages() {
+    for columns in [255, 256, 300, 700, 1024] {
+        let b = Builder::new();
+        let x = b.input("x", DType::F32, [11, columns]);
+        let scale = x.abs().max_over([-1]).expand_dims(-1);
+        let scaled = x / scale;
+        let sum = scaled.exp().sum_over([-1]).expand_dims(-1);
+        let both = scaled * sum + x * scale;
+        let spread = (both - scale).square().sum_over([-1]).expand_dims(-1);
+        let graph = b.finish([("y", both / spread - scale)]).unwrap();
+        assert_eq!(fused(&graph).len(), 2, "{:?}", layout(&graph));
+        check(&graph, &[Tensor::random([11, columns], 1)], "rows");
+    }
+}
+
+#[test]
 fn what_is_spread_out_over_the_rows_of_a_region_is_no_row_of_it() {
     let b = Builder::new();
     let x = b.input("x", DType::F64, [3, 2, 2]);
