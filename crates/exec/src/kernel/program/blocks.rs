@@ -20,7 +20,7 @@ use crate::kernel::simd::{InstructionSet, Loop};
 use crate::kernel::slice::Typed;
 
 /// Elements per block.
-pub(crate) const BLOCK: usize = 128;
+pub(crate) const BLOCK: usize = 256;
 
 /// Where the elements of an operand or a result are.
 #[derive(Clone, Copy, Debug)]
