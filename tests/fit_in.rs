@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use pullback::exec::{ExecError, Options, compile};
+use pullback::exec::{ExecError, Options, Plan, compile};
 use pullback::graph::{Bindings, Graph};
 use pullback::{Session, Tensor};
 use pullback_bench::workloads::{Gpt, Workload, chain, gpt};
@@ -71,6 +71,24 @@ fn activations_take_a_fraction_when_they_are_computed_again() {
         let (all, least) = (peak(graph, &options).unwrap() - state, least(graph, &options) - state);
         assert!(least * fraction <= all, "{name}: {least} of {all} bytes beside the state");
     }
+}
+
+#[test]
+fn the_weights_of_attention_are_computed_again() {
+    let (length, heads, layers) = (512, 2, 4);
+    let workload = gpt(Gpt { tokens: 16, length, width: 32, heads, layers, batch: 1 }).unwrap();
+    let (graph, options) = (&workload.graph, Options::default().threads(1));
+    let weights = 4 * heads * length * length;
+    let plan = |options: &Options| compile(graph, &Bindings::new(), options).unwrap();
+    let (all, fitting) = (plan(&options), plan(&options.clone().fit_in(least(graph, &options))));
+    let large = |plan: &Plan| plan.slots().iter().filter(|slot| slot.bytes >= weights).count();
+    // Their slope needs them, with what they are made of.
+    assert!(large(&all) >= 2 * layers && large(&fitting) <= 3, "{} and {}", large(&all), large(&fitting));
+    let rest = all.peak_bytes() - large(&all) * weights;
+    assert!(fitting.peak_bytes() < rest + 2 * weights, "{} bytes, rest {rest}", fitting.peak_bytes());
+    // Where they are only on the way to what is computed again, they are not in memory either.
+    let chained = fitting.steps().iter().filter(|step| step.kernel() == "matmul+fused+matmul").count();
+    assert!(chained > layers, "{chained}");
 }
 
 #[test]

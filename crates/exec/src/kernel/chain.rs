@@ -5,21 +5,19 @@
 //! makes as many rows of the left operand at a time as stay in the cache. The rows of both must be the same: those of the left
 //! operand, over its last axes, in the order in which its elements lie.
 //!
-//! They stay two steps where rows are so long that only few of them would stay in the cache, since every block of rows packs
-//! the right operands anew; and where there are only a few blocks, which would save little and leave threads idle.
+//! They stay two steps where that would cost time. Every block of rows packs the right operands anew, which may take as long as
+//! it would to write the rows and read them again, but no longer: so there must be enough rows in a block for what they are
+//! multiplied by, and a block must stay in the cache. There must be some blocks for threads to share.
 
 use pullback_graph::{Graph, NodeId, Op};
 use rustc_hash::FxHashMap;
 
 use crate::kernel::conv::Slide;
 use crate::kernel::dot::Dot;
-use crate::kernel::fuse::{Extent, Region, Role, numel, role};
+use crate::kernel::fuse::{Extent, Left, Region, Role, numel, role};
 use crate::kernel::heads::{depth_and_columns, head};
 use crate::kernel::merge::in_order;
-use crate::kernel::prologue::rows_of_block;
-
-/// Blocks of rows that make it worth not to have the left operand in memory.
-const BLOCKS: usize = 4;
+use crate::kernel::prologue::Prologue;
 
 /// The regions, in an order in which they can run, products being chained where that pays. What `keep` holds for is written.
 pub(crate) fn chained(graph: &Graph, regions: Vec<Region>, keep: &dyn Fn(NodeId) -> bool) -> Vec<Region> {
@@ -39,11 +37,13 @@ pub(crate) fn chained(graph: &Graph, regions: Vec<Region>, keep: &dyn Fn(NodeId)
         let Some(product) = product_of(graph, region) else { continue };
         let made = graph.node(product).operands[0];
         let Some(left) = places.get(&made).and_then(|left| regions[*left].as_ref()) else { continue };
-        if !keep(made) && readers[made.index()] == 1 && is_row_by_row(graph, left, region, product) {
-            let left = regions[places[&made]].take();
-            regions[at] = regions[at].take().zip(left).map(|(region, left)| with_left(region, left));
-            is_chained = true;
+        if keep(made) || readers[made.index()] != 1 {
+            continue;
         }
+        let Some(rows) = rows_made(graph, left, region, product) else { continue };
+        let left = regions[places[&made]].take();
+        regions[at] = regions[at].take().zip(left).map(|(region, left)| with_left(region, left, rows));
+        is_chained = true;
     }
     let regions = regions.into_iter().flatten().collect();
     if is_chained { in_order(graph, regions) } else { regions }
@@ -60,16 +60,19 @@ fn product_of(graph: &Graph, region: &Region) -> Option<NodeId> {
     Slide::over(graph, region, product, op).is_none().then_some(product)
 }
 
-/// Whether `left` may make what `product`, that of `region`, has as its left operand.
-fn is_row_by_row(graph: &Graph, left: &Region, region: &Region, product: NodeId) -> bool {
+/// How many rows at a time `left` should make of what `product`, that of `region`, has as its left operand; `None` if it should
+/// or can not.
+fn rows_made(graph: &Graph, left: &Region, region: &Region, product: NodeId) -> Option<usize> {
     let made = left.root;
     let reads = region.nodes.iter().flat_map(|node| &graph.node(*node).operands);
     let once = reads.filter(|operand| **operand == made).count() == 1;
-    let (Op::DotGeneral(op), true) = (&graph.node(product).op, once) else { return false };
-    let Some(first) = product_of(graph, left).filter(|_| left.left.is_none()) else { return false };
-    let (Op::DotGeneral(first_op), 1) = (&graph.node(first).op, left.outputs.len()) else { return false };
+    let first = product_of(graph, left).filter(|_| once && left.left.is_none() && left.outputs.len() == 1)?;
+    let (Op::DotGeneral(first_op), Op::DotGeneral(op)) = (&graph.node(first).op, &graph.node(product).op)
+    else {
+        return None;
+    };
     if numel(graph, made) != left.extent.len() {
-        return false;
+        return None;
     }
     // Blocks are whole rows of all that is computed on the way.
     let (_, row) = depth_and_columns(graph, first, first_op);
@@ -77,20 +80,20 @@ fn is_row_by_row(graph: &Graph, left: &Region, region: &Region, product: NodeId)
         Extent::Flat(_) => 1,
         Extent::Rows { columns, .. } => columns,
     };
-    let dot = Dot::of(graph, region, product, op);
-    let [rows, columns, _] = dot.sizes();
+    let (first, product) = (Dot::of(graph, left, first, first_op), Dot::of(graph, region, product, op));
+    let [_, columns, _] = product.sizes();
     let is_whole = |row: usize| row > 0 && columns.is_multiple_of(row);
-    let pays = columns > 0 && rows_of_block(columns).is_some_and(|block| rows >= BLOCKS * block);
-    pays && is_whole(row) && is_whole(own) && dot.takes_rows()
+    let fits = product.takes_rows() && is_whole(row) && is_whole(own);
+    fits.then(|| Prologue::rows(&first, &product)).flatten()
 }
 
-/// The region that `left` becomes a part of.
-fn with_left(region: Region, left: Region) -> Region {
+/// The region that `left`, which is to make so many rows at a time, becomes a part of.
+fn with_left(region: Region, left: Region, rows: usize) -> Region {
     let mut operands = left.operands.clone();
     for operand in &region.operands {
         if *operand != left.root && !operands.contains(operand) {
             operands.push(*operand);
         }
     }
-    Region { operands, left: Some(Box::new(left)), ..region }
+    Region { operands, left: Some(Box::new(Left { region: left, rows })), ..region }
 }

@@ -281,6 +281,16 @@ impl Dot {
         [self.rows, self.dims.k, self.dims.n]
     }
 
+    /// Elements of the right operand that are packed for each block of so many rows of the result, instead of once for all.
+    pub(crate) fn packed_for(&self, rows: usize) -> usize {
+        if self.dims.m > rows { self.dims.k * self.dims.n } else { 0 }
+    }
+
+    /// The element type.
+    pub(crate) fn dtype(&self) -> DType {
+        self.dtype
+    }
+
     /// Whether both operands are where they are read.
     fn is_read_in_place(&self) -> bool {
         self.left.is_none() && self.right.is_none() && self.windows.iter().all(Option::is_none)

@@ -54,7 +54,7 @@ impl Epilogue {
         let piece = product.pieces().range(0..1).len();
         let program = compile(graph, region, Some(Cut { piece, row }));
         let place = |at: usize| place(graph, region, head, at);
-        let (right, left) = (place(1), region.left.as_ref().map_or(&[][..], |left| &left.operands));
+        let (right, left) = (place(1), region.left.as_ref().map_or(&[][..], |left| &left.region.operands));
         let reads = region.left.is_none().then(|| [place(0), right]);
         let is_free = |at: &usize| {
             *at != right && reads.is_none_or(|[left, _]| *at != left) && !left.contains(&region.operands[*at])

@@ -45,9 +45,17 @@ pub(crate) struct Region {
     pub(crate) operands: Vec<NodeId>,
     /// How many elements the nodes have.
     pub(crate) extent: Extent,
-    /// The region that makes the left operand of this one's product row by row, if that is computed here too: the operands
-    /// are those of both, and the nodes this one's own.
-    pub(crate) left: Option<Box<Region>>,
+    /// What makes the left operand of this one's product row by row, if that is computed here too: the operands are those of
+    /// both, and the nodes this one's own.
+    pub(crate) left: Option<Box<Left>>,
+}
+
+/// A region that makes rows for the product of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    pub(crate) region: Region,
+    /// How many rows of the product's left operand are made at once.
+    pub(crate) rows: usize,
 }
 
 /// How many elements the nodes of a region have.
@@ -237,7 +245,7 @@ impl Region {
 
     /// Every node that is computed, or of which a part is, ascending.
     pub(crate) fn covered(&self) -> SmallVec<[NodeId; 1]> {
-        let left = self.left.iter().flat_map(|left| &left.nodes);
+        let left = self.left.iter().flat_map(|left| &left.region.nodes);
         let mut nodes: SmallVec<[NodeId; 1]> = self.nodes.iter().chain(left).copied().collect();
         nodes.sort_unstable();
         nodes.dedup();

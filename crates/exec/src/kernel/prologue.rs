@@ -11,7 +11,7 @@ use pullback_graph::{DType, Graph, NodeId};
 
 use crate::kernel::compute::{Buffers, Compute, Kernel};
 use crate::kernel::dot::Dot;
-use crate::kernel::fuse::{Region, place};
+use crate::kernel::fuse::{Left, Region, place};
 use crate::kernel::matmul::Scalar;
 use crate::kernel::pieces::Pieces;
 use crate::kernel::scratch::{Banked, Scratch};
@@ -33,37 +33,50 @@ pub(crate) struct Prologue {
 /// The worker's buffer for rows of the left operand, behind those that both kernels use.
 pub(crate) const BUFFER: usize = 7;
 
-/// Elements of the left operand that are made at once, if rows are not long: with what they are multiplied by, they stay in the
-/// second-level cache.
-const HELD: usize = 1 << 17;
+/// The least rows that are made at once, of which there is a multiple, and the most: fewer are multiplied more slowly, more save
+/// nothing.
+const ROWS: (usize, usize) = (32, 128);
 
-/// Rows that are made at once: with fewer, what products prepare anew for each block would cost; more save nothing.
-const ROWS: std::ops::RangeInclusive<usize> = 32..=128;
+/// Bytes of the left operand that are made at once, if enough rows go into them: with what they are multiplied by, they stay in
+/// the second-level cache.
+const HELD: usize = 1 << 19;
 
-/// Elements of the longest rows that are made on the way: so many of them still fit that cache.
-const LONGEST_ROW: usize = 8192;
+/// Bytes that are made at once at most: so many still fit that cache.
+const MOST_HELD: usize = 1 << 21;
+
+/// How many elements of right operands may be packed for each element that is made: to write one into memory and read it again
+/// takes as long.
+const PACKED: usize = 4;
+
+/// Blocks of rows at least: fewer would save little, and leave threads idle.
+const BLOCKS: usize = 4;
 
 /// Multiplications that make a piece worth handing to another worker.
 const GRAIN: usize = 1 << 20;
 
-/// How many rows of so many elements are made at once; `None` if rows are too long.
-pub(crate) fn rows_of_block(columns: usize) -> Option<usize> {
-    let (least, most) = ROWS.into_inner();
-    let rows = (HELD / columns).clamp(least, most);
-    (columns <= LONGEST_ROW).then_some(rows - rows % least)
-}
-
 impl Prologue {
+    /// How many rows of the left operand of `product`, which `first` is on the way to, are made at once; `None` if that does
+    /// not pay.
+    pub(crate) fn rows(first: &Dot, product: &Dot) -> Option<usize> {
+        let [rows, columns, _] = product.sizes();
+        let (least, most) = ROWS;
+        let row = columns * product.dtype().bytes();
+        // As many as stay in the cache and keep twice as many threads busy as there must be blocks; more if packing costs more.
+        let wanted = (HELD / row.max(1)).min(rows / (2 * BLOCKS)).clamp(least, most);
+        let packs_little =
+            |rows: &usize| first.packed_for(*rows) + product.packed_for(*rows) <= PACKED * rows * columns;
+        let mut choices = (wanted - wanted % least..=most).step_by(least);
+        choices.find(packs_little).filter(|block| BLOCKS * block <= rows && block * row <= MOST_HELD)
+    }
+
     /// The kernel of a region, or the product `at` of its head, whose left operand is made by `left`.
-    pub(crate) fn of(graph: &Graph, region: &Region, left: &Region, at: NodeId, op: &DotGeneral) -> Prologue {
-        let product = Dot::of(graph, region, at, op);
-        let here = Region { operands: region.operands.clone(), ..left.clone() };
-        let [_, columns, _] = product.sizes();
+    pub(crate) fn of(graph: &Graph, region: &Region, left: &Left, at: NodeId, op: &DotGeneral) -> Prologue {
+        let here = Region { operands: region.operands.clone(), ..left.region.clone() };
         Prologue {
             left: Kernel::lower(graph, &here),
-            block: rows_of_block(columns).expect("only rows that are not too long are made on the way"),
+            block: left.rows,
             dtype: graph.ty(at).dtype,
-            product,
+            product: Dot::of(graph, region, at, op),
             right: place(graph, region, at, 1),
         }
     }

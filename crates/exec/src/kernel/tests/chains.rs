@@ -108,3 +108,18 @@ fn what_saves_little_is_not_chained() {
         kernels_of(DType::F32, [&[100, 20], &[20, 30], &[30, 40]], |[x, w, v]| [x.dot(w).tanh().dot(v)]);
     assert_eq!(few, ["matmul+fused", "matmul"]);
 }
+
+#[test]
+fn what_would_pack_much_for_little_is_not_chained() {
+    let layer = |rows, width, hidden| {
+        kernels_of(DType::F32, [&[rows, width], &[width, hidden], &[hidden, width]], |[x, w, v]| {
+            [x.dot(w).tanh().dot(v)]
+        })
+    };
+    assert_eq!(layer(1100, 300, 20), ["matmul+fused", "matmul"]);
+    assert_eq!(layer(1100, 200, 20), ["matmul+fused+matmul"]);
+    // Matrices of few rows are packed once for all of those.
+    let sizes: [&[usize]; 3] = [&[30, 25, 300], &[30, 300, 20], &[30, 20, 300]];
+    let stack = kernels_of(DType::F32, sizes, |[x, w, v]| [x.matmul(w).tanh().matmul(v)]);
+    assert_eq!(stack, ["matmul+fused+matmul"]);
+}
