@@ -11,7 +11,7 @@
 //! What stays apart although it reads the same is then [merged](crate::kernel::merge).
 //!
 //! A product whose elements a region goes through may be computed there too: it is the [head](crate::kernel::heads) of the
-//! region. One that multiplies the rows of another's result may be [chained](crate::kernel::chain) to it.
+//! region. One that multiplies the rows of another's result may then be [chained](crate::kernel::chain) to it.
 //!
 //! A product reads windows that slide over its operand matrix by matrix, and what adds overlapping windows up takes them
 //! from a product the same way, so that a convolution never writes its windows out.
@@ -24,7 +24,6 @@ use pullback_graph::{DType, Graph, NodeId, Op};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use crate::kernel::chain::chained;
 use crate::kernel::columns::Columns;
 use crate::kernel::conv::Weights;
 use crate::kernel::heads::Heads;
@@ -453,7 +452,7 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
         }
         found = in_order(graph, collect(graph, keep, &root_of, &extents, role));
     }
-    chained(graph, heads.in_place(found), keep)
+    heads.in_place(found)
 }
 
 /// The regions, given the root of each node that is computed.

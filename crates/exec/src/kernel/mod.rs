@@ -18,7 +18,6 @@ mod pieces;
 mod reference;
 mod fuse;
 mod heads;
-mod chain;
 mod merge;
 mod recompute;
 mod program;
@@ -55,9 +54,11 @@ mod overlap;
 mod epilogue;
 mod prologue;
 mod conv;
+mod chain;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use chain::chained;
 pub(crate) use compute::{Buffers, Kernel};
 pub(crate) use fuse::{Region, regions};
 pub(crate) use recompute::recompute;

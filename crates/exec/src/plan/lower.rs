@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::error::ExecError;
-use crate::kernel::{Kernel, Region, regions};
+use crate::kernel::{Kernel, Region, chained, regions};
 use crate::plan::id::{SlotId, ValueId};
 use crate::plan::step::{InPlace, Place, Step, Value};
 
@@ -50,7 +50,8 @@ pub(crate) fn lower(graph: &Graph, every_node: bool) -> Result<Lowered, ExecErro
         for output in graph.outputs() {
             kept[output.node.index()] = true;
         }
-        for region in regions(graph, &|node| kept[node.index()]) {
+        let keep = |node: NodeId| kept[node.index()];
+        for region in chained(graph, regions(graph, &keep), &keep) {
             lowering.region(&region)?;
         }
     }
