@@ -86,9 +86,9 @@ fn the_weights_of_attention_are_computed_again() {
     assert!(large(&all) >= 2 * layers && large(&fitting) <= 3, "{} and {}", large(&all), large(&fitting));
     let rest = all.peak_bytes() - large(&all) * weights;
     assert!(fitting.peak_bytes() < rest + 2 * weights, "{} bytes, rest {rest}", fitting.peak_bytes());
-    // Where they are only on the way to what is computed again, they are not in memory either.
+    // Going forward, all but the last layer's are only on the way, and in memory as rows alone.
     let chained = fitting.steps().iter().filter(|step| step.kernel() == "matmul+fused+matmul").count();
-    assert!(chained > layers, "{chained}");
+    assert!(chained >= layers - 1, "{chained}");
 }
 
 #[test]
