@@ -55,6 +55,9 @@ const LEAST_ROWS: (usize, usize) = (64, 128);
 /// Rows of pieces that are run in one call at most: more would save little.
 const MOST_ROWS: usize = 256;
 
+/// The worker's buffers that copies are made in.
+const ROOM: [usize; 3] = [2, 3, 9];
+
 /// Elements of a right operand that fit the second-level cache.
 const CACHED: usize = 1 << 17;
 
@@ -172,7 +175,7 @@ impl Dot {
     }
 
     /// Computes rows of one matrix, given where the first of them and the right operand start.
-    fn product<T: Scalar>(&self, left: &[T], right: &[T], result: &mut [T], room: &mut [Aligned<T>; 2]) {
+    fn product<T: Scalar>(&self, left: &[T], right: &[T], result: &mut [T], room: &mut [Aligned<T>; 3]) {
         let left = Matrix { elements: left, row: self.row, column: self.contracted.0 };
         let right = Matrix { elements: right, row: self.contracted.1, column: self.column };
         let rows =
@@ -193,7 +196,7 @@ impl Dot {
         let rows = self.rows_of(&range);
         if self.method != Method::Blocked && self.is_read_in_place() {
             let (left, right) = (reads[0].typed::<T>(), reads[1].typed::<T>());
-            let mut no_room = [Aligned::default(), Aligned::default()];
+            let mut no_room = std::array::from_fn(|_| Aligned::default());
             self.each(rows, out, |[ours, theirs], row, part| {
                 self.product(&left[ours + row * self.row - from..], &right[theirs..], part, &mut no_room);
             });
@@ -213,7 +216,7 @@ impl Dot {
             left.as_ref().map_or((reads[0].typed::<T>(), from), |(buffer, base)| (buffer, *base));
         let (right_elements, right_base) =
             right.as_ref().map_or((reads[1].typed::<T>(), 0), |(buffer, base)| (buffer, *base));
-        let mut room = [scratch.take::<T>(2, 0), scratch.take::<T>(3, 0)];
+        let mut room = ROOM.map(|index| scratch.take::<T>(index, 0));
         let mut made = [scratch.take::<T>(4, 0), scratch.take::<T>(5, 0)];
         // Which matrices have been made of windows last.
         let mut holds = [usize::MAX; 2];
@@ -238,9 +241,9 @@ impl Dot {
         let [one, other] = made;
         scratch.put(4, one);
         scratch.put(5, other);
-        let [block, panel] = room;
-        scratch.put(2, block);
-        scratch.put(3, panel);
+        for (index, buffer) in ROOM.into_iter().zip(room) {
+            scratch.put(index, buffer);
+        }
         if let Some((buffer, _)) = left {
             scratch.put(0, buffer);
         }

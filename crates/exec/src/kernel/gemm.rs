@@ -8,13 +8,17 @@
 //! the first tile that reads it. Meanwhile the next panel and the next block of the left operand are asked for. Copies change
 //! no bits, and where blocks of the contracted axis end depends on its length alone: each element of the result is the same
 //! sum in the same order, however rows are split and whatever is copied.
+//!
+//! A few rows times columns that lie side by side in memory are computed as many rows times a few columns, and turned: so the
+//! few are turned, not the many.
 #![allow(unsafe_code, reason = "tiles take pointers; the bounds of whole operands are checked once")]
 
 use crate::kernel::ahead::Ahead;
-use crate::kernel::matmul::{Dims, Product};
+use crate::kernel::matmul::{Dims, Matrix, Product};
 use crate::kernel::multiply::InRegisters;
 use crate::kernel::pack::copy;
 use crate::kernel::register::Vector;
+use crate::kernel::scratch::Aligned;
 use crate::kernel::tile::{self, STEPS, Strided, Tile, VECTORS};
 
 /// Contracted elements per block at most: a panel of so many rows and a tile's rows fit the first-level cache.
@@ -49,7 +53,50 @@ pub(crate) fn evenly(count: usize, most: usize) -> impl Iterator<Item = (usize, 
 /// The instruction set of `V` must be available.
 #[inline(always)]
 unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>) {
-    let Product { dims: Dims { m, k, n }, left, right, result, room: [block, panel] } = product;
+    let Product { dims, left, right, result, room } = product;
+    let Dims { m, k, n } = dims;
+    assert!(result.len() >= m * n, "a dense result has one place per element");
+    if !is_better_turned::<V>(dims, left, right) {
+        let [block, panel, _] = room;
+        // SAFETY: as the caller promises.
+        unsafe { in_blocks::<V>(dims, left, right, result, [block, panel]) };
+        return;
+    }
+    let [block, panel, turned] = room;
+    turned.grow(n * m);
+    let dims = Dims { m: n, k, n: m };
+    // SAFETY: as the caller promises.
+    unsafe {
+        in_blocks::<V>(dims, right.transposed(), left.transposed(), turned, [block, panel]);
+        copy::<V>(Matrix { elements: &turned[..n * m], row: 1, column: m }, m, n, n, result);
+    }
+}
+
+/// Whether columns are better computed as rows: the right operand would have to be turned, and has so many more elements than
+/// the left one and the result, which are turned then. Half as many columns as fit a tile leave half of its registers empty.
+#[inline(always)]
+fn is_better_turned<V: Vector>(
+    Dims { m, k, n }: Dims,
+    left: Matrix<'_, V::Element>,
+    right: Matrix<'_, V::Element>,
+) -> bool {
+    let lies = right.column != 1 && right.row == 1 && left.column == 1;
+    let times = if m < VECTORS * V::LANES { 6 } else { 2 };
+    lies && times * m * (k + n) <= k * n
+}
+
+/// Computes a dense result in blocks.
+///
+/// # Safety
+/// The instruction set of `V` must be available.
+#[inline(always)]
+unsafe fn in_blocks<V: Vector<Element: Default>>(
+    Dims { m, k, n }: Dims,
+    left: Matrix<'_, V::Element>,
+    right: Matrix<'_, V::Element>,
+    result: &mut [V::Element],
+    [block, panel]: [&mut Aligned<V::Element>; 2],
+) {
     left.check(m, k);
     right.check(k, n);
     assert!(result.len() >= m * n, "a dense result has one place per element");

@@ -65,8 +65,8 @@ pub(crate) struct Product<'a, T> {
     pub(crate) right: Matrix<'a, T>,
     /// Dense and row-major; what it held does not matter.
     pub(crate) result: &'a mut [T],
-    /// Room for copies of the operands, grown to what is needed.
-    pub(crate) room: &'a mut [Aligned<T>; 2],
+    /// Room for copies of the operands and of the result, grown to what is needed.
+    pub(crate) room: &'a mut [Aligned<T>; 3],
 }
 
 /// A way to multiply matrices.
@@ -319,7 +319,7 @@ mod tests {
         right: Matrix<'_, f64>,
     ) -> Vec<f64> {
         let mut result = vec![f64::NAN; dims.m * dims.n];
-        let mut room = [Aligned::default(), Aligned::default()];
+        let mut room = std::array::from_fn(|_| Aligned::default());
         method.multiply(Product { dims, left, right, result: &mut result, room: &mut room });
         result
     }
@@ -345,6 +345,8 @@ mod tests {
             (30, 20, 300),
             (90, 256, 160),
             (100, 530, 290),
+            (40, 300, 600),
+            (9, 500, 400),
         ] {
             let dims = Dims { m, k, n };
             let (left, right) = matrices(dims);
@@ -382,7 +384,7 @@ mod tests {
             let right = Matrix { elements: &right[..], row: n, column: 1 };
             for set in simd::tests::all() {
                 let mut result = vec![T::default(); m * n];
-                let mut room = [Aligned::default(), Aligned::default()];
+                let mut room = std::array::from_fn(|_| Aligned::default());
                 T::multiply(set, Product { dims, left, right, result: &mut result, room: &mut room });
                 for (got, expected) in result.iter().zip(&expected) {
                     let bound = tolerance * k as f64;
