@@ -425,9 +425,12 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
             before.filter_map(|other| join(other.root, Access::Elements)).next()
         };
         let joined = joined.or_else(|| if own.is_computed() { neighbor() } else { None });
+        let is_read = |operand: NodeId| role(operand).is_computed() && readers[operand.index()].is_some();
+        let joined = joined.filter(|(root, _)| !heads.cut(id, *root, is_read));
         let (root, extent) = joined.unwrap_or((id, Extent::starting(own, len)));
         extents[root.index()] = extent;
         root_of[id.index()] = Some(root);
+        heads.joined(id, root);
         counts[root.index()] += 1;
         for at in 0..graph.node(id).operands.len() {
             let read = read(graph, role(root), id, at, role);

@@ -4,10 +4,13 @@
 //! into whole rows of the product: then the kernel is the product with an [`Epilogue`](crate::kernel::epilogue), and the
 //! product's value is written only if somebody else reads it. It does not if that would cost parallelism: if the region is
 //! cut into many more pieces than the product, or must wait for something that other threads could compute beside it.
+//!
+//! A region has one head. Where several products are added up (the gradient of what is used at every step of a recurrence), the
+//! region is therefore cut at each of them: each step adds its product to what is there, in place, and no product is written.
 
 use pullback_graph::op::DotGeneral;
 use pullback_graph::{Graph, NodeId, Op};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::kernel::dot;
 use crate::kernel::fuse::{Extent, Region, Role, numel, read};
@@ -23,6 +26,10 @@ pub(crate) struct Heads<'g> {
     levels: Vec<u32>,
     /// By the root of the region.
     heads: FxHashMap<NodeId, Head>,
+    /// Nodes that alone read a product, once all else that they read is there.
+    takers: FxHashSet<NodeId>,
+    /// The roots of regions that have a taker.
+    taken: FxHashSet<NodeId>,
 }
 
 /// The head of a region.
@@ -48,7 +55,7 @@ const VISITS: usize = 64;
 
 impl<'g> Heads<'g> {
     /// No heads yet.
-    pub(crate) fn none(graph: &'g Graph, role: impl Fn(NodeId) -> Role) -> Heads<'g> {
+    pub(crate) fn none(graph: &'g Graph, role: impl Fn(NodeId) -> Role + Copy) -> Heads<'g> {
         let mut levels = Vec::new();
         if graph.ids().any(|id| role(id) == Role::Dot) {
             levels.reserve_exact(graph.len());
@@ -62,7 +69,23 @@ impl<'g> Heads<'g> {
                 levels.push(before.unwrap_or(0) + u32::from(own));
             }
         }
-        Heads { graph, levels, heads: FxHashMap::default() }
+        let takers = takers(graph, &levels, role);
+        Heads { graph, levels, heads: FxHashMap::default(), takers, taken: FxHashSet::default() }
+    }
+
+    /// Whether `node` starts a region rather than join that of `root`, so that each of two products can head one.
+    /// `is_read` tells whether what it reads is read elsewhere in that region: then it is not worth it.
+    pub(crate) fn cut(&self, node: NodeId, root: NodeId, is_read: impl Fn(NodeId) -> bool) -> bool {
+        self.takers.contains(&node)
+            && self.taken.contains(&root)
+            && !self.graph.node(node).operands.iter().any(|operand| is_read(*operand))
+    }
+
+    /// Notes that `node` is in the region of `root`.
+    pub(crate) fn joined(&mut self, node: NodeId, root: NodeId) {
+        if self.takers.contains(&node) {
+            self.taken.insert(root);
+        }
     }
 
     /// Whether the region of `root` may take this extent, as far as its head is concerned.
@@ -151,6 +174,37 @@ impl<'g> Heads<'g> {
         }
         true
     }
+}
+
+/// The nodes that alone read a product of as many elements, and nothing else that comes as late.
+fn takers(graph: &Graph, levels: &[u32], role: impl Fn(NodeId) -> Role) -> FxHashSet<NodeId> {
+    let mut takers = FxHashSet::default();
+    if levels.is_empty() {
+        return takers;
+    }
+    let mut reads = vec![0_u32; graph.len()];
+    let outputs = graph.outputs().iter().map(|output| output.node);
+    for read in graph.ids().flat_map(|id| graph.node(id).operands.iter().copied()).chain(outputs) {
+        reads[read.index()] += 1;
+    }
+    for id in graph.ids().filter(|id| role(*id) == Role::Elementwise) {
+        let operands = &graph.node(id).operands;
+        let latest = operands.iter().max_by_key(|operand| levels[operand.index()]);
+        takers.extend(
+            latest
+                .filter(|latest| {
+                    let is_alone = role(**latest) == Role::Dot && reads[latest.index()] == 1;
+                    let others = operands.iter().filter(|operand| operand != latest);
+                    is_alone
+                        && numel(graph, **latest) == numel(graph, id)
+                        && others
+                            .map(|other| levels[other.index()])
+                            .all(|level| level < levels[latest.index()])
+                })
+                .map(|_| id),
+        );
+    }
+    takers
 }
 
 impl Head {

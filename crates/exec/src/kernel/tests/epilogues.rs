@@ -145,3 +145,15 @@ fn products_that_can_run_side_by_side_do_not_wait_for_each_other() {
     let sum = kernels_of(&b, [&[20, 20], &[20, 20], &[20, 20]], |[x, w, b]| [x.dot(w).dot(b) + x.dot(b)]);
     assert_eq!(sum, ["matmul", "matmul", "matmul+fused"]);
 }
+
+#[test]
+fn products_one_after_the_other_are_added_to_what_is_there() {
+    let b = Builder::new();
+    let layers = kernels_of(&b, [&[40, 40], &[40, 40], &[40]], |[x, w, b]| {
+        // Each state comes of the one before, and what is added up of each, as in the gradient of a recurrence.
+        let states = (0..3).scan(x, |state, _| Some(std::mem::replace(state, state.dot(w).relu())));
+        let added = states.map(|state| state.t().dot(x * b)).reduce(|sum, product| sum + product);
+        [added.expect("three of them") * 0.5]
+    });
+    assert_eq!(layers.iter().filter(|name| **name == "matmul").count(), 1, "{layers:?}");
+}
