@@ -86,9 +86,11 @@ fn the_weights_of_attention_are_computed_again() {
     assert!(large(&all) >= 2 * layers && large(&fitting) <= 3, "{} and {}", large(&all), large(&fitting));
     let rest = all.peak_bytes() - large(&all) * weights;
     assert!(fitting.peak_bytes() < rest + 2 * weights, "{} bytes, rest {rest}", fitting.peak_bytes());
-    // Going forward, all but the last layer's are only on the way, and in memory as rows alone.
-    let chained = fitting.steps().iter().filter(|step| step.kernel() == "matmul+fused+matmul").count();
-    assert!(chained >= layers - 1, "{chained}");
+    // Weights that are read once, since they are computed again for the slope, are in memory as rows alone.
+    let chained = |plan: &Plan| {
+        plan.steps().iter().filter(|step| step.kernel().starts_with("matmul+fused+matmul")).count()
+    };
+    assert!(chained(&all) == 0 && chained(&fitting) > 0, "{} and {}", chained(&all), chained(&fitting));
 }
 
 #[test]
