@@ -14,10 +14,11 @@ use rustc_hash::FxHashMap;
 
 use crate::kernel::conv::Slide;
 use crate::kernel::dot::Dot;
-use crate::kernel::fuse::{Extent, Left, Region, Role, numel, role};
 use crate::kernel::heads::{depth_and_columns, head};
 use crate::kernel::merge::in_order;
 use crate::kernel::prologue::Prologue;
+use crate::kernel::region::{Extent, Left, Region};
+use crate::kernel::role::{Role, numel, role};
 
 /// The regions, in an order in which they can run, products being chained where that pays. What `keep` holds for is written.
 pub(crate) fn chained(graph: &Graph, regions: Vec<Region>, keep: &dyn Fn(NodeId) -> bool) -> Vec<Region> {

@@ -5,9 +5,9 @@ use std::ops::Range;
 use pullback_graph::{DType, Graph, NodeId, dispatch};
 
 use crate::kernel::compute::Compute;
-use crate::kernel::fuse::numel;
 use crate::kernel::movement::sizes;
 use crate::kernel::pieces::{GRAIN, Pieces};
+use crate::kernel::role::numel;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::slice::{Slice, SliceMut};
 

@@ -4,8 +4,9 @@ use pullback_graph::op::DotGeneral;
 use pullback_graph::{AxisList, Graph, NodeId, Sizes};
 use smallvec::SmallVec;
 
-use crate::kernel::fuse::{Region, Role, role};
 use crate::kernel::movement::{self, sizes};
+use crate::kernel::region::Region;
+use crate::kernel::role::{Role, role};
 use crate::kernel::view::{Strides, View, dense_strides};
 
 /// An axis of the product: its size and its strides in both operands, 0 where it does not occur.

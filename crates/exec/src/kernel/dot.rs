@@ -15,10 +15,11 @@ use smallvec::smallvec;
 
 use crate::kernel::compute::Compute;
 use crate::kernel::contraction::{Axes, Axis, Roles, Source};
-use crate::kernel::fuse::{Region, numel};
 use crate::kernel::matmul::{Dims, Matrix, Method, Product, Scalar};
 use crate::kernel::movement::sizes;
 use crate::kernel::pieces::Pieces;
+use crate::kernel::region::Region;
+use crate::kernel::role::numel;
 use crate::kernel::scratch::{Aligned, Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
 use crate::kernel::view::View;

@@ -14,11 +14,11 @@ use crate::kernel::columns::Totals;
 use crate::kernel::compute::{Buffers, Compute, ComputeAll};
 use crate::kernel::conv::Slide;
 use crate::kernel::dot::Dot;
-use crate::kernel::fuse::{Region, place};
 use crate::kernel::heads;
 use crate::kernel::pieces::Pieces;
 use crate::kernel::program::{Cut, Program, compile};
 use crate::kernel::prologue::{self, Prologue};
+use crate::kernel::region::{Region, place};
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
 

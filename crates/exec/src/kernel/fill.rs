@@ -6,8 +6,8 @@ use pullback_graph::op::{Random, Scalar};
 use pullback_graph::{DType, Element, Graph, NodeId, Op, dispatch, dispatch_float};
 
 use crate::kernel::compute::Compute;
-use crate::kernel::fuse::numel;
 use crate::kernel::pieces::{GRAIN, Pieces};
+use crate::kernel::role::numel;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::slice::{Slice, SliceMut};
 

@@ -13,10 +13,12 @@ use pullback_graph::{Graph, NodeId, Op};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::kernel::dot;
-use crate::kernel::fuse::{Extent, Region, Role, numel, read};
 use crate::kernel::merge::in_order;
 use crate::kernel::movement::sizes;
 use crate::kernel::program;
+use crate::kernel::read::read;
+use crate::kernel::region::{Extent, Region};
+use crate::kernel::role::{Role, numel};
 
 /// The heads of regions.
 pub(crate) struct Heads<'g> {

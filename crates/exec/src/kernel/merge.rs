@@ -10,8 +10,11 @@ use std::collections::BinaryHeap;
 
 use pullback_graph::{DType, Graph, NodeId};
 
-use crate::kernel::fuse::{Access, Extent, LIMIT, Region, Role, numel, read};
+use crate::kernel::fuse::LIMIT;
 use crate::kernel::heads::head;
+use crate::kernel::read::{Access, read};
+use crate::kernel::region::{Extent, Region};
+use crate::kernel::role::{Role, numel};
 
 /// Elements of a region that make it worth to look for another to join.
 const LEAST: usize = 4096;

@@ -11,9 +11,9 @@ use pullback_graph::{DType, Graph, NodeId};
 
 use crate::kernel::compute::{Buffers, Compute, Kernel};
 use crate::kernel::dot::Dot;
-use crate::kernel::fuse::{Left, Region, place};
 use crate::kernel::matmul::Scalar;
 use crate::kernel::pieces::Pieces;
+use crate::kernel::region::{Left, Region, place};
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
 

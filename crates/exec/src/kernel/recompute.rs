@@ -20,7 +20,10 @@ use pullback_graph::{Graph, NodeId, Op, OpClass, OpRules, Operands, Transcript};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
-use crate::kernel::fuse::{Access, LIMIT, Region, Role, numel, read, regions, role};
+use crate::kernel::fuse::{LIMIT, regions};
+use crate::kernel::read::{Access, read};
+use crate::kernel::region::Region;
+use crate::kernel::role::{Role, numel, role};
 
 /// Elements of values that are worth it: fewer stay in a cache from one region to the next.
 const LEAST: usize = 1 << 16;

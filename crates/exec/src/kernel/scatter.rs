@@ -9,10 +9,10 @@ use pullback_graph::op::{self, Real, Scalar, ScatterKind};
 use pullback_graph::{DType, Graph, Op, dispatch, dispatch_float};
 
 use crate::kernel::compute::Compute;
-use crate::kernel::fuse::Region;
 use crate::kernel::index::Indexed;
 use crate::kernel::movement::sizes;
 use crate::kernel::pieces::{GRAIN, Pieces};
+use crate::kernel::region::Region;
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
 

@@ -12,9 +12,10 @@ use smallvec::SmallVec;
 use crate::kernel::contraction::{Grid, Source, grid};
 use crate::kernel::conv::phase::{Phase, Span};
 use crate::kernel::conv::slide::{Lanes, Slide};
-use crate::kernel::fuse::{Region, numel};
 use crate::kernel::movement::sizes;
 use crate::kernel::padded::{Axis, Padded};
+use crate::kernel::region::Region;
+use crate::kernel::role::numel;
 
 /// What adding up windows that a product made costs per element: multiplications of a register with as many elements of a
 /// row.

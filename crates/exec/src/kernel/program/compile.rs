@@ -8,7 +8,6 @@ use smallvec::SmallVec;
 
 use crate::kernel::columns::{Columns, Sums, total_of};
 use crate::kernel::fold::ROWS;
-use crate::kernel::fuse::{self, Extent, Region, Role};
 use crate::kernel::movement;
 use crate::kernel::pieces::GRAIN;
 use crate::kernel::program::build::{Parts, Program};
@@ -16,6 +15,8 @@ use crate::kernel::program::by_node::ByNode;
 use crate::kernel::program::fixed::{Fixed, FixedValue};
 use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
 use crate::kernel::program::{agenda, chains, registers, scalar, spreads, stage};
+use crate::kernel::region::{Extent, Region};
+use crate::kernel::role::{Role, numel, role};
 use crate::kernel::view::View;
 
 /// What a node of the region is to the instructions that read it.
@@ -93,7 +94,7 @@ pub(crate) fn compile(graph: &Graph, region: &Region, head: Option<Cut>) -> Prog
     };
     let mut flops = 0;
     for node in &region.nodes {
-        let value = match fuse::role(graph, *node) {
+        let value = match role(graph, *node) {
             Role::Elementwise => {
                 flops += 1;
                 compiler.instruction(*node)
@@ -184,7 +185,7 @@ impl Compiler<'_> {
         let operand = self.graph.node(node).operands[0];
         let dtype = self.graph.ty(node).dtype;
         let Op::Reduce(op) = &self.graph.node(node).op else { unreachable!("only reductions combine rows") };
-        let (kind, columns) = (op.kind, fuse::numel(self.graph, node));
+        let (kind, columns) = (op.kind, numel(self.graph, node));
         let (x, space) = if run > 1 {
             let x = self.whole(operand, Space::Elements);
             (Place::Register(self.emit(Action::Fold { kind, dtype, x }, dtype, Space::Rows)), Space::Rows)
@@ -211,7 +212,7 @@ impl Compiler<'_> {
 
     /// Which elements a node of the region has.
     fn space(&self, node: NodeId) -> Space {
-        let all = fuse::numel(self.graph, node) == self.region.extent.len();
+        let all = numel(self.graph, node) == self.region.extent.len();
         if all { Space::Elements } else { Space::Rows }
     }
 
@@ -360,13 +361,12 @@ impl Compiler<'_> {
     /// The element type of what is written for a node, and which elements a piece of so many writes.
     fn result(&self, node: NodeId, piece: usize) -> (DType, Space) {
         let dtype = self.graph.ty(node).dtype;
-        let (Role::Columns(_), Op::Reduce(op)) = (fuse::role(self.graph, node), &self.graph.node(node).op)
-        else {
+        let (Role::Columns(_), Op::Reduce(op)) = (role(self.graph, node), &self.graph.node(node).op) else {
             return (dtype, self.space(node));
         };
         let is_one = self.region.extent.len() <= piece;
         let written = if is_one { dtype } else { total_of(op.kind, dtype) };
-        (written, Space::Groups { columns: fuse::numel(self.graph, node), piece })
+        (written, Space::Groups { columns: numel(self.graph, node), piece })
     }
 
     /// The operands that are only ever read at the position that is being written.
@@ -386,7 +386,7 @@ impl Compiler<'_> {
         for (dtype, space) in results.iter().filter(|(_, space)| matches!(space, Space::Groups { .. })) {
             let written = space.part(0..self.region.extent.len(), self.columns).len();
             for (along, operand) in along.iter_mut().zip(&self.region.operands) {
-                let read = (self.graph.ty(*operand).dtype, fuse::numel(self.graph, *operand));
+                let read = (self.graph.ty(*operand).dtype, numel(self.graph, *operand));
                 *along &= read != (*dtype, written);
             }
         }

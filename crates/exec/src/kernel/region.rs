@@ -1,0 +1,154 @@
+//! Nodes that one kernel computes, and how many elements they have.
+
+use pullback_graph::{Graph, NodeId};
+use smallvec::SmallVec;
+
+use crate::kernel::columns::Columns;
+use crate::kernel::read::{Access, read};
+use crate::kernel::role::{Role, numel, role};
+
+/// Nodes that one kernel computes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Region {
+    /// The last node of the region; its value is written.
+    pub(crate) root: NodeId,
+    /// The nodes whose values the kernel writes, ascending; the root is the last.
+    pub(crate) outputs: SmallVec<[NodeId; 1]>,
+    /// Every node that the kernel stands for, ascending.
+    pub(crate) nodes: Vec<NodeId>,
+    /// The nodes whose buffers the kernel reads, in the order in which it takes them.
+    pub(crate) operands: Vec<NodeId>,
+    /// How many elements the nodes have.
+    pub(crate) extent: Extent,
+    /// What makes the left operand of this one's product row by row, if that is computed here too: the operands are those of
+    /// both, and the nodes this one's own.
+    pub(crate) left: Option<Box<Left>>,
+}
+
+/// A region that makes rows for the product of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Left {
+    pub(crate) region: Region,
+    /// How many rows of the product's left operand are made at once.
+    pub(crate) rows: usize,
+}
+
+/// How many elements the nodes of a region have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All the same number.
+    Flat(usize),
+    /// `rows · columns` elements, or one per row.
+    Rows { rows: usize, columns: usize },
+}
+
+impl Extent {
+    /// The number of elements, rows counting for all of theirs.
+    pub(crate) fn len(self) -> usize {
+        match self {
+            Extent::Flat(len) => len,
+            Extent::Rows { rows, columns } => rows * columns,
+        }
+    }
+
+    /// The extent of two regions in one, if they go together.
+    pub(crate) fn with(self, other: Extent) -> Option<Extent> {
+        match (self, other) {
+            (Extent::Flat(one), Extent::Flat(two)) => (one == two).then_some(self),
+            (Extent::Rows { rows, columns }, extent) | (extent, Extent::Rows { rows, columns }) => {
+                extent.with_rows(rows, columns)
+            }
+        }
+    }
+
+    /// The extent of a region that a node of so many elements and this role starts.
+    pub(crate) fn starting(role: Role, len: usize) -> Extent {
+        match role {
+            Role::Rows(columns) => Extent::Rows { rows: len, columns },
+            Role::Columns(Columns { len, run: 1 }) => Extent::Flat(len),
+            Role::Columns(Columns { len, run }) => Extent::Rows { rows: len / run, columns: run },
+            _ => Extent::Flat(len),
+        }
+    }
+
+    /// The extent with rows of `columns`, if that fits.
+    fn with_rows(self, rows: usize, columns: usize) -> Option<Extent> {
+        let wanted = Extent::Rows { rows, columns };
+        match self {
+            // What was there has one element per row, or one per column of each.
+            Extent::Flat(len) => (len == rows || len == rows * columns).then_some(wanted),
+            Extent::Rows { .. } => (self == wanted).then_some(wanted),
+        }
+    }
+
+    /// Whether a node of so many elements may be in the region.
+    fn has(self, len: usize) -> bool {
+        match self {
+            Extent::Flat(all) => len == all,
+            Extent::Rows { rows, columns } => len == rows || len == rows * columns,
+        }
+    }
+
+    /// The extent once a node of so many elements that is read by `access` has joined; `None` if it cannot.
+    pub(crate) fn joined(self, role: Role, len: usize, access: Access) -> Option<Extent> {
+        let extent = match access {
+            Access::Elements => self,
+            Access::Spread(columns) => self.with_rows(len, columns)?,
+            Access::Buffer => return None,
+        };
+        match role {
+            Role::Rows(columns) => extent.with_rows(len, columns),
+            Role::Elementwise | Role::Alias => extent.has(len).then_some(extent),
+            Role::Columns(Columns { len, run: 1 }) => extent.has(len).then_some(extent),
+            Role::Columns(Columns { len, run }) => extent.with_rows(len / run, run),
+            _ => None,
+        }
+    }
+}
+
+impl Region {
+    /// The node alone. A program reads each buffer once, other kernels take one buffer per operand.
+    pub(crate) fn single(graph: &Graph, node: NodeId) -> Region {
+        let mut operands = graph.node(node).operands.to_vec();
+        let role = role(graph, node);
+        if role == Role::Elementwise {
+            let all = std::mem::take(&mut operands);
+            for operand in all {
+                if !operands.contains(&operand) {
+                    operands.push(operand);
+                }
+            }
+        }
+        let extent = Extent::starting(role, numel(graph, node));
+        Region {
+            root: node,
+            outputs: [node].into_iter().collect(),
+            nodes: vec![node],
+            operands,
+            extent,
+            left: None,
+        }
+    }
+
+    /// Every node that is computed, or of which a part is, ascending.
+    pub(crate) fn covered(&self) -> SmallVec<[NodeId; 1]> {
+        let left = self.left.iter().flat_map(|left| &left.region.nodes);
+        let mut nodes: SmallVec<[NodeId; 1]> = self.nodes.iter().chain(left).copied().collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+
+    /// Whether the kernel stands for `node`.
+    pub(crate) fn contains(&self, node: NodeId) -> bool {
+        self.nodes.binary_search(&node).is_ok()
+    }
+}
+
+/// Where operand `at` of the product `node`, which is in a region, is among those of the region.
+pub(crate) fn place(graph: &Graph, region: &Region, node: NodeId, at: usize) -> usize {
+    let read = read(graph, role(graph, region.root), node, at, |node| role(graph, node));
+    let buffer = read.buffer.expect("a product reads buffers");
+    let place = region.operands.iter().position(|operand| *operand == buffer);
+    place.expect("a region lists what it reads")
+}
