@@ -53,16 +53,13 @@ pub(crate) fn evenly(count: usize, most: usize) -> impl Iterator<Item = (usize, 
 /// The instruction set of `V` must be available.
 #[inline(always)]
 unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>) {
-    let Product { dims, left, right, result, room } = product;
-    let Dims { m, k, n } = dims;
-    assert!(result.len() >= m * n, "a dense result has one place per element");
+    let Product { dims, left, right, result, room: [block, panel, turned] } = product;
     if !is_better_turned::<V>(dims, left, right) {
-        let [block, panel, _] = room;
         // SAFETY: as the caller promises.
         unsafe { in_blocks::<V>(dims, left, right, result, [block, panel]) };
         return;
     }
-    let [block, panel, turned] = room;
+    let Dims { m, k, n } = dims;
     turned.grow(n * m);
     let dims = Dims { m: n, k, n: m };
     // SAFETY: as the caller promises.

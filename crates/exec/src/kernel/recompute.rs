@@ -134,9 +134,9 @@ impl<'g> Survey<'g> {
         (numel(self.graph, id) * self.graph.ty(id).dtype.bytes()) as u64
     }
 
-    /// Whether a node's value follows element by element from others in its region.
-    fn is_pointwise(&self, id: NodeId) -> bool {
-        matches!(self.role(id), Role::Elementwise | Role::Alias)
+    /// Whether a node is computed in a region, element by element from what that reads.
+    fn is_inside(&self, at: usize, id: NodeId) -> bool {
+        self.home[id.index()] == Some(at) && matches!(self.role(id), Role::Elementwise | Role::Alias)
     }
 
     /// The values of a region that all their readers could compute themselves.
@@ -148,7 +148,7 @@ impl<'g> Survey<'g> {
                 && reader.nodes.len() + region.nodes.len() <= LIMIT as usize
         };
         let could = |id: &NodeId| {
-            self.is_pointwise(*id)
+            self.is_inside(at, *id)
                 && !self.kept[id.index()]
                 && numel(self.graph, *id) == region.extent.len()
                 && self.readers.get(id).is_some_and(|(readers, along)| *along && readers.iter().all(takes))
@@ -218,14 +218,14 @@ impl<'g> Survey<'g> {
             let (before, after) = (network.add_node(Some(id)), network.add_node(Some(id)));
             network.add_edge(before, after, cost(id));
             ends.insert(id, (before, after));
-            if self.home[id.index()] == Some(at) && self.is_pointwise(id) {
+            if self.is_inside(at, id) {
                 waiting.extend(self.sources(at, id));
             } else {
                 network.add_edge(start, before, NEVER);
             }
         }
         for (id, (before, _)) in &ends {
-            if self.home[id.index()] == Some(at) && self.is_pointwise(*id) {
+            if self.is_inside(at, *id) {
                 for source in self.sources(at, *id) {
                     network.add_edge(ends[&source].1, *before, NEVER);
                 }
