@@ -52,6 +52,9 @@ impl<T> Ahead<T> {
     /// Asks for the next lines, or for those that are left, in the second-level cache: most of the first is taken.
     #[inline(always)]
     pub(crate) fn ask(&mut self) {
+        if self.lines == 0 {
+            return;
+        }
         for _ in 0..self.pace.min(self.lines) {
             prefetch::<false, T>(self.place);
             self.place = self.place.wrapping_add(LINE / size_of::<T>());

@@ -41,6 +41,7 @@ mod reduce;
 mod fold;
 mod columns;
 mod lanes;
+mod left;
 mod arg;
 mod running;
 mod sort;

@@ -8,6 +8,7 @@
 )]
 
 use crate::kernel::ahead::{Ahead, prefetch};
+use crate::kernel::left::{Anyhow, ByColumns, ByRows, Left};
 use crate::kernel::register::Vector;
 
 /// Registers of columns in a tile.
@@ -58,6 +59,19 @@ pub(crate) fn copies<V: Vector>(rows: usize) -> bool {
 /// elements that the tile names must lie inside their buffers, the copy's among them if there is one.
 #[inline(always)]
 pub(crate) unsafe fn run<V: Vector>(tile: Tile<V::Element>, ahead: &mut [Ahead<V::Element>; 2]) {
+    macro_rules! by_order {
+        ($rows:literal, $copies:literal) => {
+            match tile.left {
+                Strided { column: 1, .. } => {
+                    multiply::<V, ByRows<_>, $rows, VECTORS, true, $copies>(tile, ahead);
+                }
+                Strided { row: 1, .. } => {
+                    multiply::<V, ByColumns<_>, $rows, VECTORS, true, $copies>(tile, ahead);
+                }
+                _ => multiply::<V, Anyhow<_>, $rows, VECTORS, true, $copies>(tile, ahead),
+            }
+        };
+    }
     macro_rules! by_rows {
         ($($rows:literal)*) => {
             match tile.rows {
@@ -65,13 +79,13 @@ pub(crate) unsafe fn run<V: Vector>(tile: Tile<V::Element>, ahead: &mut [Ahead<V
                     // SAFETY: as the caller promises; a tile with all columns has all of them to load.
                     $rows if $rows <= V::ROWS => unsafe {
                         if copies::<V>($rows) && !tile.copy.is_null() {
-                            multiply::<V, $rows, VECTORS, true, true>(tile, ahead);
+                            by_order!($rows, true);
                         } else if tile.columns == VECTORS * V::LANES {
-                            multiply::<V, $rows, VECTORS, true, false>(tile, ahead);
+                            by_order!($rows, false);
                         } else if tile.columns > V::LANES {
-                            multiply::<V, $rows, VECTORS, false, false>(tile, ahead);
+                            multiply::<V, Anyhow<_>, $rows, VECTORS, false, false>(tile, ahead);
                         } else {
-                            multiply::<V, $rows, 1, false, false>(tile, ahead);
+                            multiply::<V, Anyhow<_>, $rows, 1, false, false>(tile, ahead);
                         }
                     },
                 )*
@@ -84,9 +98,16 @@ pub(crate) unsafe fn run<V: Vector>(tile: Tile<V::Element>, ahead: &mut [Ahead<V
 
 /// # Safety
 /// As [`run`], for `tile.rows == ROWS`, as many columns as fit `VECTORS` registers, and all of those if `FULL`. With `COPY`
-/// there is room for the copy.
+/// there is room for the copy. The left operand is stored as `L` says.
 #[inline(always)]
-unsafe fn multiply<V: Vector, const ROWS: usize, const VECTORS: usize, const FULL: bool, const COPY: bool>(
+unsafe fn multiply<
+    V: Vector,
+    L: Left<V::Element>,
+    const ROWS: usize,
+    const VECTORS: usize,
+    const FULL: bool,
+    const COPY: bool,
+>(
     tile: Tile<V::Element>,
     ahead: &mut [Ahead<V::Element>; 2],
 ) {
@@ -97,13 +118,10 @@ unsafe fn multiply<V: Vector, const ROWS: usize, const VECTORS: usize, const FUL
             std::array::from_fn(|vector| V::first((tile.columns - vector * V::LANES).min(V::LANES)));
         let result =
             |row: usize, vector: usize| tile.result.wrapping_add(row * tile.result_row + vector * V::LANES);
-        // Every third row's place; the others are told by how far rows are apart. A place for each would need more
-        // registers than there are.
-        let mut thirds: [_; 4] =
-            std::array::from_fn(|third| tile.left.start.wrapping_add(3 * third * tile.left.row));
-        let (one, two) = (tile.left.row, 2 * tile.left.row);
         let mut sums = [[V::zero(); VECTORS]; ROWS];
-        let (mut right, mut copy, mut rest) = (tile.right, tile.copy, tile.depth);
+        let mut left = L::of(tile.left);
+        let mut right = Right { place: tile.right, row: tile.right_row, copy: tile.copy, masks };
+        let mut rest = tile.depth;
         let (mut asked, pace) = (0, ROWS.div_ceil(tile.depth.div_ceil(STEPS)));
         while rest > 0 {
             let steps = rest.min(STEPS);
@@ -117,35 +135,17 @@ unsafe fn multiply<V: Vector, const ROWS: usize, const VECTORS: usize, const FUL
                 }
             }
             asked += pace;
-            for _ in 0..steps {
-                let columns: [V; VECTORS] = std::array::from_fn(|vector| {
-                    let place = right.wrapping_add(vector * V::LANES);
-                    if FULL { V::load(place) } else { V::load_part(place, masks[vector]) }
-                });
-                if COPY {
-                    for (vector, column) in columns.into_iter().enumerate() {
-                        prefetch::<true, _>(
-                            right.wrapping_add(ROWS_AHEAD * tile.right_row + vector * V::LANES),
-                        );
-                        column.store(copy.wrapping_add(vector * V::LANES));
-                    }
-                    copy = copy.wrapping_add(VECTORS * V::LANES);
+            for _ in 0..steps / L::STEPS {
+                left.keep();
+                for step in 0..L::STEPS {
+                    add_step(&mut sums, &left, step, right.next::<FULL, COPY>());
                 }
-                // Else the compiler would keep a place for each row all the same.
-                thirds = thirds.map(opaque);
-                let places: [_; ROWS] = std::array::from_fn(|row| match row % 3 {
-                    0 => thirds[row / 3],
-                    1 => thirds[row / 3].wrapping_add(one),
-                    _ => thirds[row / 3].wrapping_add(two),
-                });
-                for (row, sums) in sums.iter_mut().enumerate() {
-                    let factor = V::splat(places[row]);
-                    for (sum, column) in sums.iter_mut().zip(columns) {
-                        *sum = sum.add_product(factor, column);
-                    }
-                }
-                thirds = thirds.map(|place| place.wrapping_add(tile.left.column));
-                right = right.wrapping_add(tile.right_row);
+                left.advance(L::STEPS);
+            }
+            for _ in 0..steps % L::STEPS {
+                left.keep();
+                add_step(&mut sums, &left, 0, right.next::<FULL, COPY>());
+                left.advance(1);
             }
         }
         for (row, sums) in sums.into_iter().enumerate() {
@@ -164,18 +164,59 @@ unsafe fn multiply<V: Vector, const ROWS: usize, const VECTORS: usize, const FUL
     }
 }
 
-/// The same place, of which the compiler does not know how it came about.
-#[inline(always)]
-fn opaque<T>(place: *const T) -> *const T {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    #[allow(clippy::pointers_in_nomem_asm_block, reason = "nothing is read or written")]
-    let place = {
-        let mut place = place;
-        // SAFETY: no instruction at all.
+/// The rows of a tile's right operand, one after the other.
+struct Right<V: Vector, const VECTORS: usize> {
+    place: *const V::Element,
+    row: usize,
+    copy: *mut V::Element,
+    masks: [V::Mask; VECTORS],
+}
+
+impl<V: Vector, const VECTORS: usize> Right<V, VECTORS> {
+    /// The next row, copied on the way with `COPY`.
+    ///
+    /// # Safety
+    /// The instruction set of `V` must be there, one more row to read, all of its columns if `FULL`, and room for the copy.
+    #[inline(always)]
+    unsafe fn next<const FULL: bool, const COPY: bool>(&mut self) -> [V; VECTORS] {
+        // SAFETY: as the caller promises.
         unsafe {
-            std::arch::asm!("/* {0} */", inout(reg) place, options(pure, nomem, nostack, preserves_flags));
+            let row: [V; VECTORS] = std::array::from_fn(|vector| {
+                let place = self.place.wrapping_add(vector * V::LANES);
+                if FULL { V::load(place) } else { V::load_part(place, self.masks[vector]) }
+            });
+            if COPY {
+                for (vector, column) in row.into_iter().enumerate() {
+                    let later = ROWS_AHEAD * self.row + vector * V::LANES;
+                    prefetch::<true, _>(self.place.wrapping_add(later));
+                    column.store(self.copy.wrapping_add(vector * V::LANES));
+                }
+                self.copy = self.copy.wrapping_add(VECTORS * V::LANES);
+            }
+            self.place = self.place.wrapping_add(self.row);
+            row
         }
-        place
-    };
-    place
+    }
+}
+
+/// Adds the products of one step.
+///
+/// # Safety
+/// The instruction set of `V` must be there, and the left operand's elements of this step.
+#[inline(always)]
+unsafe fn add_step<V: Vector, L: Left<V::Element>, const ROWS: usize, const VECTORS: usize>(
+    sums: &mut [[V; VECTORS]; ROWS],
+    left: &L,
+    step: usize,
+    columns: [V; VECTORS],
+) {
+    for (row, sums) in sums.iter_mut().enumerate() {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let factor = V::splat(left.place(row, step));
+            for (sum, column) in sums.iter_mut().zip(columns) {
+                *sum = sum.add_product(factor, column);
+            }
+        }
+    }
 }
