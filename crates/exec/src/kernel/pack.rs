@@ -71,11 +71,11 @@ unsafe fn turn<V: Turn>(
     to: *mut V::Element,
     stride: usize,
 ) {
-    let (whole_rows, whole_columns) = (rows - rows % V::NEIGHBORS, columns - columns % V::LANES);
+    let (whole_rows, whole_columns) = (rows - rows % V::NEIGHBORS, columns - columns % V::LINES);
     // SAFETY: as the caller promises.
     unsafe {
-        for first in (0..whole_columns).step_by(V::LANES) {
-            for row in (0..whole_rows).step_by(V::NEIGHBORS) {
+        for row in (0..whole_rows).step_by(V::NEIGHBORS) {
+            for first in (0..whole_columns).step_by(V::LINES) {
                 V::turn(from.add(first * column + row), column, to.add(row * stride + first), stride);
             }
         }

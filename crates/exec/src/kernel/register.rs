@@ -15,7 +15,7 @@ pub(crate) unsafe trait Vector: Copy {
     type Element: Copy;
     /// How the first few lanes are told.
     type Mask: Copy;
-    /// The register to turn rows with. Sixteen rows of a power-of-two length would push each other out of the first cache.
+    /// The register to turn rows with.
     type Turning: Turn<Element = Self::Element>;
     /// How many elements it holds.
     const LANES: usize;
@@ -46,9 +46,11 @@ pub(crate) unsafe trait Vector: Copy {
 /// # Safety
 /// As [`Vector`].
 pub(crate) unsafe trait Turn: Vector {
-    /// Neighbors that are turned at once.
+    /// Rows that are turned at once, and how many neighbors of each.
+    const LINES: usize;
+    /// See [`LINES`](Turn::LINES).
     const NEIGHBORS: usize;
-    /// Turns `LANES` rows of `NEIGHBORS` elements, `row` apart, into `NEIGHBORS` rows of `LANES`, `to_row` apart.
+    /// Turns `LINES` rows of `NEIGHBORS` elements, `row` apart, into `NEIGHBORS` rows of `LINES`, `to_row` apart.
     unsafe fn turn(from: *const Self::Element, row: usize, to: *mut Self::Element, to_row: usize);
 }
 
@@ -127,6 +129,7 @@ macro_rules! portable {
 
             // SAFETY: pointers are used for as many elements as the trait says.
             unsafe impl Turn for $Name {
+                const LINES: usize = $lanes;
                 const NEIGHBORS: usize = 1;
 
                 #[inline(always)]
@@ -284,12 +287,61 @@ mod x86 {
         };
     }
 
+    /// Four lines of sixteen elements, turned inside each 128 bits: the elements number `at` of each four.
+    ///
+    /// # Safety
+    /// AVX-512 must be there, and the lines, `row` apart.
+    #[inline(always)]
+    unsafe fn four_lines(from: *const f32, row: usize) -> [__m512d; 4] {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let (a, b) = (_mm512_loadu_ps(from), _mm512_loadu_ps(from.add(row)));
+            let (c, d) = (_mm512_loadu_ps(from.add(2 * row)), _mm512_loadu_ps(from.add(3 * row)));
+            let [ab, cd] =
+                [_mm512_castps_pd(_mm512_unpacklo_ps(a, b)), _mm512_castps_pd(_mm512_unpacklo_ps(c, d))];
+            let [ef, gh] =
+                [_mm512_castps_pd(_mm512_unpackhi_ps(a, b)), _mm512_castps_pd(_mm512_unpackhi_ps(c, d))];
+            [
+                _mm512_unpacklo_pd(ab, cd),
+                _mm512_unpackhi_pd(ab, cd),
+                _mm512_unpacklo_pd(ef, gh),
+                _mm512_unpackhi_pd(ef, gh),
+            ]
+        }
+    }
+
+    // SAFETY: these are instructions of the register's set, on as many elements as the trait says.
+    unsafe impl Turn for __m512 {
+        const LINES: usize = 8;
+        const NEIGHBORS: usize = 16;
+
+        #[inline(always)]
+        unsafe fn turn(from: *const f32, row: usize, to: *mut f32, to_row: usize) {
+            // SAFETY: the instruction set is there, the rows have so many elements, and there is room.
+            unsafe {
+                let low = four_lines(from, row);
+                let high = four_lines(from.add(4 * row), row);
+                let first = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11);
+                let last = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+                for at in 0..4 {
+                    for (index, half) in [first, last].into_iter().enumerate() {
+                        let two = _mm512_permutex2var_pd(low[at], half, high[at]);
+                        let place = to.add((8 * index + at) * to_row);
+                        _mm256_storeu_pd(place.cast(), _mm512_castpd512_pd256(two));
+                        _mm256_storeu_pd(place.add(4 * to_row).cast(), _mm512_extractf64x4_pd::<1>(two));
+                    }
+                }
+            }
+        }
+    }
+
     /// How registers turn rows: that many neighbors, by a macro and its instructions.
     macro_rules! turning {
-        ($($register:ident of $ty:ty, $neighbors:literal neighbors: $turn:ident $($with:ident)*;)*) => {
+        ($($register:ident of $ty:ty, $lines:literal lines, $neighbors:literal neighbors: $turn:ident $($with:ident)*;)*) => {
             $(
                 // SAFETY: these are instructions of the register's set, on as many elements as the trait says.
                 unsafe impl Turn for $register {
+                    const LINES: usize = $lines;
                     const NEIGHBORS: usize = $neighbors;
 
                     #[inline(always)]
@@ -308,7 +360,7 @@ mod x86 {
     }
 
     registers! {
-        __m512 of f32, 16 lanes, 12 rows, turning __m256:
+        __m512 of f32, 16 lanes, 12 rows, turning __m512:
             _mm512_setzero_ps _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_add_ps,
             part __mmask16: |count| ((1_u32 << count) - 1) as __mmask16,
             |from, part| _mm512_maskz_loadu_ps(part, from), |to, values| _mm512_mask_storeu_ps(to, part, values);
@@ -326,9 +378,9 @@ mod x86 {
             |from, part| _mm256_maskload_pd(from, part), |to, values| _mm256_maskstore_pd(to, part, values);
     }
     turning! {
-        __m256 of f32, 4 neighbors: turn_four halves_f32 _mm256_unpacklo_ps _mm256_unpackhi_ps
+        __m256 of f32, 8 lines, 4 neighbors: turn_four halves_f32 _mm256_unpacklo_ps _mm256_unpackhi_ps
             _mm256_unpacklo_pd _mm256_unpackhi_pd _mm256_castps_pd _mm256_castpd_ps;
-        __m256d of f64, 2 neighbors: turn_two halves_f64 _mm256_unpacklo_pd _mm256_unpackhi_pd;
+        __m256d of f64, 4 lines, 2 neighbors: turn_two halves_f64 _mm256_unpacklo_pd _mm256_unpackhi_pd;
     }
 }
 
@@ -338,12 +390,12 @@ mod tests {
 
     /// Whether a register turns its rows as element by element.
     fn turns<V: Turn<Element: Default + PartialEq + From<u8>>>() -> bool {
-        let (row, to_row) = (V::NEIGHBORS + 3, V::LANES + 5);
-        let from: Vec<V::Element> = (0..V::LANES * row).map(|at| V::Element::from(at as u8)).collect();
+        let (row, to_row) = (V::NEIGHBORS + 3, V::LINES + 5);
+        let from: Vec<V::Element> = (0..V::LINES * row).map(|at| V::Element::from(at as u8)).collect();
         let mut to = vec![V::Element::default(); V::NEIGHBORS * to_row];
         // SAFETY: the caller has the instruction set; both hold as many rows as are turned.
         unsafe { V::turn(from.as_ptr(), row, to.as_mut_ptr(), to_row) };
-        (0..V::NEIGHBORS).all(|at| (0..V::LANES).all(|lane| to[at * to_row + lane] == from[lane * row + at]))
+        (0..V::NEIGHBORS).all(|at| (0..V::LINES).all(|lane| to[at * to_row + lane] == from[lane * row + at]))
     }
 
     #[test]
@@ -353,6 +405,10 @@ mod tests {
         if is_x86_feature_detected!("avx2") {
             use std::arch::x86_64::{__m256, __m256d};
             assert!(turns::<__m256>() && turns::<__m256d>());
+        }
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx512f") {
+            assert!(turns::<std::arch::x86_64::__m512>());
         }
     }
 }
