@@ -30,8 +30,12 @@ const ROWS: usize = 384;
 /// Tiles of rows that make it worth to copy a panel of the right operand.
 const PANEL_READERS: usize = 4;
 
-/// Panels that make it worth to copy a block of the left operand.
+/// Panels that make it worth to copy a block of the left operand, and if its rows' elements are neighbors.
 const BLOCK_READERS: usize = 8;
+const LINE_READERS: usize = 24;
+
+/// Bytes of operands that are near already: nothing of them is asked for ahead.
+const NEAR: usize = 1 << 19;
 
 impl<T: Copy + Default> InRegisters<T> for Product<'_, T> {
     #[inline(always)]
@@ -47,6 +51,13 @@ pub(crate) fn evenly(count: usize, most: usize) -> impl Iterator<Item = (usize, 
     let parts = count.div_ceil(most);
     let (length, longer) = (count / parts.max(1), count % parts.max(1));
     (0..parts).map(move |part| (part * length + part.min(longer), length + usize::from(part < longer)))
+}
+
+/// The blocks of a contracted axis: all but the last in units that are turned at once.
+fn depths(k: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
+    const UNIT: usize = 16;
+    let units = evenly(k.div_ceil(UNIT), DEPTH / UNIT);
+    units.map(move |(start, count)| (start * UNIT, (count * UNIT).min(k - start * UNIT)))
 }
 
 /// # Safety
@@ -99,13 +110,13 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
     assert!(result.len() >= m * n, "a dense result has one place per element");
     let width = VECTORS * V::LANES;
     let panels = n.div_ceil(width);
-    let copies_left = panels >= BLOCK_READERS;
+    let copies_left = panels >= if left.column == 1 { LINE_READERS } else { BLOCK_READERS };
     if copies_left {
         block.grow(m.min(ROWS) * k.min(DEPTH));
     }
     panel.grow(width * k.min(DEPTH));
-    let mut blocks =
-        evenly(k, DEPTH).flat_map(|depths| evenly(m, ROWS).map(move |rows| (depths, rows))).peekable();
+    let is_near = (m * k + k * n) * size_of::<V::Element>() <= NEAR;
+    let mut blocks = depths(k).flat_map(|depths| evenly(m, ROWS).map(move |rows| (depths, rows))).peekable();
     while let Some(((k_start, depth), (row_start, rows))) = blocks.next() {
         let tiles = evenly(rows, V::ROWS);
         let part = left.from(row_start, k_start);
@@ -124,7 +135,7 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
         // How often the tiles of a panel ask for what comes next: the next panel, and some of the left operand's next block.
         let times = tiles.clone().count() * depth.div_ceil(STEPS);
         let mut ahead = [Ahead::nothing(); 2];
-        if let Some(((k_start, depth), (row_start, rows))) = blocks.peek() {
+        if let Some(((k_start, depth), (row_start, rows))) = blocks.peek().filter(|_| !is_near) {
             ahead[1] = Ahead::of(left.from(*row_start, *k_start), *rows, *depth, times * panels);
         }
         let copies_right = right.column != 1 || rows > PANEL_READERS * V::ROWS;
@@ -132,6 +143,7 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
             let columns = width.min(n - column);
             let next = width.min(n - column - columns);
             ahead[0] = match blocks.peek() {
+                _ if is_near => Ahead::nothing(),
                 _ if next > 0 => Ahead::of(right.from(k_start, column + columns), depth, next, times),
                 Some(((k_start, depth), _)) => {
                     Ahead::of(right.from(*k_start, 0), *depth, width.min(n), times)
