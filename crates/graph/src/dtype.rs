@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::buffer::Buffer;
 use crate::tensor::Data;
 
 /// The element type of a tensor.
@@ -78,11 +79,11 @@ pub trait Element: Copy + Default + PartialEq + PartialOrd + fmt::Debug + Send +
     /// The element type this Rust type stands for.
     const DTYPE: DType;
     /// Wraps a buffer.
-    fn wrap(buffer: Arc<Vec<Self>>) -> Data;
+    fn wrap(buffer: Arc<Buffer<Self>>) -> Data;
     /// The buffer, if it holds this type.
-    fn unwrap(data: &Data) -> Option<&Arc<Vec<Self>>>;
+    fn unwrap(data: &Data) -> Option<&Arc<Buffer<Self>>>;
     /// The buffer, if it holds this type.
-    fn unwrap_mut(data: &mut Data) -> Option<&mut Arc<Vec<Self>>>;
+    fn unwrap_mut(data: &mut Data) -> Option<&mut Arc<Buffer<Self>>>;
     /// The value nearest to `value`: rounded to f32, truncated to i64, compared with zero for bool.
     fn from_f64(value: f64) -> Self;
     /// The value as a double; exact for all but large integers.
@@ -105,18 +106,18 @@ macro_rules! element {
         impl Element for $ty {
             const DTYPE: DType = DType::$variant;
 
-            fn wrap(buffer: Arc<Vec<Self>>) -> Data {
+            fn wrap(buffer: Arc<Buffer<Self>>) -> Data {
                 Data::$variant(buffer)
             }
 
-            fn unwrap(data: &Data) -> Option<&Arc<Vec<Self>>> {
+            fn unwrap(data: &Data) -> Option<&Arc<Buffer<Self>>> {
                 match data {
                     Data::$variant(buffer) => Some(buffer),
                     _ => None,
                 }
             }
 
-            fn unwrap_mut(data: &mut Data) -> Option<&mut Arc<Vec<Self>>> {
+            fn unwrap_mut(data: &mut Data) -> Option<&mut Arc<Buffer<Self>>> {
                 match data {
                     Data::$variant(buffer) => Some(buffer),
                     _ => None,

@@ -14,6 +14,7 @@
 //! Nothing here executes in parallel, keeps global state, or knows about schedules.
 
 mod id;
+mod buffer;
 mod dtype;
 mod dim;
 mod shape;
@@ -43,6 +44,7 @@ pub mod atomic_file;
 mod file;
 mod dump;
 
+pub use buffer::Buffer;
 pub use builder::Builder;
 pub use derived::{
     AttentionOptions, ConvOptions, ConvTransposeOptions, CustomSite, PadMode, Padding, PerAxis, PoolOptions,

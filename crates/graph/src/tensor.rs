@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 use rand::{RngExt, SeedableRng};
 
+use crate::buffer::Buffer;
 use crate::dispatch;
 use crate::dtype::{DType, Element};
 use crate::op::{ArgMax, OpRules};
@@ -24,10 +25,10 @@ pub struct Tensor {
 #[derive(Clone)]
 #[allow(missing_docs, reason = "the variants are the element types")]
 pub enum Data {
-    F32(Arc<Vec<f32>>),
-    F64(Arc<Vec<f64>>),
-    I64(Arc<Vec<i64>>),
-    Bool(Arc<Vec<bool>>),
+    F32(Arc<Buffer<f32>>),
+    F64(Arc<Buffer<f64>>),
+    I64(Arc<Buffer<i64>>),
+    Bool(Arc<Buffer<bool>>),
 }
 
 /// Why a tensor cannot be made or read as asked.
@@ -72,7 +73,7 @@ impl Tensor {
         if values.len() != expected {
             return Err(TensorError::Length { shape: sizes.into(), expected, got: values.len() });
         }
-        Ok(Tensor { sizes: sizes.into(), data: T::wrap(Arc::new(values)) })
+        Ok(Tensor { sizes: sizes.into(), data: T::wrap(Arc::new(values.into())) })
     }
 
     /// A tensor over a literal list of values.
@@ -95,7 +96,7 @@ impl Tensor {
     /// A tensor whose element `i` (row-major) is `element(i)`.
     pub fn from_fn<T: Element>(sizes: &[usize], element: impl FnMut(usize) -> T) -> Tensor {
         let len = sizes.iter().product();
-        Tensor { sizes: sizes.into(), data: T::wrap(Arc::new((0..len).map(element).collect())) }
+        Tensor { sizes: sizes.into(), data: T::wrap(Arc::new(Buffer::from_fn(len, element))) }
     }
 
     /// A scalar.
@@ -106,7 +107,7 @@ impl Tensor {
     /// A vector.
     pub fn vector<T: Element>(values: impl Into<Vec<T>>) -> Tensor {
         let values = values.into();
-        Tensor { sizes: Sizes::from_slice(&[values.len()]), data: T::wrap(Arc::new(values)) }
+        Tensor { sizes: Sizes::from_slice(&[values.len()]), data: T::wrap(Arc::new(values.into())) }
     }
 
     /// Every element is `value`.
@@ -136,7 +137,8 @@ impl Tensor {
     /// Zeros of any element type (`false` for bool).
     #[must_use]
     pub fn zeros_of(dtype: DType, sizes: &[usize]) -> Tensor {
-        dispatch!(dtype, T => Tensor::full(sizes, T::default()))
+        let len = sizes.iter().product();
+        dispatch!(dtype, T => Tensor { sizes: sizes.into(), data: T::wrap(Arc::new(Buffer::zeros(len))) })
     }
 
     /// The elements of an ndarray array, in its logical order.
@@ -148,7 +150,7 @@ impl Tensor {
         let (start, len) = (offset.unwrap_or(0), sizes.iter().product::<usize>());
         values.truncate(start + len);
         values.drain(..start);
-        Tensor { sizes, data: T::wrap(Arc::new(values)) }
+        Tensor { sizes, data: T::wrap(Arc::new(values.into())) }
     }
 
     /// The element type.
@@ -210,7 +212,7 @@ impl Tensor {
     pub fn make_mut<T: Element>(&mut self) -> Result<&mut [T], TensorError> {
         let got = self.dtype();
         match T::unwrap_mut(&mut self.data) {
-            Some(buffer) => Ok(Arc::<Vec<T>>::make_mut(buffer)),
+            Some(buffer) => Ok(Arc::<Buffer<T>>::make_mut(buffer)),
             None => Err(TensorError::DType { expected: T::DTYPE, got }),
         }
     }

@@ -222,11 +222,12 @@ impl Slots {
             let uses = &self.plan.values[value.index()];
             let mut fresh = tensor.take().unwrap_or_else(|| {
                 // Zeroed by the system page by page where it is large.
+                let mut zeros = Tensor::zeros_of(uses.dtype, &[uses.len]);
                 dispatch!(uses.dtype, T => {
-                    let elements = vec![T::default(); uses.len];
-                    pages::enlarge(NonNull::from(&elements[..]).cast(), size_of_val(&elements[..]));
-                    Tensor::vector(elements)
-                })
+                    let elements = zeros.make_mut::<T>().expect("a tensor has the type it was made with");
+                    pages::enlarge(NonNull::from(&*elements).cast(), size_of_val(elements));
+                });
+                zeros
             });
             let view = dispatch!(uses.dtype, T => {
                 View::of_mut(fresh.make_mut::<T>().expect("a result keeps its type from run to run"))
