@@ -51,7 +51,7 @@ pub(crate) fn chained(graph: &Graph, regions: Vec<Region>, keep: &dyn Fn(NodeId)
 }
 
 /// The product that a region is, or that heads it; `None` if there is none, or if it is a convolution.
-fn product_of(graph: &Graph, region: &Region) -> Option<NodeId> {
+pub(crate) fn product_of(graph: &Graph, region: &Region) -> Option<NodeId> {
     let root = role(graph, region.root);
     let product = match root {
         Role::Dot => region.root,

@@ -29,6 +29,7 @@ pub(crate) struct Roles {
 }
 
 /// An operand as it is read: its sizes, and its strides in the buffer it is in.
+#[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) sizes: Sizes,
     strides: Strides,
@@ -72,6 +73,11 @@ impl Source {
         let sizes: Sizes = order.iter().map(|axis| self.sizes[*axis]).collect();
         let strides: Strides = order.iter().map(|axis| self.strides[*axis]).collect();
         View::new(&sizes, &strides, 0)
+    }
+
+    /// Whether the same element is read for several coordinates.
+    pub(crate) fn repeats(&self) -> bool {
+        self.sizes.iter().zip(&self.strides).any(|(size, stride)| *size > 1 && *stride == 0)
     }
 
     /// The operand after [`packing`](Source::packing).

@@ -54,7 +54,7 @@ const GRAIN: usize = 1 << 20;
 const LEAST_ROWS: (usize, usize) = (64, 128);
 
 /// Rows of pieces that are run in one call at most: more would save little.
-const MOST_ROWS: usize = 256;
+pub(crate) const MOST_ROWS: usize = 256;
 
 /// The worker's buffers that copies are made in.
 const ROOM: [usize; 3] = [2, 3, 9];
@@ -77,6 +77,7 @@ impl Dot {
         let left_order = lists([&op.batch_left, &op.free_left(left.sizes.len()), &op.contract_left]);
         let right_order = lists([&op.batch_right, &op.contract_right, &op.free_right(right.sizes.len())]);
         let (packed_left, packed_right) = (left.packed(&left_order), right.packed(&right_order));
+        let right = if region.turned.is_some() { packed_right.clone() } else { right };
         // As little packing as makes the rest strided.
         let choices =
             [(false, false), (true, false), (false, true), (true, true)].map(|(pack_left, pack_right)| {
@@ -278,6 +279,29 @@ impl Dot {
         });
         let is_read = self.left.is_none() && self.windows[0].is_none() && m * k * n > 0;
         is_read && follow && (m == 1 || self.row == k) && (k == 1 || self.contracted.0 == 1)
+    }
+
+    /// The right operand of the contraction `at` with its columns side by side, and how many elements are copied for that if each
+    /// `rows` rows of the result do it for themselves; `None` if it is not copied so.
+    pub(crate) fn turning(
+        graph: &Graph,
+        region: &Region,
+        at: NodeId,
+        op: &DotGeneral,
+        rows: usize,
+    ) -> Option<(View, usize)> {
+        let dot = Dot::of(graph, region, at, op);
+        let Dims { m, k, n } = dot.dims;
+        let is_copied = dot.right.is_some() || (n > 1 && dot.column != 1);
+        if dot.method != Method::Blocked || dot.windows[1].is_some() || !is_copied || m * k * n == 0 {
+            return None;
+        }
+        let right = Source::of(graph, region, graph.node(at).operands[1]);
+        let order = [&op.batch_right, &op.contract_right, &op.free_right(right.sizes.len())];
+        let order: Vec<usize> = order.into_iter().flat_map(AxisList::iter).collect();
+        // A few rows are turned instead, and so is what they come to.
+        let copied = (k * n).min(m * (k + n));
+        (!right.repeats()).then(|| (right.packing(&order), dot.rows / m * m.div_ceil(rows) * copied))
     }
 
     /// The rows of the result, how many products an element is the sum of, and how many elements a row has.

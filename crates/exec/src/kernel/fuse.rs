@@ -181,7 +181,7 @@ fn collect(
         nodes.sort_unstable();
         nodes.dedup();
         let extent = extents[root.index()];
-        regions.push(Region { root, outputs, nodes, operands, extent, left: None });
+        regions.push(Region { root, outputs, nodes, operands, extent, left: None, turned: None });
     }
     for region in &mut regions {
         let root = region.root;

@@ -81,6 +81,11 @@ impl Rearrange {
         let alias = (view.is_dense() && view.len() == source).then_some(0);
         Rearrange { dtype: graph.ty(node).dtype, view, alias }
     }
+
+    /// The copy of a buffer that a product reads in its place.
+    pub(crate) fn turning(dtype: DType, view: View) -> Rearrange {
+        Rearrange { dtype, view, alias: None }
+    }
 }
 
 impl Compute for Rearrange {

@@ -1,8 +1,66 @@
 //! Copies of a part of an operand in the order in which tiles read it.
 #![allow(unsafe_code, reason = "whole registers are copied; the bounds of the part are checked once")]
 
+use std::slice;
+
+use pullback_graph::{DType, Element};
+
 use crate::kernel::matmul::Matrix;
+use crate::kernel::multiply::{InRegisters, Multiply};
 use crate::kernel::register::{Turn, Vector};
+use crate::kernel::simd::InstructionSet;
+
+/// Fills dense rows from columns whose elements are neighbors: the first `rows` elements of each, `column` apart in `from`.
+pub(crate) fn turned<T: Element>(from: &[T], column: usize, rows: usize, to: &mut [T]) {
+    let columns = to.len() / rows;
+    if T::DTYPE == DType::Bool {
+        assert!((columns - 1) * column + rows <= from.len() && rows * columns <= to.len(), "a copy has room");
+        // SAFETY: it was checked that all elements are there, and room for as many.
+        unsafe { scattered(from.as_ptr(), [1, column], 0..rows, 0..columns, to.as_mut_ptr(), columns) };
+    } else if size_of::<T>() == size_of::<f32>() {
+        // SAFETY: numbers of one size, all bits of which are numbers; registers only move them.
+        let (from, to) = unsafe { (numbers::<T, f32>(from), numbers_mut::<T, f32>(to)) };
+        f32::multiply(InstructionSet::detected(), Turned { from, column, rows, to });
+    } else {
+        // SAFETY: as above; there are no numbers of other sizes.
+        let (from, to) = unsafe { (numbers::<T, f64>(from), numbers_mut::<T, f64>(to)) };
+        f64::multiply(InstructionSet::detected(), Turned { from, column, rows, to });
+    }
+}
+
+/// # Safety
+/// Both types are numbers of one size.
+unsafe fn numbers<From, To>(elements: &[From]) -> &[To] {
+    assert_eq!(size_of::<From>(), size_of::<To>(), "numbers of one size");
+    // SAFETY: as the caller promises.
+    unsafe { slice::from_raw_parts(elements.as_ptr().cast(), elements.len()) }
+}
+
+/// # Safety
+/// As [`numbers`].
+unsafe fn numbers_mut<From, To>(elements: &mut [From]) -> &mut [To] {
+    assert_eq!(size_of::<From>(), size_of::<To>(), "numbers of one size");
+    // SAFETY: as the caller promises.
+    unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), elements.len()) }
+}
+
+/// Rows to be made of columns.
+struct Turned<'a, T> {
+    from: &'a [T],
+    column: usize,
+    rows: usize,
+    to: &'a mut [T],
+}
+
+impl<T: Copy> InRegisters<T> for Turned<'_, T> {
+    #[inline(always)]
+    unsafe fn compute<V: Vector<Element = T>>(self) {
+        let Turned { from, column, rows, to } = self;
+        let columns = to.len() / rows;
+        // SAFETY: the instruction set is there, as the caller promises.
+        unsafe { copy::<V>(Matrix { elements: from, row: 1, column }, rows, columns, columns, to) }
+    }
+}
 
 /// Copies the first `rows` × `columns` elements of a matrix to `to`, row by row, rows `stride` apart.
 ///

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use crate::kernel::columns::Columns;
 use crate::kernel::read::{Access, read};
 use crate::kernel::role::{Role, numel, role};
+use crate::kernel::turned::Turned;
 
 /// Nodes that one kernel computes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(crate) struct Region {
     /// What makes the left operand of this one's product row by row, if that is computed here too: the operands are those of
     /// both, and the nodes this one's own.
     pub(crate) left: Option<Box<Left>>,
+    /// The copy that is read in place of the product's right operand, if that is turned by a step of its own.
+    pub(crate) turned: Option<Turned>,
 }
 
 /// A region that makes rows for the product of another.
@@ -127,7 +130,17 @@ impl Region {
             operands,
             extent,
             left: None,
+            turned: None,
         }
+    }
+
+    /// The copies that are read in place of operands, each with the place of its operand.
+    pub(crate) fn turned(&self) -> impl Iterator<Item = (usize, &Turned)> {
+        let left = self.left.iter().filter_map(|left| left.region.turned.as_ref());
+        left.chain(&self.turned).map(|turned| {
+            let place = self.operands.iter().position(|operand| *operand == turned.buffer);
+            (place.expect("a region lists what it reads"), turned)
+        })
     }
 
     /// Every node that is computed, or of which a part is, ascending.

@@ -3,7 +3,10 @@
 //! A view says where in its source the element at each row-major position of the result is. Axes that can be walked
 //! as one are merged when the view is made, so what is left is as few and as long inner runs as the movement allows.
 
+use pullback_graph::Element;
 use smallvec::SmallVec;
+
+use crate::kernel::pack::turned;
 
 /// An axis of a view: how many elements, and how far apart they are in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,7 +25,7 @@ pub(crate) struct View {
     len: usize,
 }
 
-/// Rows that a transposing copy moves at once: two cache lines of `f32`.
+/// Rows that a transposing copy makes at once: two cache lines of `f32`.
 const BLOCK: usize = 32;
 
 /// One stride per axis.
@@ -115,7 +118,7 @@ impl View {
     }
 
     /// Copies elements `start..start + out.len()` of the view.
-    pub(crate) fn copy<T: Copy>(&self, source: &[T], start: usize, out: &mut [T]) {
+    pub(crate) fn copy<T: Element>(&self, source: &[T], start: usize, out: &mut [T]) {
         if out.is_empty() {
             return;
         }
@@ -227,23 +230,13 @@ fn copy_run<T: Copy>(source: &[T], place: usize, stride: isize, run: &mut [T]) {
 }
 
 /// Fills rows of `inner.size` elements whose starts are neighbours in the source.
-///
-/// Tiles go through a buffer, so that whole cache lines are read and written even where rows are a power of two apart.
-fn transpose<T: Copy>(source: &[T], place: usize, inner: Axis, rows: &mut [T]) {
+fn transpose<T: Element>(source: &[T], place: usize, inner: Axis, rows: &mut [T]) {
     let count = rows.len() / inner.size;
-    let mut tile = [source[place]; BLOCK * BLOCK];
-    for start in (0..inner.size).step_by(BLOCK) {
-        let width = BLOCK.min(inner.size - start);
-        for column in 0..width {
-            let place = place.wrapping_add_signed((start + column) as isize * inner.stride);
-            for (row, value) in source[place..place + count].iter().enumerate() {
-                tile[row * BLOCK + column] = *value;
-            }
-        }
-        for row in 0..count {
-            let at = row * inner.size + start;
-            rows[at..at + width].copy_from_slice(&tile[row * BLOCK..row * BLOCK + width]);
-        }
+    if let Ok(column) = usize::try_from(inner.stride) {
+        return turned(&source[place..], column, count, rows);
+    }
+    for (row, out) in rows.chunks_exact_mut(inner.size).enumerate() {
+        copy_run(source, place + row, inner.stride, out);
     }
 }
 

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::error::ExecError;
-use crate::kernel::{Kernel, Region, chained, regions};
+use crate::kernel::{Kernel, Rearrange, Region, Turned, chained, regions, turned};
 use crate::plan::id::{SlotId, ValueId};
 use crate::plan::step::{InPlace, Place, Step, Value};
 
@@ -40,6 +40,7 @@ pub(crate) fn lower(graph: &Graph, every_node: bool) -> Result<Lowered, ExecErro
         inputs: graph.inputs().iter().enumerate().map(|(at, id)| (*id, at)).collect(),
         literals: FxHashMap::default(),
         waits: FxHashMap::default(),
+        turned: FxHashMap::default(),
     };
     if every_node {
         for node in graph.ids() {
@@ -51,7 +52,7 @@ pub(crate) fn lower(graph: &Graph, every_node: bool) -> Result<Lowered, ExecErro
             kept[output.node.index()] = true;
         }
         let keep = |node: NodeId| kept[node.index()];
-        for region in chained(graph, regions(graph, &keep), &keep) {
+        for region in turned(graph, chained(graph, regions(graph, &keep), &keep)) {
             lowering.region(&region)?;
         }
     }
@@ -77,6 +78,8 @@ struct Lowering<'g> {
     literals: FxHashMap<(DType, u64), usize>,
     /// What must have run before a node is read whose bytes were there already.
     waits: FxHashMap<NodeId, SmallVec<[u32; 2]>>,
+    /// Copies of buffers that products read in their place.
+    turned: FxHashMap<Turned, ValueId>,
 }
 
 impl Lowering<'_> {
@@ -118,7 +121,7 @@ impl Lowering<'_> {
 
     fn step(&mut self, region: &Region) {
         let kernel = Kernel::lower(self.graph, region);
-        let reads: SmallVec<[ValueId; 4]> = region
+        let mut reads: SmallVec<[ValueId; 4]> = region
             .operands
             .iter()
             .map(|node| self.lowered.value_of[node.index()].expect("regions come after their operands"))
@@ -139,6 +142,9 @@ impl Lowering<'_> {
         }
         waits.sort_unstable();
         waits.dedup();
+        for (place, turned) in region.turned() {
+            reads[place] = self.turned(turned, reads[place]);
+        }
         let at = self.next_step();
         // The slot is chosen when memory is planned.
         let slot = Place::Slot(SlotId::new(0));
@@ -167,6 +173,23 @@ impl Lowering<'_> {
                 SmallVec::new(),
             );
         }
+    }
+
+    /// The copy of `buffer` that a product reads in its place.
+    fn turned(&mut self, turned: &Turned, buffer: ValueId) -> ValueId {
+        if let Some(copy) = self.turned.get(turned) {
+            return *copy;
+        }
+        let (node, dtype) = (turned.buffer, self.graph.ty(turned.buffer).dtype);
+        let (at, slot) = (self.next_step(), Place::Slot(SlotId::new(0)));
+        let copy = self.value_of(node, (dtype, turned.view.len()), slot, Some(at));
+        let kernel = Rearrange::turning(dtype, turned.view.clone()).into();
+        let (reads, writes) = ([buffer].into_iter().collect(), [copy].into());
+        let waits = self.waits.get(&node).cloned().unwrap_or_default();
+        let covers = SmallVec::new();
+        self.push(Step { kernel, node, covers, reads, writes, in_place: InPlace::new() }, waits);
+        self.turned.insert(turned.clone(), copy);
+        copy
     }
 
     /// The number of the step that is pushed next.

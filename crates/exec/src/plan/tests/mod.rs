@@ -5,3 +5,4 @@ mod order;
 mod plans;
 mod reach;
 pub(crate) mod strategy;
+mod turned;

@@ -1,0 +1,80 @@
+//! Right operands that are turned once for all that multiply by them.
+//!
+//! A product wants the columns of its right operand side by side. Where they lie otherwise, it copies them for a block of rows
+//! of the result at a time, and the next block, thread or product copies them again. What is copied several times, for many
+//! rows or at every step of a recurrence, is copied by a step of its own instead, whose result they all read where it is.
+//!
+//! Columns that do lie side by side are never copied so: the first tile that reads a panel copies it on the way, which takes no
+//! time.
+
+use pullback_graph::{Graph, NodeId, Op};
+use rustc_hash::FxHashMap;
+
+use crate::kernel::chain::product_of;
+use crate::kernel::dot::{Dot, MOST_ROWS};
+use crate::kernel::read::read;
+use crate::kernel::region::Region;
+use crate::kernel::role::{Role, role};
+use crate::kernel::view::View;
+
+/// A copy that products read in place of a buffer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Turned {
+    /// The buffer.
+    pub(crate) buffer: NodeId,
+    /// Which of its elements each element of the copy is.
+    pub(crate) view: View,
+}
+
+/// How often an operand must be copied in all to be worth a step, which also writes it to memory for others to read.
+const COPIES: usize = 3;
+
+/// The regions, with the [operands](Region::turned) that are turned by steps of their own.
+pub(crate) fn turned(graph: &Graph, mut regions: Vec<Region>) -> Vec<Region> {
+    // Elements that are copied in all of what is turned.
+    let mut copied: FxHashMap<Turned, usize> = FxHashMap::default();
+    let mut found = Vec::new();
+    for (at, region) in regions.iter().enumerate() {
+        let left = region.left.as_ref().map(|left| (true, &left.region));
+        for (is_left, of) in left.into_iter().chain([(false, region)]) {
+            let Some(product) = product_of(graph, of) else { continue };
+            let Op::DotGeneral(op) = &graph.node(product).op else { continue };
+            let rows = region.left.as_ref().map_or(MOST_ROWS, |left| left.rows);
+            let turned =
+                right_operand(graph, region, of, product).zip(Dot::turning(graph, of, product, op, rows));
+            let Some((buffer, (view, count))) = turned else { continue };
+            let turned = Turned { buffer, view };
+            *copied.entry(turned.clone()).or_default() += count;
+            found.push((at, is_left, turned));
+        }
+    }
+    for (at, is_left, turned) in found {
+        if copied[&turned] < COPIES * turned.view.len() {
+            continue;
+        }
+        let region = &mut regions[at];
+        match &mut region.left {
+            Some(left) if is_left => left.region.turned = Some(turned),
+            _ => region.turned = Some(turned),
+        }
+    }
+    regions
+}
+
+/// The buffer of the right operand of `product`, which heads `of`, if nothing else in `region` reads it.
+fn right_operand(graph: &Graph, region: &Region, of: &Region, product: NodeId) -> Option<NodeId> {
+    let role = |node: NodeId| role(graph, node);
+    let left = region.left.iter().flat_map(|left| {
+        let root = role(left.region.root);
+        left.region.nodes.iter().map(move |node| (root, *node))
+    });
+    let reads = region.nodes.iter().map(|node| (role(region.root), *node)).chain(left);
+    let buffer = read(graph, role(of.root), product, 1, role).buffer?;
+    let readers = reads
+        .filter(|(_, node)| role(*node).is_computed() || role(*node) == Role::Dot)
+        .flat_map(|(root, node)| {
+            (0..graph.node(node).operands.len()).map(move |at| read(graph, root, node, at, role).buffer)
+        })
+        .filter(|read| *read == Some(buffer));
+    (readers.count() == 1).then_some(buffer)
+}
