@@ -34,7 +34,7 @@ impl<T: Copy + Default> Buffer<T> {
     }
 
     /// How many elements lie before the first that is a multiple of so many bytes.
-    fn skipped(padded: &Vec<T>) -> usize {
+    fn skipped(padded: &[T]) -> usize {
         padded.as_ptr().align_offset(ALIGN).min(Self::SLACK)
     }
 }
