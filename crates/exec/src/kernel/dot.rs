@@ -53,6 +53,9 @@ const GRAIN: usize = 1 << 20;
 /// Rows of a piece at least, if the right operand fits the second-level cache, and if not: each piece packs it anew.
 const LEAST_ROWS: (usize, usize) = (64, 128);
 
+/// Multiplications of half a product that make it worth to be cut although both halves have fewer rows.
+const LONG: usize = 1 << 22;
+
 /// Rows of pieces that are run in one call at most: more would save little.
 pub(crate) const MOST_ROWS: usize = 256;
 
@@ -356,16 +359,20 @@ pub(crate) fn is_added_up(graph: &Graph, node: NodeId, sum: NodeId) -> bool {
     numel(graph, node) > 0 && windows.is_multiple_of(columns)
 }
 
-/// Rows of a piece of a product of this depth and so many columns.
-fn rows_of_piece(depth: usize, columns: usize) -> usize {
+/// Rows of a piece of a product of so many rows in all, of this depth and so many columns.
+fn rows_of_piece(rows: usize, depth: usize, columns: usize) -> usize {
     let right = depth.saturating_mul(columns);
     let least = if right <= CACHED { LEAST_ROWS.0 } else { LEAST_ROWS.1 };
+    // What would keep one thread busy for long while others have nothing to do is halved all the same.
+    let half = rows.div_ceil(2);
+    let is_long = half < least && half.saturating_mul(right) >= LONG;
+    let least = if is_long { half } else { least };
     (GRAIN / right.max(1)).max(least).next_multiple_of(16)
 }
 
-/// Elements of a piece of a product of this depth and so many columns.
-pub(crate) fn grain(depth: usize, columns: usize) -> usize {
-    rows_of_piece(depth, columns).saturating_mul(columns).max(1)
+/// Elements of a piece of a product of so many rows, of this depth and so many columns.
+pub(crate) fn grain(rows: usize, depth: usize, columns: usize) -> usize {
+    rows_of_piece(rows, depth, columns).saturating_mul(columns).max(1)
 }
 
 /// Copies the elements `range` of a view into buffer `index` of the worker.
@@ -388,7 +395,7 @@ impl Compute for Dot {
 
     fn pieces(&self) -> Pieces {
         let Dims { k, n, .. } = self.dims;
-        let rows = rows_of_piece(k, n);
+        let rows = rows_of_piece(self.rows, k, n);
         // Matrices that are made on the way are made once.
         let made = self.windows.iter().any(Option::is_some);
         let rows = match made {
@@ -423,5 +430,18 @@ impl Compute for Dot {
             DType::I64 | DType::Bool => return Err("takes floating-point elements".into()),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_products_of_few_rows_are_halved() {
+        assert_eq!(rows_of_piece(64, 1568, 128), 32);
+        assert_eq!(rows_of_piece(100, 4096, 4096), 64, "in units of tiles");
+        assert_eq!(rows_of_piece(64, 256, 256), 64, "too little for two");
+        assert_eq!(rows_of_piece(256, 1024, 1024), 128);
     }
 }

@@ -118,7 +118,7 @@ impl<'g> Heads<'g> {
         if head.len < 2 || depth == 0 || self.heads.contains_key(&root) || !head.fits(extent) {
             return false;
         }
-        let pieces = head.len.div_ceil(dot::grain(depth, columns));
+        let pieces = head.len.div_ceil(dot::grain(head.len / columns, depth, columns));
         let alone = head.len.div_ceil(program::grain(count as usize));
         let parallel = alone <= PIECES * pieces || pieces >= PLENTY;
         let pays = parallel && (pieces >= MANY || self.is_last(node, root, region, role));
