@@ -19,7 +19,8 @@ impl<T: Copy + Default> Buffer<T> {
     const SLACK: usize = ALIGN / size_of::<T>();
 
     /// Zeros, or what the type's default is. Large ones cost nothing before they are written to.
-    pub(crate) fn zeros(len: usize) -> Buffer<T> {
+    #[must_use]
+    pub fn zeros(len: usize) -> Buffer<T> {
         let padded = vec![T::default(); len + Self::SLACK];
         Buffer { skipped: Self::skipped(&padded), padded, len }
     }

@@ -29,7 +29,6 @@ pub(crate) struct Roles {
 }
 
 /// An operand as it is read: its sizes, and its strides in the buffer it is in.
-#[derive(Clone)]
 pub(crate) struct Source {
     pub(crate) sizes: Sizes,
     strides: Strides,

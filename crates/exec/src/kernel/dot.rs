@@ -75,12 +75,10 @@ impl Dot {
         if results == 0 || op.contract_left.iter().any(|axis| left.sizes[axis] == 0) {
             return Dot::zeros(node.ty.dtype, results);
         }
-        let lists =
-            |lists: [&AxisList; 3]| lists.into_iter().flat_map(AxisList::iter).collect::<Vec<usize>>();
-        let left_order = lists([&op.batch_left, &op.free_left(left.sizes.len()), &op.contract_left]);
-        let right_order = lists([&op.batch_right, &op.contract_right, &op.free_right(right.sizes.len())]);
+        let left_order = in_order([&op.batch_left, &op.free_left(left.sizes.len()), &op.contract_left]);
+        let right_order = side_by_side(op, &right);
+        let right = if region.turned.is_some() { right.packed(&right_order) } else { right };
         let (packed_left, packed_right) = (left.packed(&left_order), right.packed(&right_order));
-        let right = if region.turned.is_some() { packed_right.clone() } else { right };
         // As little packing as makes the rest strided.
         let choices =
             [(false, false), (true, false), (false, true), (true, true)].map(|(pack_left, pack_right)| {
@@ -300,8 +298,7 @@ impl Dot {
             return None;
         }
         let right = Source::of(graph, region, graph.node(at).operands[1]);
-        let order = [&op.batch_right, &op.contract_right, &op.free_right(right.sizes.len())];
-        let order: Vec<usize> = order.into_iter().flat_map(AxisList::iter).collect();
+        let order = side_by_side(op, &right);
         // A few rows are turned instead, and so is what they come to.
         let copied = (k * n).min(m * (k + n));
         (!right.repeats()).then(|| (right.packing(&order), dot.rows / m * m.div_ceil(rows) * copied))
@@ -326,6 +323,16 @@ impl Dot {
     fn is_read_in_place(&self) -> bool {
         self.left.is_none() && self.right.is_none() && self.windows.iter().all(Option::is_none)
     }
+}
+
+/// The axes of some lists, one after the other.
+fn in_order(lists: [&AxisList; 3]) -> Vec<usize> {
+    lists.into_iter().flat_map(AxisList::iter).collect()
+}
+
+/// The right operand's axes, those of columns last.
+fn side_by_side(op: &DotGeneral, right: &Source) -> Vec<usize> {
+    in_order([&op.batch_right, &op.contract_right, &op.free_right(right.sizes.len())])
 }
 
 /// Whether the contraction `node` takes operand `at`, windows of a tensor, matrix by matrix: both operands are read where

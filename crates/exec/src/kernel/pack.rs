@@ -12,19 +12,21 @@ use crate::kernel::simd::InstructionSet;
 
 /// Fills dense rows from columns whose elements are neighbors: the first `rows` elements of each, `column` apart in `from`.
 pub(crate) fn turned<T: Element>(from: &[T], column: usize, rows: usize, to: &mut [T]) {
-    let columns = to.len() / rows;
+    fn turn<T: Multiply>(elements: &[T], column: usize, rows: usize, to: &mut [T]) {
+        let (from, columns) = (Matrix { elements, row: 1, column }, to.len() / rows);
+        T::multiply(InstructionSet::detected(), Turned { from, rows, columns, to, row: columns });
+    }
     if T::DTYPE == DType::Bool {
+        let columns = to.len() / rows;
         assert!((columns - 1) * column + rows <= from.len() && rows * columns <= to.len(), "a copy has room");
         // SAFETY: it was checked that all elements are there, and room for as many.
         unsafe { scattered(from.as_ptr(), [1, column], 0..rows, 0..columns, to.as_mut_ptr(), columns) };
     } else if size_of::<T>() == size_of::<f32>() {
         // SAFETY: numbers of one size, all bits of which are numbers; registers only move them.
-        let (from, to) = unsafe { (numbers::<T, f32>(from), numbers_mut::<T, f32>(to)) };
-        f32::multiply(InstructionSet::detected(), Turned { from, column, rows, to });
+        unsafe { turn(numbers::<T, f32>(from), column, rows, numbers_mut(to)) };
     } else {
         // SAFETY: as above; there are no numbers of other sizes.
-        let (from, to) = unsafe { (numbers::<T, f64>(from), numbers_mut::<T, f64>(to)) };
-        f64::multiply(InstructionSet::detected(), Turned { from, column, rows, to });
+        unsafe { turn(numbers::<T, f64>(from), column, rows, numbers_mut(to)) };
     }
 }
 
@@ -44,21 +46,23 @@ unsafe fn numbers_mut<From, To>(elements: &mut [From]) -> &mut [To] {
     unsafe { slice::from_raw_parts_mut(elements.as_mut_ptr().cast(), elements.len()) }
 }
 
-/// Rows to be made of columns.
-struct Turned<'a, T> {
-    from: &'a [T],
-    column: usize,
-    rows: usize,
-    to: &'a mut [T],
+/// `to[r · row + c] = from[r, c]`, for so many rows and columns, compiled for every kind of vector register.
+#[derive(Debug)]
+pub(crate) struct Turned<'a, T> {
+    pub(crate) from: Matrix<'a, T>,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) to: &'a mut [T],
+    /// How far rows are apart.
+    pub(crate) row: usize,
 }
 
 impl<T: Copy> InRegisters<T> for Turned<'_, T> {
     #[inline(always)]
     unsafe fn compute<V: Vector<Element = T>>(self) {
-        let Turned { from, column, rows, to } = self;
-        let columns = to.len() / rows;
+        let Turned { from, rows, columns, to, row } = self;
         // SAFETY: the instruction set is there, as the caller promises.
-        unsafe { copy::<V>(Matrix { elements: from, row: 1, column }, rows, columns, columns, to) }
+        unsafe { copy::<V>(from, rows, columns, row, to) }
     }
 }
 

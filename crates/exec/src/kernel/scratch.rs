@@ -5,41 +5,26 @@
 
 use std::ops::{Deref, DerefMut};
 
+use pullback_graph::Buffer;
+
 use crate::kernel::program::Spot;
 use crate::kernel::slice::Typed;
 
-/// Where buffers start: at a cache line, which is also the widest vector register. What lies across two lines costs two
-/// reads.
-const ALIGN: usize = 64;
-
-/// Elements that start at a cache line.
+/// Elements that start at a cache line, and grow.
 #[derive(Debug)]
-pub(crate) struct Aligned<T> {
-    /// The elements, behind as many that are skipped.
-    padded: Vec<T>,
-    skipped: usize,
-}
+pub(crate) struct Aligned<T>(Buffer<T>);
 
 impl<T> Default for Aligned<T> {
     fn default() -> Aligned<T> {
-        Aligned { padded: Vec::new(), skipped: 0 }
+        Aligned(Buffer::from(Vec::new()))
     }
 }
 
 impl<T: Copy + Default> Aligned<T> {
-    /// Elements that may be skipped.
-    const SLACK: usize = ALIGN / size_of::<T>();
-
-    /// How many elements it was grown to.
-    fn room(&self) -> usize {
-        self.padded.len().saturating_sub(Self::SLACK)
-    }
-
     /// Grows to `len` elements or more, of unspecified values.
     pub(crate) fn grow(&mut self, len: usize) {
-        if self.room() < len {
-            self.padded = vec![T::default(); len + Self::SLACK];
-            self.skipped = self.padded.as_ptr().align_offset(ALIGN).min(Self::SLACK);
+        if self.len() < len {
+            self.0 = Buffer::zeros(len);
         }
     }
 }
@@ -48,13 +33,13 @@ impl<T> Deref for Aligned<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &self.padded[self.skipped..]
+        &self.0
     }
 }
 
 impl<T> DerefMut for Aligned<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.padded[self.skipped..]
+        &mut self.0
     }
 }
 
@@ -86,12 +71,12 @@ impl<T: Copy + Default> Bank<T> {
 
     fn cover(&mut self, other: &Bank<T>) {
         for (index, buffer) in other.buffers.iter().enumerate() {
-            self.buffer(index).grow(buffer.room());
+            self.buffer(index).grow(buffer.len());
         }
     }
 
     fn bytes(&self) -> usize {
-        self.buffers.iter().map(|buffer| buffer.padded.len() * size_of::<T>()).sum()
+        self.buffers.iter().map(|buffer| size_of_val(&buffer[..])).sum()
     }
 }
 
@@ -177,7 +162,7 @@ mod tests {
         let again = scratch.take::<f32>(2, 40);
         assert_eq!(again.as_ptr(), place);
         assert!(again.len() >= 100);
-        assert!(place.addr().is_multiple_of(ALIGN), "a buffer starts at a cache line");
+        assert!(place.addr().is_multiple_of(64), "a buffer starts at a cache line");
     }
 
     #[test]

@@ -8,7 +8,6 @@
 //! What this does not pay for, or cannot do, remains a [product](crate::kernel::dot) of windows made matrix by matrix.
 
 mod taps;
-mod turn;
 mod along;
 mod phase;
 mod slide;
