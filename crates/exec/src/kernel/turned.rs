@@ -29,8 +29,9 @@ pub(crate) struct Turned {
 /// How often an operand must be copied in all to be worth a step, which also writes it to memory for others to read.
 const COPIES: usize = 3;
 
-/// The regions, with the [operands](Region::turned) that are turned by steps of their own.
-pub(crate) fn turned(graph: &Graph, mut regions: Vec<Region>) -> Vec<Region> {
+/// The regions, with the [operands](Region::turned) that are turned by steps of their own. Nodes that are `held` have the same
+/// value in every run, and so have their copies, which are then made in the first alone.
+pub(crate) fn turned(graph: &Graph, mut regions: Vec<Region>, held: &[bool]) -> Vec<Region> {
     // Elements that are copied in all of what is turned.
     let mut copied: FxHashMap<Turned, usize> = FxHashMap::default();
     let mut found = Vec::new();
@@ -49,7 +50,8 @@ pub(crate) fn turned(graph: &Graph, mut regions: Vec<Region>) -> Vec<Region> {
         }
     }
     for (at, is_left, turned) in found {
-        if copied[&turned] < COPIES * turned.view.len() {
+        let copies = if held[turned.buffer.index()] { 1 } else { COPIES };
+        if copied[&turned] < copies * turned.view.len() {
             continue;
         }
         let region = &mut regions[at];

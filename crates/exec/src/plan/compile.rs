@@ -11,6 +11,7 @@ use crate::plan::cost::{Cost, Rates};
 use crate::plan::donate::donate;
 use crate::plan::fit::fit;
 use crate::plan::id::{SlotId, StepId, ValueId};
+use crate::plan::invariant::hold;
 use crate::plan::lower::{Lowered, lower};
 use crate::plan::memory::{self, Assignment};
 use crate::plan::order::{self, Lengths};
@@ -33,6 +34,9 @@ pub struct PlanOptions {
     pub update_in_place: bool,
     /// Whether every node gets a step of its own, needed or not, so that its value can be looked at.
     pub every_node: bool,
+    /// Whether what follows from constants alone, and from state that no run changes, is held from run to run instead of being
+    /// computed in each. Never with `every_node`; with `fit_in`, if there is room.
+    pub hold_invariants: bool,
     /// The most bytes that the plan may hold: some values are then computed again instead of being held. `None`: all that
     /// it takes.
     pub fit_in: Option<usize>,
@@ -49,6 +53,7 @@ impl Default for PlanOptions {
             inline_below: 20_000,
             update_in_place: true,
             every_node: false,
+            hold_invariants: true,
             fit_in: None,
             rates: Rates::default(),
             share_from: 1 << 14,
@@ -240,7 +245,7 @@ pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
 
 /// Plans a graph in which every node stands as often as it is to be computed.
 pub(crate) fn plan_as_written(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
-    let mut lowered = lower(graph, options.every_node)?;
+    let mut lowered = lower(graph, options)?;
     let costs: Vec<Cost> =
         lowered.steps.iter().map(|step| cost(graph, &lowered, step, &options.rates)).collect();
     let mut problem = problem(&lowered, &costs, options);
@@ -255,7 +260,9 @@ pub(crate) fn plan_as_written(graph: &Graph, options: &PlanOptions) -> Result<Pl
             problem.fixed.push(uses.bytes);
         }
     }
-    // State and results have memory of their own, of just their size.
+    let lent = problem.fixed.len();
+    let once = hold(&mut problem, &lowered.invariant);
+    // State, results and what is held have memory of their own, of just their size.
     for value in problem.values.iter_mut().filter(|value| value.fixed.is_none()) {
         value.bytes = padded(value.bytes, in_order);
     }
@@ -270,7 +277,7 @@ pub(crate) fn plan_as_written(graph: &Graph, options: &PlanOptions) -> Result<Pl
         "the memory plan is wrong"
     );
 
-    let (slots, arena_bytes) = slots(&assignment, states.len(), problem.fixed.len());
+    let (slots, arena_bytes) = slots(&assignment, states.len(), lent);
     for (value, slot) in lowered.values.iter_mut().zip(&assignment.slots) {
         if let Some(slot) = slot {
             value.place = Place::Slot(*slot);
@@ -283,7 +290,7 @@ pub(crate) fn plan_as_written(graph: &Graph, options: &PlanOptions) -> Result<Pl
         .map(|(id, in_place)| {
             let mut step = steps[id.index()].take().expect("an order lists every step once");
             step.kernel.overwrite(&in_place);
-            Step { in_place, ..step }
+            Step { in_place, once: once[id.index()], ..step }
         })
         .collect();
     let costs: Vec<Cost> = order.iter().map(|id| costs[id.index()]).collect();
@@ -424,13 +431,14 @@ fn arrange(problem: &Problem) -> Vec<StepId> {
     }
 }
 
-/// The slots with their owners, and the bytes of those that the plan owns.
-fn slots(assignment: &Assignment, states: usize, fixed: usize) -> (Vec<Slot>, usize) {
+/// The slots with their owners, and the bytes of those that the plan owns: all but the first `lent`, of which the first are
+/// `states`.
+fn slots(assignment: &Assignment, states: usize, lent: usize) -> (Vec<Slot>, usize) {
     let mut end = 0_usize;
     let slots = assignment.bytes.iter().enumerate().map(|(at, bytes): (usize, &usize)| {
         let owner = match at {
             at if at < states => Owner::State,
-            at if at < fixed => Owner::Result,
+            at if at < lent => Owner::Result,
             _ => {
                 // Large buffers start on a cache line; small ones only where their elements may.
                 let offset = end.next_multiple_of(if *bytes < 64 { 8 } else { 64 });

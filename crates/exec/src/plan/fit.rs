@@ -33,6 +33,12 @@ const LONGEST: usize = 256;
 /// # Complexity
 /// That of a plan, times the logarithm of the longest stretch that is computed again.
 pub(crate) fn fit(graph: &Graph, options: &PlanOptions, budget: usize) -> Result<Plan, ExecError> {
+    let ample = plan_as_written(graph, options)?;
+    if ample.peak_bytes() <= budget {
+        return Ok(ample);
+    }
+    // What is held from run to run goes first: it costs no more than what every plan would do without it.
+    let options = &PlanOptions { hold_invariants: false, ..options.clone() };
     let start = plan_as_written(graph, options)?;
     if start.peak_bytes() <= budget {
         return Ok(start);

@@ -9,8 +9,10 @@ use smallvec::SmallVec;
 
 use crate::error::ExecError;
 use crate::kernel::{Kernel, Rearrange, Region, Turned, chained, regions, turned};
+use crate::plan::compile::PlanOptions;
 use crate::plan::id::{SlotId, ValueId};
-use crate::plan::step::{InPlace, Place, Step, Value};
+use crate::plan::invariant::invariant;
+use crate::plan::step::{Place, Step, Value};
 
 /// Steps in a topological order, and the values they read and write. Values that steps write have no slot yet.
 #[derive(Debug, Default)]
@@ -24,25 +26,29 @@ pub(crate) struct Lowered {
     pub(crate) writer: Vec<Option<u32>>,
     /// The steps that each step must come after although it reads nothing of theirs: a barrier stands between.
     pub(crate) after: Vec<SmallVec<[u32; 2]>>,
+    /// Which steps compute the same in every run.
+    pub(crate) invariant: Vec<bool>,
 }
 
-/// Lowers what the outputs of `graph` need; with `every_node`, each node on its own, needed or not.
+/// Lowers what the outputs of `graph` need; or every node on its own, needed or not, if the options say so.
 ///
 /// # Errors
 /// [`ExecError::Unbound`] when a size is not known, [`ExecError::Kernel`] when a constant cannot be evaluated.
-pub(crate) fn lower(graph: &Graph, every_node: bool) -> Result<Lowered, ExecError> {
+pub(crate) fn lower(graph: &Graph, options: &PlanOptions) -> Result<Lowered, ExecError> {
     if let Some(node) = graph.ids().find(|id| !graph.ty(*id).shape.is_known()) {
         return Err(ExecError::unbound(graph, node));
     }
+    let holds = options.hold_invariants && !options.every_node;
     let mut lowering = Lowering {
         graph,
+        invariant: if holds { invariant(graph) } else { vec![false; graph.len()] },
         lowered: Lowered { value_of: vec![None; graph.len()], ..Lowered::default() },
         inputs: graph.inputs().iter().enumerate().map(|(at, id)| (*id, at)).collect(),
         literals: FxHashMap::default(),
         waits: FxHashMap::default(),
         turned: FxHashMap::default(),
     };
-    if every_node {
+    if options.every_node {
         for node in graph.ids() {
             lowering.region(&Region::single(graph, node))?;
         }
@@ -52,7 +58,8 @@ pub(crate) fn lower(graph: &Graph, every_node: bool) -> Result<Lowered, ExecErro
             kept[output.node.index()] = true;
         }
         let keep = |node: NodeId| kept[node.index()];
-        for region in turned(graph, chained(graph, regions(graph, &keep), &keep)) {
+        let regions = chained(graph, regions(graph, &keep), &keep);
+        for region in turned(graph, regions, &lowering.invariant) {
             lowering.region(&region)?;
         }
     }
@@ -72,6 +79,8 @@ pub(crate) fn numel(graph: &Graph, node: NodeId) -> usize {
 
 struct Lowering<'g> {
     graph: &'g Graph,
+    /// The nodes that are the same in every run.
+    invariant: Vec<bool>,
     lowered: Lowered,
     inputs: FxHashMap<NodeId, usize>,
     /// The constant that repeats each scalar, by its bits: shorter literals are the start of longer ones.
@@ -163,15 +172,13 @@ impl Lowering<'_> {
             writes.push(value);
         }
         let covers = region.covered();
-        self.push(Step { kernel, node: region.root, covers, reads, writes, in_place: InPlace::new() }, waits);
+        let invariant = region.outputs.iter().all(|node| self.invariant[node.index()]);
+        self.push(Step::new(kernel, region.root, covers, reads, writes), waits, invariant);
         for (node, totals, rest) in rests {
             let value = self.value(node, slot, Some(self.next_step()));
             self.lowered.value_of[node.index()] = Some(value);
             let (covers, reads, writes) = ([node].into(), [totals].into_iter().collect(), [value].into());
-            self.push(
-                Step { kernel: rest.into(), node, covers, reads, writes, in_place: InPlace::new() },
-                SmallVec::new(),
-            );
+            self.push(Step::new(rest.into(), node, covers, reads, writes), SmallVec::new(), invariant);
         }
     }
 
@@ -186,8 +193,8 @@ impl Lowering<'_> {
         let kernel = Rearrange::turning(dtype, turned.view.clone()).into();
         let (reads, writes) = ([buffer].into_iter().collect(), [copy].into());
         let waits = self.waits.get(&node).cloned().unwrap_or_default();
-        let covers = SmallVec::new();
-        self.push(Step { kernel, node, covers, reads, writes, in_place: InPlace::new() }, waits);
+        let invariant = self.invariant[node.index()];
+        self.push(Step::new(kernel, node, SmallVec::new(), reads, writes), waits, invariant);
         self.turned.insert(turned.clone(), copy);
         copy
     }
@@ -197,9 +204,10 @@ impl Lowering<'_> {
         u32::try_from(self.lowered.steps.len()).expect("fewer than 2^32 steps")
     }
 
-    fn push(&mut self, step: Step, after: SmallVec<[u32; 2]>) {
+    fn push(&mut self, step: Step, after: SmallVec<[u32; 2]>, invariant: bool) {
         self.lowered.steps.push(step);
         self.lowered.after.push(after);
+        self.lowered.invariant.push(invariant);
     }
 
     /// The constant whose first elements are the value of a leaf.

@@ -1,12 +1,13 @@
 //! From a bound graph to steps, an order and buffers: everything that is decided before anything runs.
 //!
 //! [`plan`](plan()) is a straight line: let readers compute again what is not worth keeping, [`lower`] nodes to steps,
-//! [`donate`] state, [`order`] the steps, place values in [`memory`] that is safe for every interleaving, and keep what
-//! [`cost`] says for the schedule.
+//! [`donate`] state, hold what is [`invariant`], [`order`] the steps, place values in [`memory`] that is safe for every
+//! interleaving, and keep what [`cost`] says for the schedule.
 
 mod id;
 mod step;
 mod compile;
+mod invariant;
 mod lower;
 mod cost;
 mod donate;

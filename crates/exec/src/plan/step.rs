@@ -18,9 +18,21 @@ pub struct Step {
     pub(crate) reads: SmallVec<[ValueId; 4]>,
     pub(crate) writes: SmallVec<[ValueId; 1]>,
     pub(crate) in_place: InPlace,
+    pub(crate) once: bool,
 }
 
 impl Step {
+    /// A step that runs in every run and overwrites nothing.
+    pub(crate) fn new(
+        kernel: Kernel,
+        node: NodeId,
+        covers: SmallVec<[NodeId; 1]>,
+        reads: SmallVec<[ValueId; 4]>,
+        writes: SmallVec<[ValueId; 1]>,
+    ) -> Step {
+        Step { kernel, node, covers, reads, writes, in_place: InPlace::new(), once: false }
+    }
+
     /// The name of the kernel.
     #[must_use]
     pub fn kernel(&self) -> &'static str {
@@ -55,6 +67,13 @@ impl Step {
     #[must_use]
     pub fn in_place(&self) -> &[Option<u32>] {
         &self.in_place
+    }
+
+    /// Whether later runs find what it wrote where it was: it depends on constants alone, and on state that no run changes.
+    /// It runs in the first run, and in the first after state was set.
+    #[must_use]
+    pub fn is_once(&self) -> bool {
+        self.once
     }
 
     /// Whether the value at `position` of [`reads`](Step::reads) is overwritten.

@@ -83,6 +83,9 @@ impl Plan {
             let sep = if at == 0 { ", over " } else { " " };
             write!(f, "{sep}{}", step.reads[*position as usize])?;
         }
+        if step.once {
+            write!(f, ", once")?;
+        }
         let mut after: Vec<StepId> = self
             .dag
             .neighbors_directed(NodeIndex::new(id.index()), Incoming)

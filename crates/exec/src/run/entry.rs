@@ -98,6 +98,7 @@ impl Entry {
         let instance = self.instance_mut();
         instance.slots.copy_to_states();
         instance.settle();
+        instance.hold(true);
     }
 
     /// The statistics of what is there before the first step, by value.

@@ -9,7 +9,7 @@ use pullback_graph::NodeStats;
 use crate::csr::Csr;
 use crate::error::ExecError;
 use crate::kernel::Scratch;
-use crate::plan::{Place, Plan, StepId, Update, ValueId};
+use crate::plan::{Place, Plan, Step, StepId, Update, ValueId};
 use crate::run::cancel::CancelToken;
 use crate::run::crew::{Crew, Job};
 use crate::run::options::Record;
@@ -39,6 +39,10 @@ pub(crate) struct Instance {
     pace: Pace,
     /// How many neighboring pieces of each step run in one call.
     together: Box<[u32]>,
+    /// The steps whose results [hold](Instance::hold) from run to run.
+    once: Box<[StepId]>,
+    /// Whether those results are there.
+    holds: bool,
     desks: Box<[Mutex<Desk>]>,
     /// The states that each step writes over.
     touches: Csr<u32>,
@@ -68,10 +72,9 @@ impl Instance {
         let workers = if plan.in_order() { 1 } else { workers };
         let together: Box<[u32]> =
             plan.steps().iter().map(|step| step.kernel.together(workers) as u32).collect();
-        let steps = plan.steps().iter().zip(&together);
-        let calls = steps.map(|(step, together)| step.pieces().div_ceil(*together as usize));
+        let calls = plan.steps().iter().zip(&together).map(|(step, together)| calls(step, *together));
         let pace = if plan.in_order() {
-            Pace::InOrder(calls.map(|calls| calls as u32).collect())
+            Pace::InOrder(calls.collect())
         } else {
             let program = Program::new(plan.dag(), calls, &plan.urgency);
             let progress = Progress::new(&program, workers);
@@ -86,6 +89,11 @@ impl Instance {
             desks: (0..workers).map(|_| Mutex::new(desk())).collect(),
             touches: touches(&plan),
             touched: plan.states().iter().map(|_| AtomicBool::new(false)).collect(),
+            once: (0..plan.steps().len())
+                .map(StepId::new)
+                .filter(|step| plan.step(*step).is_once())
+                .collect(),
+            holds: false,
             plan,
         }
     }
@@ -105,6 +113,26 @@ impl Instance {
         let stats = record.stats.then(|| self.plan.values().iter().map(|_| Mutex::new(None)).collect());
         let is_on = cancel.is_some() || check_finite || recorder.is_some() || stats.is_some();
         self.watch = Watch { is_on, cancel, check_finite, recorder, stats };
+    }
+
+    /// Says whether what is computed [once](crate::plan::Step::is_once) is there: after a run that succeeded it is, until state
+    /// is set. The steps that compute it do nothing then.
+    pub(crate) fn hold(&mut self, holds: bool) {
+        if self.holds == holds {
+            return;
+        }
+        self.holds = holds;
+        for step in &self.once {
+            // A call that does nothing still tells its successors.
+            let calls = if holds { 1 } else { calls(self.plan.step(*step), self.together[step.index()]) };
+            match &mut self.pace {
+                Pace::InOrder(all) => all[step.index()] = calls,
+                Pace::Shared(shared) => {
+                    let Shared { program, progress } = &mut **shared;
+                    progress.cut(program, *step, calls);
+                }
+            }
+        }
     }
 
     /// Grows what every worker has to what one of them needed: another schedule will not make it grow again.
@@ -167,6 +195,11 @@ impl Instance {
             .filter(|(_, touched)| touched.load(Ordering::Relaxed))
             .map(|(at, _)| at)
     }
+}
+
+/// In how many calls the pieces of a step run, so many of them together.
+fn calls(step: &Step, together: u32) -> u32 {
+    step.pieces().div_ceil(together as usize) as u32
 }
 
 /// The states that each step writes over. State `k` is in slot `k`.
@@ -235,6 +268,9 @@ impl Work for Hand<'_> {
 
     #[inline]
     fn piece(&mut self, step: StepId, call: usize) -> Result<(), Box<ExecError>> {
+        if self.instance.holds && self.instance.plan.step(step).is_once() {
+            return Ok(());
+        }
         let together = self.instance.together[step.index()] as usize;
         let pieces = call * together..(call + 1) * together;
         let watch = &self.instance.watch;

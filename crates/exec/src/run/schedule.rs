@@ -36,7 +36,7 @@ impl Program {
     /// The program of a step graph: `pieces` and `urgency` by step. Linear, but for sorting each step's successors.
     pub(crate) fn new(
         dag: &DiGraph<StepId, ()>,
-        pieces: impl Iterator<Item = usize>,
+        pieces: impl Iterator<Item = u32>,
         urgency: &[u64],
     ) -> Program {
         let edges =
@@ -59,7 +59,7 @@ impl Program {
             sinks: sinks as u32,
             successors,
             predecessors: predecessors.into(),
-            pieces: pieces.map(|pieces| pieces.max(1) as u32).collect(),
+            pieces: pieces.map(|pieces| pieces.max(1)).collect(),
             sources: sources.into(),
         }
     }
@@ -143,6 +143,12 @@ impl<E> Progress<E> {
             links: Links::new(program.len()),
             sleepers: Sleepers::default(),
         }
+    }
+
+    /// Has a step of `program` run in so many parts, at least one, from the next run on.
+    pub(crate) fn cut(&mut self, program: &mut Program, step: StepId, pieces: u32) {
+        program.pieces[step.index()] = pieces.max(1);
+        *self.left[step.index()].get_mut() = pieces.max(1);
     }
 
     /// Starts a run: the sources become worker 0's to run or to be stolen from. No worker may be at work.

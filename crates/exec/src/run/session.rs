@@ -7,7 +7,7 @@ use std::time::Instant;
 use pullback_graph::{Bindings, FeedError, Graph, Tensor, TensorType};
 
 use crate::error::ExecError;
-use crate::plan::{Plan, SlotId};
+use crate::plan::{Plan, SlotId, Update};
 use crate::run::cancel::CancelToken;
 use crate::run::compile::compile_with;
 use crate::run::crew::Crew;
@@ -451,6 +451,7 @@ impl Session {
     }
 
     fn put_state(&mut self, state: usize, value: &Tensor) {
+        self.plans.iter_mut().for_each(|plan| plan.instance_mut().hold(false));
         let cell = &mut self.states[state];
         cell.torn = false;
         match &mut cell.buffer {
@@ -472,6 +473,11 @@ impl Session {
         let instance = self.plans[home].instance_mut();
         for (slot, state) in self.states.iter_mut().enumerate() {
             state.buffer = instance.slots.take_state(SlotId::new(slot));
+        }
+        // State that one plan leaves alone another might change.
+        if instance.plan.states().iter().any(|state| state.update != Update::Keep) {
+            let others = self.plans.iter_mut().enumerate().filter(|(at, _)| *at != home);
+            others.for_each(|(_, plan)| plan.instance_mut().hold(false));
         }
     }
 }

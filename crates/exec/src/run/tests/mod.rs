@@ -4,4 +4,5 @@ mod schedule;
 mod sessions;
 mod random;
 mod failures;
+mod held;
 mod support;

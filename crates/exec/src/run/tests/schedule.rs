@@ -44,7 +44,7 @@ impl Trial {
             }
         }
         let urgency: Vec<u64> = (0..predecessors.len() as u64).rev().collect();
-        let program = Program::new(&dag, pieces.iter().map(|pieces| *pieces as usize), &urgency);
+        let program = Program::new(&dag, pieces.iter().copied(), &urgency);
         let counters = |count: usize| (0..count).map(|_| AtomicU32::new(0)).collect();
         Trial {
             progress: Progress::new(&program, workers),
