@@ -2,6 +2,8 @@
 
 use std::f64::consts::{FRAC_2_SQRT_PI, PI};
 
+use crate::op::Polygamma;
+
 /// The `y` with `erf(y) = x`: ±∞ at ±1, NaN outside.
 ///
 /// The start is Giles's polynomial in the middle ("Approximating the erfinv function", 2012) and the leading terms of
@@ -48,7 +50,7 @@ pub(crate) fn erfinv(x: f64) -> f64 {
     y.copysign(x)
 }
 
-/// The polygamma function of order `n` (see [`Polygamma`](crate::op::Polygamma)).
+/// The polygamma function of order `n` (see [`Polygamma`]).
 pub(crate) fn polygamma(n: u32, x: f64) -> f64 {
     let is_odd = n % 2 == 1;
     if x.is_nan() || x == f64::NEG_INFINITY {
@@ -113,8 +115,12 @@ fn polygamma_of_positive(n: u32, mut x: f64) -> f64 {
 
 /// `n! / xⁿ⁺¹`, whose parts would leave the range of numbers.
 fn factorial_over_power(n: u32, x: f64) -> f64 {
-    (1..=n).fold(x.recip(), |product, i| product * (f64::from(i) / x))
+    // Quotients `i / x` would round the same way for `i` and `2i`: such errors add up.
+    (1..=n).fold(x.recip(), |product, i| product * f64::from(i) / x)
 }
+
+/// The most coefficients that [`cotangent_derivative`] has.
+const COEFFICIENTS: usize = Polygamma::MAX_ORDER as usize + 2;
 
 /// The derivative of order `n` of `cot(πx)`.
 ///
@@ -127,10 +133,11 @@ fn cotangent_derivative(n: u32, x: f64) -> f64 {
     } else {
         (PI * turn).tan().recip()
     };
-    let mut coefficients = vec![0.0, 1.0];
-    for _ in 0..n {
-        let mut next = vec![0.0; coefficients.len() + 1];
-        for (power, coefficient) in coefficients.iter().enumerate().skip(1) {
+    let mut coefficients = [0.0; COEFFICIENTS];
+    coefficients[1] = 1.0;
+    for degree in 1..=n as usize {
+        let mut next = [0.0; COEFFICIENTS];
+        for (power, coefficient) in coefficients.iter().enumerate().take(degree + 1).skip(1) {
             let slope = -PI * power as f64 * coefficient;
             next[power - 1] += slope;
             next[power + 1] += slope;
@@ -138,7 +145,7 @@ fn cotangent_derivative(n: u32, x: f64) -> f64 {
         coefficients = next;
     }
     // Horner's rule over the powers of one parity: a zero coefficient must not meet an infinite power.
-    let lead = coefficients.iter().rev().step_by(2);
+    let lead = coefficients[..=n as usize + 1].iter().rev().step_by(2);
     let sum = lead.fold(0.0, |sum, coefficient| sum * (t * t) + coefficient);
     if n.is_multiple_of(2) { sum * t } else { sum }
 }
