@@ -48,6 +48,7 @@ impl Kernel {
             | Op::Logic(_)
             | Op::Select(_)
             | Op::Clamp(_)
+            | Op::Polygamma(_)
             | Op::Cast(_) => Kernel::of(compile(graph, region, None)),
             Op::Literal(op) => Fill::of(graph, root, op.value).into(),
             Op::Broadcast(_) if region.operands.is_empty() => Fill::through(graph, root).into(),
@@ -114,13 +115,10 @@ impl Kernel {
                 }
             }
             Op::Random(op) => Draw::of(graph, root, op).into(),
-            // Leaves are made once and then read; the rest has not been worth a loop yet.
-            Op::Input(_)
-            | Op::Constant(_)
-            | Op::Iota(_)
-            | Op::DimSize(_)
-            | Op::Polygamma(_)
-            | Op::Custom(_) => Reference::of(graph, root).into(),
+            // Leaves are made once and then read; of somebody else's op nothing but its rules is known.
+            Op::Input(_) | Op::Constant(_) | Op::Iota(_) | Op::DimSize(_) | Op::Custom(_) => {
+                Reference::of(graph, root).into()
+            }
             Op::Cholesky(_)
             | Op::TriangularSolve(_)
             | Op::Solve(_)

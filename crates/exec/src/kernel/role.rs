@@ -57,9 +57,13 @@ pub(crate) fn numel(graph: &Graph, node: NodeId) -> usize {
 pub(crate) fn role(graph: &Graph, node: NodeId) -> Role {
     let operand = |at: usize| graph.node(node).operands[at];
     match &graph.node(node).op {
-        Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Logic(_) | Op::Select(_) | Op::Clamp(_) => {
-            Role::Elementwise
-        }
+        Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Compare(_)
+        | Op::Logic(_)
+        | Op::Select(_)
+        | Op::Clamp(_)
+        | Op::Polygamma(_) => Role::Elementwise,
         Op::Cast(op) if op.dtype == graph.ty(operand(0)).dtype => Role::Alias,
         Op::Cast(_) => Role::Elementwise,
         Op::Reshape(_) | Op::StopGradient(_) => Role::Alias,

@@ -1,11 +1,13 @@
 //! Instructions over single numbers that do the same, run together: a step says where its numbers are, the code of a batch what
 //! is done to them.
 
-use pullback_graph::op::{Clamp, CompareOp, LogicOp};
+use std::sync::Arc;
+
+use pullback_graph::op::{Clamp, CompareOp, LogicOp, Real};
 use pullback_graph::{DType, Element, dispatch};
 
 use crate::kernel::program::instruction::Action;
-use crate::kernel::routine::{BinaryLoop, Routines, UnaryLoop};
+use crate::kernel::routine::{BinaryLoop, Polygamma, Routines, UnaryLoop};
 use crate::kernel::simd::InstructionSet;
 
 /// One instruction: the places of up to three operands and the result.
@@ -30,6 +32,8 @@ pub(super) enum Code {
     Select,
     ClampF32(Clamp),
     ClampF64(Clamp),
+    PolygammaF32(Arc<Polygamma>),
+    PolygammaF64(Arc<Polygamma>),
     Cast(DType, DType),
 }
 
@@ -56,10 +60,17 @@ impl Code {
             Action::Select { .. } => Code::Select,
             Action::Clamp { op, dtype: DType::F32, .. } => Code::ClampF32(*op),
             Action::Clamp { op, dtype: DType::F64, .. } => Code::ClampF64(*op),
+            Action::Polygamma { op, dtype: DType::F32, .. } => {
+                Code::PolygammaF32(Arc::new(Polygamma::new(*op)))
+            }
+            Action::Polygamma { op, dtype: DType::F64, .. } => {
+                Code::PolygammaF64(Arc::new(Polygamma::new(*op)))
+            }
             Action::Cast { op, dtype, .. } => Code::Cast(*dtype, op.dtype),
             Action::Unary { .. }
             | Action::Binary { .. }
             | Action::Clamp { .. }
+            | Action::Polygamma { .. }
             | Action::Load { .. }
             | Action::Fold { .. }
             | Action::Accumulate { .. }
@@ -97,6 +108,8 @@ impl Code {
             Code::ClampF64(op) => {
                 each(steps, words, |x, _, _| op.value(f64::from_bits64(x)).to_bits64());
             }
+            Code::PolygammaF32(routine) => polygamma::<f32>(routine, steps, words),
+            Code::PolygammaF64(routine) => polygamma::<f64>(routine, steps, words),
             Code::Cast(from, to) => dispatch!(*from, From => dispatch!(*to, To => {
                 each(steps, words, |x, _, _| From::from_bits64(x).convert::<To>().to_bits64());
             })),
@@ -117,11 +130,19 @@ fn unary<T: Element>(function: fn(T) -> T, wide: Option<UnaryLoop<T>>, steps: &[
     let Some(wide) = wide.filter(|_| steps.len() >= *WIDE.start()) else {
         return each(steps, words, |x, _, _| function(T::from_bits64(x)).to_bits64());
     };
+    wide_unary(|x, out| wide(InstructionSet::detected(), x, out), steps, words);
+}
+
+fn polygamma<T: Real>(routine: &Polygamma, steps: &[Step], words: &mut [i64]) {
+    wide_unary::<T>(|x, out| routine.run(InstructionSet::detected(), x, out), steps, words);
+}
+
+fn wide_unary<T: Element>(wide: impl Fn(&[T], &mut [T]), steps: &[Step], words: &mut [i64]) {
     for steps in steps.chunks(*WIDE.end()) {
         let mut results = [T::from_bits64(0); *WIDE.end()];
         let results = &mut results[..steps.len()];
         let x = gathered(steps, words, |step| step.x);
-        wide(InstructionSet::detected(), &x[..steps.len()], results);
+        wide(&x[..steps.len()], results);
         scatter(results, steps, words);
     }
 }

@@ -178,6 +178,12 @@ impl<'a, const LEN: usize> Block<'a, LEN> {
             }),
             Code::ClampF32(op) => Limit::<f32> { op, x: self.read(x), out: self.write(out) }.run::<FMA>(),
             Code::ClampF64(op) => Limit::<f64> { op, x: self.read(x), out: self.write(out) }.run::<FMA>(),
+            Code::PolygammaF32(routine) => {
+                routine.run::<f32>(InstructionSet::detected(), self.read(x), self.write(out));
+            }
+            Code::PolygammaF64(routine) => {
+                routine.run::<f64>(InstructionSet::detected(), self.read(x), self.write(out));
+            }
             Code::Cast(from, to) => dispatch!(*from, From => dispatch!(*to, To => {
                 Convert::<From, To> { x: self.read(x), out: self.write(out) }.run::<FMA>();
             })),

@@ -1,10 +1,12 @@
 //! What an instruction computes, apart from where its operands are.
 
+use std::sync::Arc;
+
 use pullback_graph::DType;
 use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, UnaryOp};
 
 use crate::kernel::program::instruction::{Action, Place};
-use crate::kernel::routine::{BinaryLoop, Chain, Routines, UnaryLoop};
+use crate::kernel::routine::{BinaryLoop, Chain, Polygamma, Routines, UnaryLoop};
 
 /// An elementwise function and the element type it is for; a routine where there is one.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub(crate) enum Code {
     Select(DType),
     ClampF32(Clamp),
     ClampF64(Clamp),
+    PolygammaF32(Arc<Polygamma>),
+    PolygammaF64(Arc<Polygamma>),
     Cast(DType, DType),
     /// Each row's number along the row.
     Spread(DType),
@@ -63,6 +67,12 @@ pub(crate) fn code(action: &Action) -> Option<(Code, [Operand; 3], DType)> {
         }
         Action::Clamp { op, dtype, x } => {
             let code = floating(*dtype, Code::ClampF32(*op), Code::ClampF64(*op), None)?;
+            (code, [(*x, *dtype); 3], *dtype)
+        }
+        Action::Polygamma { op, dtype, x } => {
+            let routine = Arc::new(Polygamma::new(*op));
+            let single = Code::PolygammaF32(Arc::clone(&routine));
+            let code = floating(*dtype, single, Code::PolygammaF64(routine), None)?;
             (code, [(*x, *dtype); 3], *dtype)
         }
         Action::Compare { op, dtype, x, y } => {

@@ -239,6 +239,7 @@ impl Compiler<'_> {
             Op::Logic(op) => Action::Logic { op: *op, x, y },
             Op::Select(_) => Action::Select { dtype: last, condition: x, x: y, y: places[2] },
             Op::Clamp(op) => Action::Clamp { op: *op, dtype: last, x },
+            Op::Polygamma(op) => Action::Polygamma { op: *op, dtype: last, x },
             Op::Cast(op) => Action::Cast { op: *op, dtype: last, x },
             other => unreachable!("{other:?} has the role of an elementwise op"),
         };

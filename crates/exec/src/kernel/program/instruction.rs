@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use pullback_graph::DType;
-use pullback_graph::op::{BinaryOp, Cast, Clamp, CompareOp, LogicOp, ReduceKind, UnaryOp};
+use pullback_graph::op::{BinaryOp, Cast, Clamp, CompareOp, LogicOp, Polygamma, ReduceKind, UnaryOp};
 
 use crate::kernel::routine::Chain;
 use crate::kernel::view::View;
@@ -102,6 +102,11 @@ pub(crate) enum Action {
         dtype: DType,
         x: Place,
     },
+    Polygamma {
+        op: Polygamma,
+        dtype: DType,
+        x: Place,
+    },
     Cast {
         op: Cast,
         dtype: DType,
@@ -166,6 +171,7 @@ impl Action {
             Action::Load { .. } => [None; 3],
             Action::Unary { x, .. }
             | Action::Clamp { x, .. }
+            | Action::Polygamma { x, .. }
             | Action::Cast { x, .. }
             | Action::Fold { x, .. }
             | Action::Spread { x, .. }
@@ -186,6 +192,7 @@ impl Action {
             Action::Load { .. } => [None, None, None],
             Action::Unary { x, .. }
             | Action::Clamp { x, .. }
+            | Action::Polygamma { x, .. }
             | Action::Cast { x, .. }
             | Action::Fold { x, .. }
             | Action::Spread { x, .. }

@@ -4,6 +4,7 @@
 //! reference. A routine here stands in for each row that is more than arithmetic. It states how far it may be from the exact value, in
 //! units in the last place (ulp) of the result, and is tested against that over the whole range: ordinary numbers, zeros
 //! of both signs, subnormal numbers, infinities and NaN.
+//! [`Polygamma`], which is no row since it has an order, is held to the same.
 //!
 //! With FMA (AVX2, AVX-512, NEON) all variants of a routine give the same bits; the baseline of x86-64 lacks it, and may
 //! differ in the last place.
@@ -25,6 +26,7 @@ use std::marker::PhantomData;
 use pullback_graph::op::{BinaryOp, Real, UnaryOp};
 
 pub(crate) use crate::kernel::routine::chain::{Chain, Chained, Side};
+pub(crate) use crate::kernel::routine::double::polygamma::Polygamma;
 use crate::kernel::simd::{self, Function, InstructionSet, Loop};
 
 /// A routine over slices, as compiled for an instruction set.

@@ -1,12 +1,15 @@
 //! Routines against the exact values, in units in the last place.
 
+mod polygamma;
+
 use std::fmt::LowerExp;
 use std::path::Path;
 use std::{env, fs, thread};
 
+use pullback_graph::op;
 use pullback_graph::op::{BinaryOp, UnaryOp};
 
-use super::Routines;
+use super::{Polygamma, Routines};
 use crate::kernel::simd::InstructionSet;
 use crate::kernel::simd::tests::all;
 
@@ -327,6 +330,10 @@ fn the_table_of_accuracies_in_docs_is_fresh() {
     let mut table = format!("{:12} {:7}  f64\n", "", "f32");
     for op in UnaryOp::ALL.iter().filter(|op| f32::unary_accuracy(**op).is_some()) {
         table += &row(op.name_static(), f32::unary_accuracy(*op), f64::unary_accuracy(*op));
+    }
+    for (name, order) in [("ψₙ, n ≤ 3", 3), ("ψₙ, n ≤ 10", 10), ("ψₙ, n ≤ 100", 100)] {
+        let op = op::Polygamma { order };
+        table += &row(name, Some(Polygamma::accuracy::<f32>(op)), Some(Polygamma::accuracy::<f64>(op)));
     }
     for op in BinaryOp::ALL.iter().filter(|op| f32::binary_accuracy(**op).is_some()) {
         table += &row(op.name_static(), f32::binary_accuracy(*op), f64::binary_accuracy(*op));

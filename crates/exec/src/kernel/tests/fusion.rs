@@ -89,6 +89,26 @@ fn values_and_gradients_of_many_elements_are_one_region() {
 }
 
 #[test]
+fn polygamma_is_fused_with_what_is_around_it() {
+    let b = Builder::new();
+    let x = b.input("x", DType::F64, [1000]);
+    let y = (x.exp().digamma() * 2.0 + (x * x).polygamma(1)).tanh();
+    let graph = b.finish([("y", y)]).unwrap();
+    let names: Vec<&str> =
+        fused(&graph)[1..].iter().map(|region| Kernel::lower(&graph, region).name()).collect();
+    assert_eq!(names, ["fused"]);
+    let feed = Tensor::random([1000], 1).cast(DType::F64);
+    check(&graph, &[feed], "polygamma");
+
+    // Single numbers, some of which go through the routine together.
+    let b = Builder::new();
+    let x = b.input("x", DType::F32, [0; 0]);
+    let many = (1..6).map(|at| (x * at as f32).digamma()).reduce(|sum, term| sum + term).unwrap();
+    let graph = b.finish([("y", many * x.polygamma(2))]).unwrap();
+    check(&graph, &[Tensor::scalar(0.7_f32)], "polygamma of single numbers");
+}
+
+#[test]
 fn a_node_joins_no_region_that_comes_after_a_reader_of_it() {
     let b = Builder::new();
     let x = b.input("x", DType::F32, [4, 4]);

@@ -13,7 +13,7 @@ use std::ops::Range;
 use pullback_graph::op::{BinaryOp, Choices};
 use pullback_graph::{Builder, DType, Graph, NodeId, Op, OpClass, OpRules, Tensor, TensorType, dispatch};
 
-use crate::kernel::routine::Routines;
+use crate::kernel::routine::{Polygamma, Routines};
 use crate::kernel::{Buffers, Kernel, Region, Scratch, Slice, SliceMut, Typed};
 
 /// The order in which pieces run.
@@ -187,6 +187,9 @@ fn tolerance(op: &Op, operands: &[Tensor], ty: &TensorType) -> Option<Tensor> {
         (Op::Unary(row), DType::F64) => f64::unary_accuracy(*row),
         (Op::Binary(row), DType::F32) => f32::binary_accuracy(*row),
         (Op::Binary(row), DType::F64) => f64::binary_accuracy(*row),
+        // The interpreter's own may be off as far.
+        (Op::Polygamma(op), DType::F32) => Some(2.0 * Polygamma::accuracy::<f32>(*op)),
+        (Op::Polygamma(op), DType::F64) => Some(2.0 * Polygamma::accuracy::<f64>(*op)),
         _ => None,
     };
     if let Some(accuracy) = accuracy {
@@ -200,7 +203,11 @@ fn tolerance(op: &Op, operands: &[Tensor], ty: &TensorType) -> Option<Tensor> {
         let cancels = matches!(op, Op::Binary(BinaryOp::Logaddexp));
         let parts = if cancels { operands.iter().map(Tensor::to_f64_vec).collect() } else { Vec::new() };
         return Some(Tensor::from_fn(&ty.shape.known().unwrap(), |i| {
-            let size = parts.iter().map(|part: &Vec<f64>| part[i].abs()).fold(values[i].abs(), f64::max);
+            let value = match (op, ty.dtype) {
+                (Op::Polygamma(op), DType::F64) => Polygamma::size::<f64>(*op, values[i]),
+                _ => values[i].abs(),
+            };
+            let size = parts.iter().map(|part: &Vec<f64>| part[i].abs()).fold(value, f64::max);
             (size * epsilon * (accuracy + 2.0)).max(least)
         }));
     }

@@ -5,6 +5,7 @@ pub(super) mod logarithm;
 mod angle;
 pub(super) mod error;
 pub(super) mod gamma;
+pub(super) mod polygamma;
 pub(super) mod power;
 mod number;
 
