@@ -17,6 +17,7 @@ use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Tar
 use crate::kernel::program::layout::{Cell, Layout};
 use crate::kernel::program::registers::Counts;
 use crate::kernel::program::scalar::ScalarProgram;
+use crate::kernel::program::streams::Streams;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::slice::Slice;
 use crate::kernel::view::View;
@@ -58,8 +59,8 @@ pub(crate) struct Program {
     pub(super) seats: Vec<Seat>,
     /// What is copied before a tile is run, because it is read after it has been overwritten: from and to which homes.
     pub(super) saves: Vec<(u16, u16)>,
-    /// The homes whose elements are asked for ahead.
-    pub(super) streams: Vec<u16>,
+    /// The way from tile to tile.
+    pub(super) streams: Streams,
     /// The places of registers, without those of what is saved.
     registers: Layout,
     /// The places of all.
@@ -181,7 +182,7 @@ impl Program {
             homes: Vec::new(),
             seats: Vec::new(),
             saves: Vec::new(),
-            streams: Vec::new(),
+            streams: Streams::none(),
             layout: registers.clone(),
             registers,
             last_read,
@@ -283,12 +284,7 @@ impl Program {
             };
             self.seats.push(seat);
         }
-        // A single stage goes through memory in one direction, which processors follow on their own.
-        let is_stream = |at: &usize| {
-            let in_memory = matches!(self.seats[*at], Seat::Read(_) | Seat::Write(_));
-            in_memory && self.homes[*at].space == Space::Elements && self.stages.len() > 1
-        };
-        self.streams = (0..self.homes.len()).filter(is_stream).map(|at| at as u16).collect();
+        self.streams = Streams::of(self);
     }
 
     /// [Runs](ComputeAll::run) over the elements `made` for this range.

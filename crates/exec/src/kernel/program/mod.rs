@@ -26,6 +26,7 @@ mod run;
 mod scalar;
 mod spreads;
 mod stage;
+mod streams;
 
 pub(crate) use crate::kernel::program::blocks::Spot;
 pub(crate) use crate::kernel::program::build::Program;

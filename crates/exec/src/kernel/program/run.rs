@@ -7,7 +7,6 @@ use std::{ptr, slice};
 
 use pullback_graph::dispatch;
 
-use crate::kernel::ahead::{LINE, prefetch};
 use crate::kernel::compute::Buffers;
 use crate::kernel::fold::{Rows, with_fold};
 use crate::kernel::program::blocks::{BLOCK, Blocks, Spot};
@@ -37,13 +36,17 @@ pub(super) struct Piece<'a, 'b> {
 
 /// How many elements a tile has, and how many rows.
 #[derive(Clone, Copy)]
-struct Lengths {
+pub(super) struct Lengths {
     elements: usize,
     rows: usize,
 }
 
 impl Lengths {
-    fn of(self, space: Space) -> usize {
+    pub(super) fn of_tile(elements: usize, columns: usize) -> Lengths {
+        Lengths { elements, rows: elements / columns }
+    }
+
+    pub(super) fn of(self, space: Space) -> usize {
         match space {
             Space::Elements => self.elements,
             Space::Rows => self.rows,
@@ -108,11 +111,11 @@ impl Piece<'_, '_> {
         let mut start = self.range.start;
         loop {
             let tile = start..(start + self.tile).min(self.range.end);
-            let lengths = Lengths { elements: tile.len(), rows: tile.len() / program.columns };
+            let lengths = Lengths::of_tile(tile.len(), program.columns);
             self.save(spots, lengths);
             for (at, stage) in program.stages.iter().enumerate() {
                 if tile.end < self.range.end {
-                    self.ask(spots, lengths, at);
+                    program.streams.ask(spots, at);
                 }
                 self.stage(stage, spots, &tile, lengths)?;
             }
@@ -121,11 +124,7 @@ impl Piece<'_, '_> {
                 self.end_groups();
                 return Ok(());
             }
-            for ((home, seat), spot) in program.homes.iter().zip(&program.seats).zip(spots.iter_mut()) {
-                if !matches!(seat, Seat::Memory(_)) {
-                    spot.start = spot.start.wrapping_add(lengths.of(home.space) * spot.stride);
-                }
-            }
+            program.streams.advance(spots);
         }
     }
 
@@ -202,20 +201,6 @@ impl Piece<'_, '_> {
             let bytes = lengths.of(home.space) * home.dtype.bytes();
             // SAFETY: the result has these elements, the register is as long as a tile, and they are apart.
             unsafe { ptr::copy_nonoverlapping(from.start, to.start, bytes) };
-        }
-    }
-
-    /// Asks for the memory that the next tile reads and writes, for a part of it before every stage: rows lie apart in memory,
-    /// and a processor that sees where the last ones were read does not look beyond their page.
-    fn ask(&self, spots: &[Spot], lengths: Lengths, stage: usize) {
-        let program = self.program;
-        for stream in &program.streams {
-            let home = program.homes[usize::from(*stream)];
-            let bytes = lengths.of(home.space) * home.dtype.bytes();
-            let lines = bytes.div_ceil(LINE);
-            let next = spots[usize::from(*stream)].start.wrapping_add(bytes);
-            let part = lines * stage / program.stages.len()..lines * (stage + 1) / program.stages.len();
-            part.for_each(|line| prefetch::<false, u8>(next.wrapping_add(line * LINE)));
         }
     }
 

@@ -1,0 +1,73 @@
+//! What tiles move through: where the next one's elements are, and which of them are asked for while this one is run.
+//!
+//! A tile that another one follows is a whole one, so all of this is known when a program is made.
+
+use crate::kernel::ahead::{LINE, prefetch};
+use crate::kernel::program::blocks::Spot;
+use crate::kernel::program::build::{Home, Program, Seat};
+use crate::kernel::program::instruction::{Place, Space};
+use crate::kernel::program::run::Lengths;
+
+/// The way from tile to tile: of every home that is elsewhere for each of them.
+#[derive(Clone, Debug)]
+pub(super) struct Streams(Vec<Stream>);
+
+#[derive(Clone, Copy, Debug)]
+struct Stream {
+    home: u16,
+    /// How far the next tile's elements are behind those of this one.
+    bytes: usize,
+    /// How many of those bytes each stage asks for; the last ones less, or nothing.
+    share: usize,
+}
+
+impl Streams {
+    /// No way: there is one tile at most.
+    pub(super) fn none() -> Streams {
+        Streams(Vec::new())
+    }
+
+    /// The streams of a program that has stages, homes and seats.
+    ///
+    /// Each stage asks for a part of what the next tile reads and writes: rows lie apart in memory, and a processor that sees
+    /// where the last ones were read does not look beyond their page. A single stage goes through memory in one direction, which
+    /// processors follow on their own.
+    pub(super) fn of(program: &Program) -> Streams {
+        if program.tile >= program.len {
+            return Streams::none();
+        }
+        let lengths = Lengths::of_tile(program.tile, program.columns);
+        let stages = program.stages.len();
+        let stream = |(at, (home, seat)): (usize, (&Home, &Seat))| {
+            let bytes = lengths.of(home.space) * home.dtype.bytes();
+            // An operand that is overwritten is asked for as the result.
+            let is_elsewhere = matches!((seat, home.place), (Seat::Read(_), _) | (_, Place::Result(_)));
+            let is_asked = is_elsewhere && home.space == Space::Elements && stages > 1;
+            let share = if is_asked { bytes.div_ceil(stages).next_multiple_of(LINE) } else { 0 };
+            Stream { home: at as u16, bytes, share }
+        };
+        let homes = program.homes.iter().zip(&program.seats).enumerate();
+        let moving = homes.filter(|(_, (_, seat))| !matches!(seat, Seat::Memory(_)));
+        Streams(moving.map(stream).collect())
+    }
+
+    /// Moves on to the next tile.
+    #[inline]
+    pub(super) fn advance(&self, spots: &mut [Spot]) {
+        for Stream { home, bytes, .. } in &self.0 {
+            let spot = &mut spots[usize::from(*home)];
+            spot.start = spot.start.wrapping_add(*bytes);
+        }
+    }
+
+    /// Asks for the part of the next tile that `stage` is to ask for.
+    #[inline]
+    pub(super) fn ask(&self, spots: &[Spot], stage: usize) {
+        for Stream { home, bytes, share } in &self.0 {
+            let next = spots[usize::from(*home)].start.wrapping_add(*bytes);
+            for byte in (stage * share..((stage + 1) * share).min(*bytes)).step_by(LINE) {
+                prefetch::<false, u8>(next.wrapping_add(byte));
+            }
+        }
+    }
+}
