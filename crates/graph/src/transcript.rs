@@ -10,7 +10,8 @@ use crate::op::{Barrier, Op};
 use crate::provenance::CotangentLink;
 use crate::rewrite::translate_origins;
 
-/// A graph that is being written after another one. Its nodes are those of the other, each as often as asked.
+/// A graph that is being written after another one. Its nodes are those of the other, each as often as asked, or others in
+/// their place.
 ///
 /// ```
 /// use pullback_graph::{Builder, DType::F32, Transcript};
@@ -67,15 +68,36 @@ impl<'g> Transcript<'g> {
         copied
     }
 
+    /// Writes an op on the way to what the node `id` is for: made by the same line, without its name.
+    ///
+    /// # Panics
+    /// When the op does not take these operands, or one of them has not been written.
+    pub fn write(&mut self, id: NodeId, op: impl Into<Op>, operands: Operands) -> NodeId {
+        let mut provenance = self.graph.provenance(id).clone();
+        provenance.label = None;
+        self.body.push(op.into(), operands, provenance).expect("an op is written over operands that it takes")
+    }
+
+    /// Has the node `value`, which was written, stand for `id` where that is read from now on.
+    ///
+    /// # Panics
+    /// When their types differ, or there is a copy of `id` already.
+    pub fn stand_in(&mut self, id: NodeId, value: NodeId) {
+        assert_eq!(
+            self.body.nodes[value.index()].ty,
+            *self.graph.ty(id),
+            "what stands for {id} has its type"
+        );
+        let before = self.place[id.index()].replace(value);
+        assert_eq!(before, None, "{id} was not copied");
+    }
+
     /// Writes the value of `value`, a copy of the node `id`, not before `after` has been computed.
     ///
     /// # Panics
     /// When `value` or `after` has not been written.
     pub fn barrier(&mut self, id: NodeId, value: NodeId, after: NodeId) -> NodeId {
-        let mut provenance = self.graph.provenance(id).clone();
-        provenance.label = None;
-        let barrier = self.body.push(Op::from(Barrier), smallvec![value, after], provenance);
-        barrier.expect("a barrier takes operands of all types")
+        self.write(id, Barrier, smallvec![value, after])
     }
 
     /// The graph, whose outputs are the first copies of those of the other.

@@ -6,7 +6,7 @@ use pullback_graph::{Graph, NodeId, OpRules, Tensor};
 
 use crate::csr::Csr;
 use crate::error::ExecError;
-use crate::kernel::recompute;
+use crate::kernel::{recompute, summed};
 use crate::plan::cost::{Cost, Rates};
 use crate::plan::donate::donate;
 use crate::plan::fit::fit;
@@ -235,6 +235,8 @@ impl Plan {
 /// # Complexity
 /// `O(n log n)` in the nodes and operands; a few times that to fit in so many bytes.
 pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
+    let fewer = if options.every_node { None } else { summed(graph) };
+    let graph = fewer.as_ref().unwrap_or(graph);
     let cheaper = if options.every_node { None } else { recompute(graph) };
     let graph = cheaper.as_ref().unwrap_or(graph);
     match options.fit_in {

@@ -17,7 +17,7 @@ use crate::op::rules::{Batch, OpClass, OpRules, Partials, Site};
 use crate::op::sample::{Choices, Domain, OperandSample, Sample};
 use crate::op::scan::{product_in_range, shifted};
 use crate::op::table::expect_operands;
-use crate::op::{Op, Permute, Real};
+use crate::op::{BinaryOp, Op, Permute, Real};
 use crate::shape::{AxisList, Shape, TensorType};
 use crate::tensor::Tensor;
 
@@ -34,6 +34,19 @@ pub enum ReduceKind {
     Max,
     /// The smallest, NaN if there is one. Equal smallest elements share the gradient evenly. Of truth values: all.
     Min,
+}
+
+impl ReduceKind {
+    /// The row that combines two elements this way.
+    #[must_use]
+    pub fn of_two(self) -> BinaryOp {
+        match self {
+            ReduceKind::Sum => BinaryOp::Add,
+            ReduceKind::Prod => BinaryOp::Mul,
+            ReduceKind::Max => BinaryOp::Maximum,
+            ReduceKind::Min => BinaryOp::Minimum,
+        }
+    }
 }
 
 /// `result[…] = combine over axes of x[…]`, with the axes removed.

@@ -4,6 +4,7 @@ mod catalogue;
 mod columns;
 mod fusion;
 mod recompute;
+mod summed;
 mod epilogues;
 mod chains;
 mod shapes;
