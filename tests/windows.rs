@@ -113,3 +113,13 @@ fn large_images_and_many_channels() {
     check(DType::F32, &[3, 48, 17, 19], &[70, 48, 3, 3], |x, w| x.conv(w, &ConvOptions::default()));
     check(DType::F64, &[1, 1, 90], &[1, 1, 9], |x, w| x.conv(w, &ConvOptions::default().stride(3)));
 }
+
+#[test]
+fn stacks_of_images_that_are_cut_into_groups() {
+    for dtype in [DType::F32, DType::F64] {
+        let options = ConvOptions::default().padding([1, 1]);
+        check(dtype, &[37, 4, 12, 15], &[33, 4, 3, 3], |x, w| x.conv(w, &options));
+        check(dtype, &[23, 1, 30, 32], &[2, 1, 3, 3], |x, w| x.conv(w, &options));
+        check(dtype, &[19, 6, 16, 16], &[10, 3, 3, 3], |x, w| x.conv(w, &options.clone().groups(2)));
+    }
+}

@@ -27,6 +27,11 @@ pub(crate) trait Compute: fmt::Debug + Send + Sync {
         None
     }
 
+    /// What is to be done with the result, which holds the totals of groups; `None` if it is what it should be.
+    fn rest(&self) -> Option<Totals> {
+        None
+    }
+
     /// Arithmetic operations in all.
     fn flops(&self) -> u64 {
         0
@@ -77,7 +82,7 @@ pub(crate) trait ComputeAll: fmt::Debug + Send + Sync {
         None
     }
 
-    /// What is to be done with result `write`, which holds the totals of groups; `None` if it is what it should be.
+    /// See [`Compute::rest`].
     fn rest(&self, _write: usize) -> Option<Totals> {
         None
     }
@@ -130,6 +135,10 @@ impl<C: Compute> ComputeAll for One<C> {
 
     fn alias(&self) -> Option<usize> {
         self.0.alias()
+    }
+
+    fn rest(&self, _write: usize) -> Option<Totals> {
+        self.0.rest()
     }
 
     fn flops(&self) -> u64 {

@@ -3,12 +3,15 @@
 //!
 //! Outputs lie side by side in registers, and each element of a window is multiplied with all of them at its place; where
 //! outputs are few, neighboring windows do.
+//!
+//! Few outputs are work for few threads. Then the stack is cut into groups, whose totals a small step adds up.
 
 use std::ops::Range;
 
 use pullback_graph::op::ReduceKind;
 use pullback_graph::{DType, Graph, NodeId, Op};
 
+use crate::kernel::columns::Totals;
 use crate::kernel::compute::Compute;
 use crate::kernel::contraction::{Grid, Source, grid};
 use crate::kernel::conv::along::{APART, Along};
@@ -33,6 +36,9 @@ pub(crate) struct Weights {
     /// The stack that the result has, and the one that is summed over: where the factors, respectively the planes, start.
     kept: Grid,
     summed: Grid,
+    /// How many groups the summed stack is cut into, and how many of its planes each has, but for the last one.
+    groups: usize,
+    planes: usize,
     /// How many outputs there are, and how far their factors are apart.
     outputs: usize,
     output: usize,
@@ -57,6 +63,12 @@ const NARROW: usize = 16;
 
 /// Outputs up to which pieces are narrow.
 const FEW: usize = 32;
+
+/// Pieces from which there are enough without groups, and groups at most.
+const ENOUGH: usize = 8;
+
+/// Windows of a group at least: fewer are multiplied in little more time than their totals take.
+const LEAST: usize = 2048;
 
 /// Windows that are gone through at a time: their factors stay in the first-level cache.
 const BLOCK: usize = 256;
@@ -109,10 +121,18 @@ impl Weights {
             return None;
         }
         let all = Grid::of(op, &factor, &planes);
+        let kept = all.axes(|axis| !reduce.axes.contains(axis));
+        let summed = all.axes(|axis| reduce.axes.contains(axis));
+        let pieces = kept.len() * outputs.len().div_ceil(WIDE);
+        let windows = summed.len() * padded.lines().len() * padded.line();
+        let groups = if pieces < ENOUGH { (windows / LEAST).clamp(1, ENOUGH).min(summed.len()) } else { 1 };
+        let planes = summed.len().div_ceil(groups.max(1));
         Some(Weights {
             dtype: graph.ty(sum).dtype,
-            kept: all.axes(|axis| !reduce.axes.contains(axis)),
-            summed: all.axes(|axis| reduce.axes.contains(axis)),
+            groups: summed.len().div_ceil(planes.max(1)).max(1),
+            planes,
+            kept,
+            summed,
             outputs: outputs.len(),
             output,
             places: padded.places().into(),
@@ -131,7 +151,7 @@ impl Weights {
 
     /// Outputs of a piece at most.
     fn width(&self) -> usize {
-        if self.outputs <= FEW { NARROW } else { WIDE }
+        if self.groups == 1 && self.outputs <= FEW { NARROW } else { WIDE }
     }
 
     /// Sums that are kept for each element of the result.
@@ -160,10 +180,11 @@ impl Weights {
             let (index, output) = (at / self.outputs, at % self.outputs);
             let count = (self.outputs - output).min(end - at);
             let (part, tail) = rest.split_at_mut(count * places);
+            let (group, index) = (index / self.kept.len(), index % self.kept.len());
             let starts = self.kept.start(index);
             let sums = &mut sums[..count * places * apart];
             sums.fill(T::default());
-            for index in 0..self.summed.len() {
+            for index in group * self.planes..self.summed.len().min((group + 1) * self.planes) {
                 let [left, right] = self.summed.start(index);
                 let factors = &reads[0].typed::<T>()[starts[0] + left + output * self.output..];
                 self.padded.copy(&reads[1].typed::<T>()[starts[1] + right..], &mut copy);
@@ -202,6 +223,22 @@ impl Weights {
         scratch.put(0, copy);
         scratch.put(1, panel);
         scratch.put(2, sums);
+    }
+
+    /// [`multiply`](Weights::multiply), widened to what totals are.
+    fn totals(&self, range: Range<usize>, reads: &[Slice<'_>], totals: &mut [f64], scratch: &mut Scratch) {
+        let mut sums = scratch.take::<f32>(3, range.len());
+        let sums_of_range = &mut sums[..range.len()];
+        self.multiply(range, reads, sums_of_range, scratch);
+        for (total, sum) in totals.iter_mut().zip(sums_of_range) {
+            *total = f64::from(*sum);
+        }
+        scratch.put(3, sums);
+    }
+
+    /// How many elements the result has.
+    fn results(&self) -> usize {
+        self.kept.len() * self.outputs * self.places.len()
     }
 
     /// Adds the products of a plane, outputs side by side.
@@ -278,14 +315,19 @@ impl Compute for Weights {
     }
 
     fn pieces(&self) -> Pieces {
-        let places = self.places.len();
-        let piece = self.width() * places;
-        Pieces::of(self.kept.len() * self.outputs * places, piece).together(CALL / piece)
+        let piece = self.width() * self.places.len();
+        // A group's totals are pieces of their own.
+        let piece = if self.groups > 1 { piece.min(self.outputs * self.places.len()) } else { piece };
+        Pieces::of(self.groups * self.results(), piece).together(CALL / piece)
+    }
+
+    fn rest(&self) -> Option<Totals> {
+        let (kind, dtype, groups) = (ReduceKind::Sum, self.dtype, self.groups);
+        (groups > 1).then(|| Totals { kind, dtype, groups, columns: self.results() })
     }
 
     fn flops(&self) -> u64 {
-        let results = self.kept.len() * self.outputs * self.places.len();
-        2 * (results * self.summed.len() * self.windows()) as u64
+        2 * (self.results() * self.summed.len() * self.windows()) as u64
     }
 
     fn flops_of_products(&self) -> u64 {
@@ -300,6 +342,7 @@ impl Compute for Weights {
         scratch: &mut Scratch,
     ) -> Result<(), String> {
         match self.dtype {
+            DType::F32 if self.groups > 1 => self.totals(range, reads, write.typed(), scratch),
             DType::F32 => self.multiply::<f32>(range, reads, write.typed(), scratch),
             DType::F64 => self.multiply::<f64>(range, reads, write.typed(), scratch),
             DType::I64 | DType::Bool => return Err("takes floating-point elements".into()),
