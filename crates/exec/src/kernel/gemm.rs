@@ -13,7 +13,7 @@
 //! few are turned, not the many.
 #![allow(unsafe_code, reason = "tiles take pointers; the bounds of whole operands are checked once")]
 
-use crate::kernel::ahead::Ahead;
+use crate::kernel::ahead::{Ahead, LINE};
 use crate::kernel::matmul::{Dims, Matrix, Product};
 use crate::kernel::multiply::InRegisters;
 use crate::kernel::pack::copy;
@@ -135,9 +135,17 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
         // How often the tiles of a panel ask for what comes next: the next panel, and some of the left operand's next block.
         let times = tiles.clone().count() * depth.div_ceil(STEPS);
         let mut ahead = [Ahead::nothing(); 2];
-        if let Some(((k_start, depth), (row_start, rows))) = blocks.peek().filter(|_| !is_near) {
-            ahead[1] = Ahead::of(left.from(*row_start, *k_start), *rows, *depth, times * panels);
+        // Rows that are neighbors and read where they are lie in as many lines as the block is deep: each tile of the first panel
+        // asks for the next tile's, and the last one, or the panels behind, for the next block's.
+        let asks_by_tile = !copies_left && !is_near && left.column != 1;
+        let next_block = blocks.peek().filter(|_| !is_near).copied();
+        if let Some(((k_start, depth), (row_start, rows))) =
+            next_block.filter(|_| !asks_by_tile || panels > 1)
+        {
+            let panels = if asks_by_tile { panels - 1 } else { panels };
+            ahead[1] = Ahead::of(left.from(row_start, k_start), rows, depth, times * panels);
         }
+        let of_block = ahead[1];
         let copies_right = right.column != 1 || rows > PANEL_READERS * V::ROWS;
         for column in (0..n).step_by(width) {
             let columns = width.min(n - column);
@@ -159,7 +167,22 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
                 // SAFETY: the instruction set is there.
                 unsafe { copy::<V>(right, depth, columns, width, panel) };
             }
+            let mut next_tiles = tiles.clone().skip(1);
             for (row, rows) in tiles.clone() {
+                if asks_by_tile && column == 0 {
+                    let next = match (next_tiles.next(), next_block) {
+                        (Some((row, rows)), _) => Some((part.from(row, 0), rows, depth)),
+                        (None, Some(((k_start, depth), (row_start, rows)))) if panels == 1 => {
+                            Some((left.from(row_start, k_start), rows.min(V::ROWS), depth))
+                        }
+                        _ => None,
+                    };
+                    ahead[1] = next.map_or(of_block, |(part, rows, depth)| {
+                        // The tile before has read the line in which these begin.
+                        let known = (rows - 1) % (LINE / size_of::<V::Element>());
+                        Ahead::of(part.from(known, 0), rows - known, depth, depth.div_ceil(STEPS))
+                    });
+                }
                 let left = match (copies_left, left.column) {
                     (true, 1) => Strided { start: block[row * depth..].as_ptr(), row: depth, column: 1 },
                     (true, _) => Strided { start: block[row * depth..].as_ptr(), row: 1, column: rows },
