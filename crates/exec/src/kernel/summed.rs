@@ -68,8 +68,7 @@ impl<'g> Sums<'g> {
         };
         // Whether a node was seen as part of the sum that a later one completes.
         let mut is_part = vec![false; graph.len()];
-        let ids: Vec<NodeId> = graph.ids().collect();
-        for root in ids.into_iter().rev() {
+        for root in graph.ids().rev() {
             if !is_sum(graph, root) || is_part[root.index()] {
                 continue;
             }

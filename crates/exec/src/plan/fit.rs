@@ -37,9 +37,10 @@ pub(crate) fn fit(graph: &Graph, options: &PlanOptions, budget: usize) -> Result
     if ample.peak_bytes() <= budget {
         return Ok(ample);
     }
-    // What is held from run to run goes first: it costs no more than what every plan would do without it.
+    // What is held from run to run goes first: each run computes it then, but no run computes anything twice.
     let options = &PlanOptions { hold_invariants: false, ..options.clone() };
-    let start = plan_as_written(graph, options)?;
+    let holds = ample.steps.iter().any(|step| step.once);
+    let start = if holds { plan_as_written(graph, options)? } else { ample };
     if start.peak_bytes() <= budget {
         return Ok(start);
     }

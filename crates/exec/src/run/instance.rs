@@ -118,7 +118,8 @@ impl Instance {
     /// Says whether what is computed [once](crate::plan::Step::is_once) is there: after a run that succeeded it is, until state
     /// is set. The steps that compute it do nothing then.
     pub(crate) fn hold(&mut self, holds: bool) {
-        if self.holds == holds {
+        // Where nothing is computed once, no step need be asked.
+        if self.holds == holds || self.once.is_empty() {
             return;
         }
         self.holds = holds;

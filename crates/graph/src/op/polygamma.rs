@@ -34,6 +34,20 @@ impl Polygamma {
     /// The highest order.
     pub const MAX_ORDER: u32 = 100;
 
+    /// The numbers of Bernoulli with even index from 2 on, by which the asymptotic series goes.
+    pub const BERNOULLI: [f64; 10] = [
+        1.0 / 6.0,
+        -1.0 / 30.0,
+        1.0 / 42.0,
+        -1.0 / 30.0,
+        5.0 / 66.0,
+        -691.0 / 2730.0,
+        7.0 / 6.0,
+        -3617.0 / 510.0,
+        43867.0 / 798.0,
+        -174611.0 / 330.0,
+    ];
+
     /// The value at one point.
     #[must_use]
     pub fn value<T: Element>(&self, x: T) -> T {

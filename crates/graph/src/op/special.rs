@@ -71,20 +71,6 @@ pub(crate) fn polygamma(n: u32, x: f64) -> f64 {
     (if is_odd { -reflected } else { reflected }) - PI * cotangent_derivative(n, x)
 }
 
-/// The numbers of Bernoulli with even index from 2 on.
-const BERNOULLI: [f64; 10] = [
-    1.0 / 6.0,
-    -1.0 / 30.0,
-    1.0 / 42.0,
-    -1.0 / 30.0,
-    5.0 / 66.0,
-    -691.0 / 2730.0,
-    7.0 / 6.0,
-    -3617.0 / 510.0,
-    43867.0 / 798.0,
-    -174611.0 / 330.0,
-];
-
 /// By the recurrence `ψₙ(x) = ψₙ(x + 1) - (-1)ⁿ n! / xⁿ⁺¹` up to where the asymptotic series holds to the last digit
 /// (Abramowitz and Stegun, "Handbook of mathematical functions", 6.3.18, 6.4.6 and 6.4.11).
 fn polygamma_of_positive(n: u32, mut x: f64) -> f64 {
@@ -97,7 +83,7 @@ fn polygamma_of_positive(n: u32, mut x: f64) -> f64 {
     if n == 0 {
         let mut power = 1.0;
         let mut sum = x.ln() - 0.5 / x;
-        for (bernoulli, twice) in BERNOULLI.iter().zip((2_u32..).step_by(2)) {
+        for (bernoulli, twice) in Polygamma::BERNOULLI.iter().zip((2_u32..).step_by(2)) {
             power /= x * x;
             sum -= bernoulli / f64::from(twice) * power;
         }
@@ -105,7 +91,7 @@ fn polygamma_of_positive(n: u32, mut x: f64) -> f64 {
     }
     let mut term = factorial_over_power(n - 1, x);
     let mut sum = term + 0.5 * factorial_over_power(n, x);
-    for (bernoulli, twice) in BERNOULLI.iter().zip((2_u32..).step_by(2)) {
+    for (bernoulli, twice) in Polygamma::BERNOULLI.iter().zip((2_u32..).step_by(2)) {
         let next = f64::from(n + twice - 2);
         term *= next / x * ((next + 1.0) / x) / f64::from((twice - 1) * twice);
         sum += bernoulli * term;

@@ -36,8 +36,7 @@ pub(crate) struct Weights {
     /// The stack that the result has, and the one that is summed over: where the factors, respectively the planes, start.
     kept: Grid,
     summed: Grid,
-    /// How many groups the summed stack is cut into, and how many of its planes each has, but for the last one.
-    groups: usize,
+    /// How many planes of the summed stack are a group, but for the last one.
     planes: usize,
     /// How many outputs there are, and how far their factors are apart.
     outputs: usize,
@@ -123,35 +122,36 @@ impl Weights {
         let all = Grid::of(op, &factor, &planes);
         let kept = all.axes(|axis| !reduce.axes.contains(axis));
         let summed = all.axes(|axis| reduce.axes.contains(axis));
+        let windows = Windows::of(&padded, outputs.len());
         let pieces = kept.len() * outputs.len().div_ceil(WIDE);
-        let windows = summed.len() * padded.lines().len() * padded.line();
-        let groups = if pieces < ENOUGH { (windows / LEAST).clamp(1, ENOUGH).min(summed.len()) } else { 1 };
-        let planes = summed.len().div_ceil(groups.max(1));
+        let most = summed.len() * windows.count(&padded) / LEAST;
+        let groups = if pieces < ENOUGH { most.clamp(1, ENOUGH) } else { 1 };
         Some(Weights {
             dtype: graph.ty(sum).dtype,
-            groups: summed.len().div_ceil(planes.max(1)).max(1),
-            planes,
+            planes: summed.len().div_ceil(groups).max(1),
             kept,
             summed,
             outputs: outputs.len(),
             output,
             places: padded.places().into(),
-            windows: Windows::of(&padded, outputs.len()),
+            windows,
             padded,
         })
     }
 
-    /// The number of windows of a plane.
-    fn windows(&self) -> usize {
-        match &self.windows {
-            Windows::OneByOne { starts, .. } => starts.len(),
-            Windows::InLines(lines) => lines.len() * self.padded.line(),
-        }
+    /// How many groups the summed stack is cut into.
+    fn groups(&self) -> usize {
+        self.summed.len().div_ceil(self.planes).max(1)
     }
 
     /// Outputs of a piece at most.
     fn width(&self) -> usize {
-        if self.groups == 1 && self.outputs <= FEW { NARROW } else { WIDE }
+        match self.groups() {
+            1 if self.outputs <= FEW => NARROW,
+            1 => WIDE,
+            // A piece goes through one group, if that has no more outputs.
+            _ => WIDE.min(self.outputs),
+        }
     }
 
     /// Sums that are kept for each element of the result.
@@ -295,6 +295,14 @@ impl Weights {
 }
 
 impl Windows {
+    /// How many windows a plane has.
+    fn count(&self, padded: &Padded) -> usize {
+        match self {
+            Windows::OneByOne { starts, .. } => starts.len(),
+            Windows::InLines(lines) => lines.len() * padded.line(),
+        }
+    }
+
     /// The windows of a copy for so many outputs: in lines if the outputs would leave more of a register empty.
     fn of(padded: &Padded, outputs: usize) -> Windows {
         let (lines, line) = (padded.lines(), padded.line());
@@ -316,18 +324,16 @@ impl Compute for Weights {
 
     fn pieces(&self) -> Pieces {
         let piece = self.width() * self.places.len();
-        // A group's totals are pieces of their own.
-        let piece = if self.groups > 1 { piece.min(self.outputs * self.places.len()) } else { piece };
-        Pieces::of(self.groups * self.results(), piece).together(CALL / piece)
+        Pieces::of(self.groups() * self.results(), piece).together(CALL / piece)
     }
 
     fn rest(&self) -> Option<Totals> {
-        let (kind, dtype, groups) = (ReduceKind::Sum, self.dtype, self.groups);
+        let (kind, dtype, groups) = (ReduceKind::Sum, self.dtype, self.groups());
         (groups > 1).then(|| Totals { kind, dtype, groups, columns: self.results() })
     }
 
     fn flops(&self) -> u64 {
-        2 * (self.results() * self.summed.len() * self.windows()) as u64
+        2 * (self.results() * self.summed.len() * self.windows.count(&self.padded)) as u64
     }
 
     fn flops_of_products(&self) -> u64 {
@@ -342,7 +348,7 @@ impl Compute for Weights {
         scratch: &mut Scratch,
     ) -> Result<(), String> {
         match self.dtype {
-            DType::F32 if self.groups > 1 => self.totals(range, reads, write.typed(), scratch),
+            DType::F32 if self.groups() > 1 => self.totals(range, reads, write.typed(), scratch),
             DType::F32 => self.multiply::<f32>(range, reads, write.typed(), scratch),
             DType::F64 => self.multiply::<f64>(range, reads, write.typed(), scratch),
             DType::I64 | DType::Bool => return Err("takes floating-point elements".into()),

@@ -19,20 +19,6 @@ const LANES: usize = 16;
 /// takes longer than many products.
 const TERMS: u32 = 4;
 
-/// The numbers of Bernoulli with even index from 2 on.
-const BERNOULLI: [f64; 10] = [
-    1.0 / 6.0,
-    -1.0 / 30.0,
-    1.0 / 42.0,
-    -1.0 / 30.0,
-    5.0 / 66.0,
-    -691.0 / 2730.0,
-    7.0 / 6.0,
-    -3617.0 / 510.0,
-    43867.0 / 798.0,
-    -174611.0 / 330.0,
-];
-
 /// The routine of `ψₙ`.
 ///
 /// For positive numbers `ψₙ(x) = ψₙ(x + 1) - (-1)ⁿ n! / xⁿ⁺¹`, which is applied up to where the asymptotic series holds to
@@ -64,7 +50,7 @@ impl Polygamma {
         let order = f64::from(n);
         // `(2k + n - 1)! / ((2k)! (n - 1)!)`, without the last factorial for order 0.
         let mut choices = 0.5 * order.max(1.0) * (order + 1.0);
-        let mut series = BERNOULLI;
+        let mut series = op::Polygamma::BERNOULLI;
         for (coefficient, twice) in series.iter_mut().zip((2_u32..).step_by(2)) {
             *coefficient *= choices;
             let next = f64::from(n + twice);
