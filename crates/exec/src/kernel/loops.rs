@@ -2,6 +2,8 @@
 //!
 //! What is computed per element stands in the op tables of the graph crate; nothing here names an elementwise op.
 
+use std::hint::select_unpredictable;
+
 use pullback_graph::Element;
 use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, Real, UnaryOp};
 
@@ -56,9 +58,8 @@ vector_loop! {
     /// `x` where the condition holds, else `y`.
     Choose<T: Element>(condition: &'a [bool], x: &'a [T], y: &'a [T], out: &'a mut [T]) {
         for (((out, condition), x), y) in out.iter_mut().zip(condition).zip(x).zip(y) {
-            // Both are read whatever the condition: a choice of what to read would become a gather.
-            let (x, y) = (*x, *y);
-            *out = if *condition { x } else { y };
+            // Both are read whatever the condition: a choice of what to read would become a branch for each element.
+            *out = select_unpredictable(*condition, *x, *y);
         }
     }
 }
