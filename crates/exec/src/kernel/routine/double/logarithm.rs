@@ -62,7 +62,8 @@ pub(super) fn split(x: f64) -> (f64, f64) {
 /// `log`, which is right for ordinary positive `x`, for any number.
 #[inline(always)]
 fn completed(x: f64, log: f64) -> f64 {
-    let log = if x == f64::INFINITY { x } else { log };
+    // No comparison with infinity itself: see the routine of `f32`.
+    let log = if x > f64::MAX { x } else { log };
     let log = if x == 0.0 { f64::NEG_INFINITY } else { log };
     if x >= 0.0 { log } else { f64::NAN }
 }

@@ -73,7 +73,8 @@ fn log<const FMA: bool>(x: f64) -> f64 {
 #[inline(always)]
 fn log_of_any<const FMA: bool>(x: f64) -> f64 {
     let log = log::<FMA>(x);
-    let log = if x == f64::INFINITY { x } else { log };
+    // No comparison with infinity itself: see `logarithm`.
+    let log = if x > f64::MAX { x } else { log };
     let log = if x == 0.0 { f64::NEG_INFINITY } else { log };
     if x >= 0.0 { log } else { f64::NAN }
 }
