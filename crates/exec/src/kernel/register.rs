@@ -165,6 +165,63 @@ mod x86 {
         unsafe { _mm256_loadu_si256(MASKS.as_ptr().add(8 - words).cast()) }
     }
 
+    /// The first few lanes of a register of AVX2.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Part {
+        lanes: __m256i,
+        count: usize,
+    }
+
+    /// Writes the first `count` elements, in pieces: some processors take dozens of instructions for a masked store.
+    ///
+    /// # Safety
+    /// AVX must be there, and room for `count` elements.
+    #[inline(always)]
+    unsafe fn store_f32(to: *mut f32, values: __m256, count: usize) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let (mut to, mut rest) = (to, _mm256_castps256_ps128(values));
+            if count == 8 {
+                _mm256_storeu_ps(to, values);
+                return;
+            }
+            if count & 4 != 0 {
+                _mm_storeu_ps(to, rest);
+                (to, rest) = (to.add(4), _mm256_extractf128_ps::<1>(values));
+            }
+            if count & 2 != 0 {
+                _mm_storel_pd(to.cast(), _mm_castps_pd(rest));
+                (to, rest) = (to.add(2), _mm_movehl_ps(rest, rest));
+            }
+            if count & 1 != 0 {
+                _mm_store_ss(to, rest);
+            }
+        }
+    }
+
+    /// As [`store_f32`].
+    ///
+    /// # Safety
+    /// AVX must be there, and room for `count` elements.
+    #[inline(always)]
+    unsafe fn store_f64(to: *mut f64, values: __m256d, count: usize) {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let (mut to, mut rest) = (to, _mm256_castpd256_pd128(values));
+            if count == 4 {
+                _mm256_storeu_pd(to, values);
+                return;
+            }
+            if count & 2 != 0 {
+                _mm_storeu_pd(to, rest);
+                (to, rest) = (to.add(2), _mm256_extractf128_pd::<1>(values));
+            }
+            if count & 1 != 0 {
+                _mm_store_sd(to, rest);
+            }
+        }
+    }
+
     /// Four elements of `f32` in each half of a register, from two rows four apart.
     ///
     /// # Safety
@@ -370,12 +427,12 @@ mod x86 {
             |from, part| _mm512_maskz_loadu_pd(part, from), |to, values| _mm512_mask_storeu_pd(to, part, values);
         __m256 of f32, 8 lanes, 6 rows, turning __m256:
             _mm256_setzero_ps _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_add_ps,
-            part __m256i: |count| words(count),
-            |from, part| _mm256_maskload_ps(from, part), |to, values| _mm256_maskstore_ps(to, part, values);
+            part Part: |count| Part { lanes: words(count), count },
+            |from, part| _mm256_maskload_ps(from, part.lanes), |to, values| store_f32(to, values, part.count);
         __m256d of f64, 4 lanes, 6 rows, turning __m256d:
             _mm256_setzero_pd _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_fmadd_pd _mm256_add_pd,
-            part __m256i: |count| words(2 * count),
-            |from, part| _mm256_maskload_pd(from, part), |to, values| _mm256_maskstore_pd(to, part, values);
+            part Part: |count| Part { lanes: words(2 * count), count },
+            |from, part| _mm256_maskload_pd(from, part.lanes), |to, values| store_f64(to, values, part.count);
     }
     turning! {
         __m256 of f32, 8 lines, 4 neighbors: turn_four halves_f32 _mm256_unpacklo_ps _mm256_unpackhi_ps
@@ -396,6 +453,39 @@ mod tests {
         // SAFETY: the caller has the instruction set; both hold as many rows as are turned.
         unsafe { V::turn(from.as_ptr(), row, to.as_mut_ptr(), to_row) };
         (0..V::NEIGHBORS).all(|at| (0..V::LINES).all(|lane| to[at * to_row + lane] == from[lane * row + at]))
+    }
+
+    /// Whether parts of a register are read and written as they should be, and nothing behind them.
+    fn has_parts<V: Vector<Element: Default + PartialEq + From<u8>>>() -> bool {
+        let from: Vec<V::Element> = (0..V::LANES).map(|at| V::Element::from(at as u8 + 1)).collect();
+        (0..=V::LANES).all(|count| {
+            let (none, sentinel) = (V::Element::default(), V::Element::from(99));
+            let [mut whole, mut part] = [vec![sentinel; V::LANES], vec![sentinel; V::LANES]];
+            // SAFETY: the caller has the instruction set; all hold as many elements as a register.
+            unsafe {
+                let mask = V::first(count);
+                V::load(from.as_ptr()).store_part(part.as_mut_ptr(), mask);
+                V::load_part(from.as_ptr(), mask).store(whole.as_mut_ptr());
+            }
+            let expected = |rest: V::Element| (0..V::LANES).map(move |at| (at, rest));
+            expected(none).all(|(at, rest)| whole[at] == if at < count { from[at] } else { rest })
+                && expected(sentinel).all(|(at, rest)| part[at] == if at < count { from[at] } else { rest })
+        })
+    }
+
+    #[test]
+    fn parts_of_registers_are_read_and_written() {
+        assert!(has_parts::<Four>() && has_parts::<Two>());
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            use std::arch::x86_64::{__m256, __m256d};
+            assert!(has_parts::<__m256>() && has_parts::<__m256d>());
+        }
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx512f") {
+            use std::arch::x86_64::{__m512, __m512d};
+            assert!(has_parts::<__m512>() && has_parts::<__m512d>());
+        }
     }
 
     #[test]

@@ -97,7 +97,7 @@ pub(crate) unsafe fn run<V: Vector>(tile: Tile<V::Element>, ahead: &mut [Ahead<V
 }
 
 /// # Safety
-/// As [`run`], for `tile.rows == ROWS`, as many columns as fit `VECTORS` registers, and all of those if `FULL`. With `COPY`
+/// As [`run`], for `tile.rows == ROWS`, as many columns as need `VECTORS` registers, and fill them if `FULL`. With `COPY`
 /// there is room for the copy. The left operand is stored as `L` says.
 #[inline(always)]
 unsafe fn multiply<
@@ -114,13 +114,13 @@ unsafe fn multiply<
     // SAFETY: the caller promises that the elements of the tile lie inside their buffers; pointers move from one row to
     // the next and are not read behind the last.
     unsafe {
-        let masks: [V::Mask; VECTORS] =
-            std::array::from_fn(|vector| V::first((tile.columns - vector * V::LANES).min(V::LANES)));
+        // The last register alone can be a part: one mask is as many as there are registers left for.
+        let mask = V::first(tile.columns - (VECTORS - 1) * V::LANES);
         let result =
             |row: usize, vector: usize| tile.result.wrapping_add(row * tile.result_row + vector * V::LANES);
         let mut sums = [[V::zero(); VECTORS]; ROWS];
         let mut left = L::of(tile.left);
-        let mut right = Right { place: tile.right, row: tile.right_row, copy: tile.copy, masks };
+        let mut right = Right { place: tile.right, row: tile.right_row, copy: tile.copy, mask };
         let mut rest = tile.depth;
         let (mut asked, pace) = (0, ROWS.div_ceil(tile.depth.div_ceil(STEPS)));
         while rest > 0 {
@@ -151,11 +151,10 @@ unsafe fn multiply<
         for (row, sums) in sums.into_iter().enumerate() {
             for (vector, sum) in sums.into_iter().enumerate() {
                 let place = result(row, vector);
-                if FULL {
+                if FULL || vector + 1 < VECTORS {
                     let sum = if tile.adds { V::load(place).add(sum) } else { sum };
                     sum.store(place);
                 } else {
-                    let mask = masks[vector];
                     let sum = if tile.adds { V::load_part(place, mask).add(sum) } else { sum };
                     sum.store_part(place, mask);
                 }
@@ -169,7 +168,7 @@ struct Right<V: Vector, const VECTORS: usize> {
     place: *const V::Element,
     row: usize,
     copy: *mut V::Element,
-    masks: [V::Mask; VECTORS],
+    mask: V::Mask,
 }
 
 impl<V: Vector, const VECTORS: usize> Right<V, VECTORS> {
@@ -183,7 +182,8 @@ impl<V: Vector, const VECTORS: usize> Right<V, VECTORS> {
         unsafe {
             let row: [V; VECTORS] = std::array::from_fn(|vector| {
                 let place = self.place.wrapping_add(vector * V::LANES);
-                if FULL { V::load(place) } else { V::load_part(place, self.masks[vector]) }
+                let is_whole = FULL || vector + 1 < VECTORS;
+                if is_whole { V::load(place) } else { V::load_part(place, self.mask) }
             });
             if COPY {
                 for (vector, column) in row.into_iter().enumerate() {
