@@ -223,6 +223,11 @@ impl Kernel {
         self.compute.part(write, self.pieces.range(pieces))
     }
 
+    /// See [`ComputeAll::part`].
+    pub(crate) fn part(&self, write: usize, range: Range<usize>) -> Range<usize> {
+        self.compute.part(write, range)
+    }
+
     /// Arithmetic operations in all.
     pub(crate) fn flops(&self) -> u64 {
         self.compute.flops()

@@ -45,6 +45,8 @@ pub(crate) struct Dot {
     windows: [Option<Unfold>; 2],
     /// Rows of the result, in all matrices of the stack.
     rows: usize,
+    /// Whether no more of the left operand is given than its rows that are to be multiplied.
+    is_held: bool,
 }
 
 /// Multiplications that make a piece worth handing to another worker.
@@ -101,7 +103,8 @@ impl Dot {
             Op::Unfold(op) if region.contains(operand) => Some(Unfold::of(graph, operand, &op.windows)),
             _ => None,
         };
-        Dot { windows: [windows(node.operands[0]), windows(node.operands[1])], ..dot }
+        let is_held = region.held.contains(&node.operands[0]);
+        Dot { windows: [windows(node.operands[0]), windows(node.operands[1])], is_held, ..dot }
     }
 
     fn new(dtype: DType, roles: Roles, left: Option<View>, right: Option<View>) -> Dot {
@@ -126,6 +129,7 @@ impl Dot {
             right,
             windows: [None, None],
             rows: stack * row.size,
+            is_held: false,
         }
     }
 
@@ -184,7 +188,7 @@ impl Dot {
         let rows =
             if result.len() == self.dims.m * self.dims.n { self.dims.m } else { result.len() / self.dims.n };
         let dims = Dims { m: rows, ..self.dims };
-        self.method.multiply(Product { dims, left, right, result, room });
+        self.method.multiply(Product { dims, left, right, result, on: false, room });
     }
 
     /// Computes the elements `range`. The left operand is given from its element `from` on.
@@ -255,17 +259,49 @@ impl Dot {
         }
     }
 
-    /// Computes the elements `range` of which `rows` are the rows of the left operand: see [`takes_rows`](Dot::takes_rows).
-    pub(crate) fn multiply_rows<T: Banked + Scalar>(
+    /// Adds to the product of one matrix of the stack, or puts there if it does not go `on`, what some of its contracted rows
+    /// come to: `rows`, counted over the stack. `held` are those rows of operand `side`, which [adds rows](Dot::adds_rows).
+    pub(crate) fn add_rows<T: Banked + Scalar>(
         &self,
-        range: Range<usize>,
-        rows: &[T],
-        right: Slice<'_>,
-        out: &mut [T],
+        side: usize,
+        rows: Range<usize>,
+        on: bool,
+        [held, other]: [Slice<'_>; 2],
+        result: &mut [T],
         scratch: &mut Scratch,
     ) {
-        let from = range.start / self.dims.n * self.dims.k;
-        self.multiply(range, &[T::slice(rows), right], from, out, scratch);
+        let (matrix, row) = (rows.start / self.dims.k, rows.start % self.dims.k);
+        let starts = self.start(matrix);
+        let elements = |at: usize| {
+            let along = if at == 0 { self.contracted.0 } else { self.contracted.1 };
+            if at == side { held.typed::<T>() } else { &other.typed::<T>()[starts[at] + row * along..] }
+        };
+        let left = Matrix { elements: elements(0), row: self.row, column: self.contracted.0 };
+        let right = Matrix { elements: elements(1), row: self.contracted.1, column: self.column };
+        let mut room = ROOM.map(|index| scratch.take::<T>(index, 0));
+        let dims = Dims { k: rows.len(), ..self.dims };
+        Method::Blocked.multiply(Product { dims, left, right, result, on, room: &mut room });
+        for (index, buffer) in ROOM.into_iter().zip(room) {
+            scratch.put(index, buffer);
+        }
+    }
+
+    /// Whether operand `at` can be given a few contracted rows at a time: these lie one behind the other, one matrix of the
+    /// stack behind the other, and the other operand is where it is read.
+    pub(crate) fn adds_rows(&self, at: usize) -> bool {
+        let Dims { m, k, n } = self.dims;
+        let (width, along, across) = match at {
+            0 => (m, self.contracted.0, self.row),
+            _ => (n, self.contracted.1, self.column),
+        };
+        let mut matrix = k * width;
+        let follow = self.batch.iter().rev().all(|axis| {
+            let follows = matrix == if at == 0 { axis.left } else { axis.right };
+            matrix *= axis.size;
+            follows
+        });
+        let lies = follow && (k == 1 || along == width) && (width == 1 || across == 1);
+        lies && self.method == Method::Blocked && self.is_read_in_place() && m * k * n > 0
     }
 
     /// Whether the rows of the left operand that rows of the result are made of lie one behind the other in its buffer, each
@@ -309,14 +345,14 @@ impl Dot {
         [self.rows, self.dims.k, self.dims.n]
     }
 
+    /// How many matrices there are.
+    pub(crate) fn stack(&self) -> usize {
+        self.batch.iter().map(|axis| axis.size).product()
+    }
+
     /// Elements of the right operand that are packed for each block of so many rows of the result, instead of once for all.
     pub(crate) fn packed_for(&self, rows: usize) -> usize {
         if self.dims.m > rows { self.dims.k * self.dims.n } else { 0 }
-    }
-
-    /// The element type.
-    pub(crate) fn dtype(&self) -> DType {
-        self.dtype
     }
 
     /// Whether both operands are where they are read.
@@ -427,13 +463,14 @@ impl Compute for Dot {
         mut write: SliceMut<'_>,
         scratch: &mut Scratch,
     ) -> Result<(), String> {
+        let from = if self.is_held { range.start / self.dims.n * self.dims.k } else { 0 };
         match self.dtype {
             _ if range.is_empty() => {}
             // An operand may have no elements then, and no place to start at.
             DType::F32 if self.dims.k == 0 => write.typed::<f32>().fill(0.0),
             DType::F64 if self.dims.k == 0 => write.typed::<f64>().fill(0.0),
-            DType::F32 => self.multiply::<f32>(range, reads, 0, write.typed(), scratch),
-            DType::F64 => self.multiply::<f64>(range, reads, 0, write.typed(), scratch),
+            DType::F32 => self.multiply::<f32>(range, reads, from, write.typed(), scratch),
+            DType::F64 => self.multiply::<f64>(range, reads, from, write.typed(), scratch),
             DType::I64 | DType::Bool => return Err("takes floating-point elements".into()),
         }
         Ok(())

@@ -17,7 +17,6 @@ use crate::kernel::dot::Dot;
 use crate::kernel::heads;
 use crate::kernel::pieces::Pieces;
 use crate::kernel::program::{Cut, Program, compile};
-use crate::kernel::prologue::{self, Prologue};
 use crate::kernel::region::{Region, place};
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
@@ -26,16 +25,14 @@ use crate::kernel::slice::{Slice, SliceMut};
 #[derive(Debug)]
 pub(crate) struct Epilogue {
     product: Box<dyn Compute>,
-    /// Where the product's operands are among those of the region; `None` if it takes them all.
-    reads: Option<[usize; 2]>,
+    /// Where the product's operands are among those of the region.
+    reads: [usize; 2],
     dtype: DType,
     program: Program,
     /// The result that the product itself is.
     kept: Option<usize>,
-    /// The result whose place the product's elements take until the program overwrites them; `None`: a buffer.
+    /// The result whose place the product's elements take until the program overwrites them; `None`: a buffer of the worker's.
     place: Option<usize>,
-    /// That buffer of the worker's.
-    buffer: usize,
     in_place: Vec<usize>,
 }
 
@@ -45,26 +42,18 @@ const BUFFER: usize = 6;
 impl Epilogue {
     /// The kernel of a region that `head`, the product of `op`, belongs to.
     pub(crate) fn of(graph: &Graph, region: &Region, head: NodeId, op: &DotGeneral) -> Epilogue {
-        let product: Box<dyn Compute> = match (&region.left, Slide::over(graph, region, head, op)) {
-            (Some(left), _) => Box::new(Prologue::of(graph, region, left, head, op)),
-            (None, Some(slide)) => Box::new(slide),
-            (None, None) => Box::new(Dot::of(graph, region, head, op)),
+        let product: Box<dyn Compute> = match Slide::over(graph, region, head, op) {
+            Some(slide) => Box::new(slide),
+            None => Box::new(Dot::of(graph, region, head, op)),
         };
         let (_, row) = heads::depth_and_columns(graph, head, op);
-        let piece = product.pieces().range(0..1).len();
+        let piece = region.piece.unwrap_or_else(|| product.pieces().range(0..1).len());
         let program = compile(graph, region, Some(Cut { piece, row }));
-        let place = |at: usize| place(graph, region, head, at);
-        let (right, left) = (place(1), region.left.as_ref().map_or(&[][..], |left| &left.region.operands));
-        let reads = region.left.is_none().then(|| [place(0), right]);
-        let is_free = |at: &usize| {
-            *at != right && reads.is_none_or(|[left, _]| *at != left) && !left.contains(&region.operands[*at])
-        };
-        let in_place = program.in_place().iter().copied().filter(is_free).collect();
+        let reads = [0, 1].map(|at| place(graph, region, head, at));
+        let in_place = program.in_place().iter().copied().filter(|at| !reads.contains(at)).collect();
         let kept = region.outputs.binary_search(&head).ok();
         let dtype = graph.ty(head).dtype;
-        // A product before this one may have an epilogue too.
-        let buffer = if region.left.is_some() { prologue::BUFFER + 1 } else { BUFFER };
-        let mut epilogue = Epilogue { product, reads, dtype, program, kept, place: None, buffer, in_place };
+        let mut epilogue = Epilogue { product, reads, dtype, program, kept, place: None, in_place };
         epilogue.overwrite(&vec![None; region.outputs.len()]);
         epilogue
     }
@@ -75,7 +64,7 @@ impl Epilogue {
         buffers: Buffers<'_, '_>,
         scratch: &mut Scratch,
     ) -> Result<(), String> {
-        let mut buffer = scratch.take::<T>(self.buffer, range.len());
+        let mut buffer = scratch.take::<T>(BUFFER, range.len());
         let made = &mut buffer[..range.len()];
         let Buffers { reads, writes } = buffers;
         let outcome = self.multiply(range.clone(), reads, T::slice_mut(made), scratch).and_then(|()| {
@@ -85,7 +74,7 @@ impl Epilogue {
         if let Some(kept) = self.kept {
             writes[kept].typed::<T>().copy_from_slice(made);
         }
-        scratch.put(self.buffer, buffer);
+        scratch.put(BUFFER, buffer);
         outcome
     }
 
@@ -96,10 +85,7 @@ impl Epilogue {
         write: SliceMut<'_>,
         scratch: &mut Scratch,
     ) -> Result<(), String> {
-        match self.reads {
-            Some(places) => self.product.run(range, &places.map(|at| reads[at]), write, scratch),
-            None => self.product.run(range, reads, write, scratch),
-        }
+        self.product.run(range, &self.reads.map(|at| reads[at]), write, scratch)
     }
 }
 
@@ -107,8 +93,6 @@ impl ComputeAll for Epilogue {
     fn name(&self) -> &'static str {
         match self.product.name() {
             "conv" => "conv+fused",
-            "matmul+matmul" => "matmul+matmul+fused",
-            "matmul+fused+matmul" => "matmul+fused+matmul+fused",
             _ => "matmul+fused",
         }
     }

@@ -12,7 +12,8 @@
 //! What stays apart although it reads the same is then [merged](crate::kernel::merge).
 //!
 //! A product whose elements a region goes through may be computed there too: it is the [head](crate::kernel::heads) of the
-//! region. One that multiplies the rows of another's result may then be [chained](crate::kernel::chain) to it.
+//! region. Regions that go through the same rows may then be run as one, a block of rows at a time: a
+//! [strip](crate::kernel::strip).
 //!
 //! Nothing is computed twice here. What had better be, because little is needed to compute it again, stands in the graph twice
 //! [before](crate::kernel::recompute).
@@ -181,7 +182,18 @@ fn collect(
         nodes.sort_unstable();
         nodes.dedup();
         let extent = extents[root.index()];
-        regions.push(Region { root, outputs, nodes, operands, extent, left: None, turned: None });
+        let held = SmallVec::new();
+        regions.push(Region {
+            root,
+            outputs,
+            nodes,
+            operands,
+            extent,
+            piece: None,
+            held,
+            strip: None,
+            turned: None,
+        });
     }
     for region in &mut regions {
         let root = region.root;

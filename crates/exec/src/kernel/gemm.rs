@@ -19,7 +19,7 @@ use crate::kernel::multiply::InRegisters;
 use crate::kernel::pack::copy;
 use crate::kernel::register::Vector;
 use crate::kernel::scratch::Aligned;
-use crate::kernel::tile::{self, STEPS, Strided, Tile, VECTORS};
+use crate::kernel::tile::{self, Onto, STEPS, Strided, Tile, VECTORS};
 
 /// Contracted elements per block at most: a panel of so many rows and a tile's rows fit the first-level cache.
 pub(crate) const DEPTH: usize = 256;
@@ -54,7 +54,7 @@ pub(crate) fn evenly(count: usize, most: usize) -> impl Iterator<Item = (usize, 
 }
 
 /// The blocks of a contracted axis: all but the last in units that are turned at once.
-fn depths(k: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
+pub(crate) fn depths(k: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
     const UNIT: usize = 16;
     let units = evenly(k.div_ceil(UNIT), DEPTH / UNIT);
     units.map(move |(start, count)| (start * UNIT, (count * UNIT).min(k - start * UNIT)))
@@ -64,10 +64,10 @@ fn depths(k: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
 /// The instruction set of `V` must be available.
 #[inline(always)]
 unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>) {
-    let Product { dims, left, right, result, room: [block, panel, turned] } = product;
-    if !is_better_turned::<V>(dims, left, right) {
+    let Product { dims, left, right, result, on, room: [block, panel, turned] } = product;
+    if on || !is_better_turned::<V>(dims, left, right) {
         // SAFETY: as the caller promises.
-        unsafe { in_blocks::<V>(dims, left, right, result, [block, panel]) };
+        unsafe { in_blocks::<V>(dims, left, right, result, on, [block, panel]) };
         return;
     }
     let Dims { m, k, n } = dims;
@@ -75,7 +75,7 @@ unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>
     let dims = Dims { m: n, k, n: m };
     // SAFETY: as the caller promises.
     unsafe {
-        in_blocks::<V>(dims, right.transposed(), left.transposed(), turned, [block, panel]);
+        in_blocks::<V>(dims, right.transposed(), left.transposed(), turned, false, [block, panel]);
         copy::<V>(Matrix { elements: &turned[..n * m], row: 1, column: m }, m, n, n, result);
     }
 }
@@ -93,7 +93,7 @@ fn is_better_turned<V: Vector>(
     lies && times * m * (k + n) <= k * n
 }
 
-/// Computes a dense result in blocks.
+/// Computes a dense result in blocks, or goes `on` with its sums.
 ///
 /// # Safety
 /// The instruction set of `V` must be available.
@@ -103,6 +103,7 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
     left: Matrix<'_, V::Element>,
     right: Matrix<'_, V::Element>,
     result: &mut [V::Element],
+    on: bool,
     [block, panel]: [&mut Aligned<V::Element>; 2],
 ) {
     left.check(m, k);
@@ -206,7 +207,11 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
                     copy: if copies { panel.as_mut_ptr() } else { std::ptr::null_mut() },
                     result: result[(row_start + row) * n + column..].as_mut_ptr(),
                     result_row: n,
-                    adds: k_start > 0,
+                    onto: match k_start {
+                        0 if on => Onto::Chain,
+                        0 => Onto::Nothing,
+                        _ => Onto::Sum,
+                    },
                 };
                 // SAFETY: both operands and the result were checked to hold all of their elements, those of the tile
                 // among them, and the copies are as large as the block and the panel. A panel has `width` columns,

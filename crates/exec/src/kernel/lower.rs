@@ -15,7 +15,6 @@ use crate::kernel::movement::{Alias, Rearrange};
 use crate::kernel::overlap::Overlap;
 use crate::kernel::pad::Pad;
 use crate::kernel::program::compile;
-use crate::kernel::prologue::Prologue;
 use crate::kernel::reduce::Reduce;
 use crate::kernel::reference::Reference;
 use crate::kernel::region::Region;
@@ -23,6 +22,7 @@ use crate::kernel::role::{Role, role};
 use crate::kernel::running::{Cumulative, LinearScan};
 use crate::kernel::scatter::{Scatter, ScatterAlong};
 use crate::kernel::sort::ArgSort;
+use crate::kernel::strip::Blockwise;
 use crate::kernel::window::{Fold, Unfold};
 use crate::kernel::window_arg::WindowArg;
 
@@ -33,6 +33,9 @@ impl Kernel {
     /// When a size is not known.
     pub(crate) fn lower(graph: &Graph, region: &Region) -> Kernel {
         let root = region.root;
+        if let Some(strip) = &region.strip {
+            return Kernel::of(Blockwise::of(graph, region, strip));
+        }
         if role(graph, root) == Role::Alias {
             return Alias::of(graph, root).into();
         }
@@ -66,7 +69,11 @@ impl Kernel {
             Op::Reduce(_) if role(graph, root) == Role::Overlap && region.nodes.len() > 1 => {
                 Weights::of(graph, root).expect("a sum that overlaps is one of weights").into()
             }
-            Op::Reduce(_) if region.nodes.len() > 1 || matches!(role(graph, root), Role::Columns(_)) => {
+            Op::Reduce(_)
+                if region.nodes.len() > 1
+                    || region.piece.is_some()
+                    || matches!(role(graph, root), Role::Columns(_)) =>
+            {
                 Kernel::of(compile(graph, region, None))
             }
             Op::Reduce(op) => match Reduce::of(graph, root, op) {
@@ -90,10 +97,9 @@ impl Kernel {
             Op::Cumulative(op) => Cumulative::of(graph, root, op).into(),
             Op::LinearScan(op) => LinearScan::of(graph, root, op).into(),
             Op::ArgSort(op) => ArgSort::of(graph, root, op).into(),
-            Op::DotGeneral(op) => match (&region.left, Slide::over(graph, region, root, op)) {
-                (Some(left), _) => Prologue::of(graph, region, left, root, op).into(),
-                (None, Some(kernel)) => kernel.into(),
-                (None, None) => Dot::of(graph, region, root, op).into(),
+            Op::DotGeneral(op) => match Slide::over(graph, region, root, op) {
+                Some(kernel) => kernel.into(),
+                None => Dot::of(graph, region, root, op).into(),
             },
             Op::Gather(op) => Gather::of(graph, root, op.axis).into(),
             Op::GatherAlong(op) => GatherAlong::of(graph, root, op.axis).into(),

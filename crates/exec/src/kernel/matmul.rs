@@ -63,8 +63,11 @@ pub(crate) struct Product<'a, T> {
     pub(crate) dims: Dims,
     pub(crate) left: Matrix<'a, T>,
     pub(crate) right: Matrix<'a, T>,
-    /// Dense and row-major; what it held does not matter.
+    /// Dense and row-major.
     pub(crate) result: &'a mut [T],
+    /// Whether the sums go on from what the result holds, as if this had been contracted before, which is no more than a
+    /// [block](crate::kernel::gemm::DEPTH); else it does not matter. [`Blocked`] alone does so.
+    pub(crate) on: bool,
     /// Room for copies of the operands and of the result, grown to what is needed.
     pub(crate) room: &'a mut [Aligned<T>; 3],
 }
@@ -320,7 +323,7 @@ mod tests {
     ) -> Vec<f64> {
         let mut result = vec![f64::NAN; dims.m * dims.n];
         let mut room = std::array::from_fn(|_| Aligned::default());
-        method.multiply(Product { dims, left, right, result: &mut result, room: &mut room });
+        method.multiply(Product { dims, left, right, result: &mut result, on: false, room: &mut room });
         result
     }
 
@@ -385,7 +388,10 @@ mod tests {
             for set in simd::tests::all() {
                 let mut result = vec![T::default(); m * n];
                 let mut room = std::array::from_fn(|_| Aligned::default());
-                T::multiply(set, Product { dims, left, right, result: &mut result, room: &mut room });
+                T::multiply(
+                    set,
+                    Product { dims, left, right, result: &mut result, on: false, room: &mut room },
+                );
                 for (got, expected) in result.iter().zip(&expected) {
                     let bound = tolerance * k as f64;
                     assert!(

@@ -20,10 +20,9 @@ use pullback_graph::{Graph, NodeId, Op, OpClass, OpRules, Operands, Transcript};
 use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
-use crate::kernel::fuse::{LIMIT, regions};
-use crate::kernel::read::{Access, read};
-use crate::kernel::region::Region;
-use crate::kernel::role::{Role, numel, role};
+use crate::kernel::fuse::LIMIT;
+use crate::kernel::role::{Role, numel};
+use crate::kernel::survey::Survey;
 
 /// Elements of values that are worth it: fewer stay in a cache from one region to the next.
 const LEAST: usize = 1 << 16;
@@ -39,12 +38,14 @@ const NEVER: u64 = u64::MAX / 4;
 ///
 /// # Complexity
 /// Linear in nodes and operands, beside a maximum flow through each region that writes for others.
-pub(crate) fn recompute(graph: &Graph) -> Option<Graph> {
-    recompute_from(graph, LEAST)
+///
+/// What is `held` by a strip is not written anyway, and stays as it is.
+pub(crate) fn recompute(graph: &Graph, held: &FxHashSet<NodeId>) -> Option<Graph> {
+    recompute_from(graph, held, LEAST)
 }
 
 /// [`recompute`] for values of `least` elements or more.
-pub(crate) fn recompute_from(graph: &Graph, least: usize) -> Option<Graph> {
+pub(crate) fn recompute_from(graph: &Graph, held: &FxHashSet<NodeId>, least: usize) -> Option<Graph> {
     let is_large = |id: NodeId| {
         graph.node(id).op.class() == OpClass::Elementwise
             && graph.ty(id).shape.known_numel().is_some_and(|len| len >= least)
@@ -55,7 +56,7 @@ pub(crate) fn recompute_from(graph: &Graph, least: usize) -> Option<Graph> {
     let survey = Survey::of(graph);
     let mut lost = FxHashMap::default();
     for at in 0..survey.regions.len() {
-        survey.choose(at, least, &mut lost);
+        survey.choose(at, least, held, &mut lost);
     }
     (!lost.is_empty()).then(|| survey.rewritten(&lost))
 }
@@ -63,73 +64,7 @@ pub(crate) fn recompute_from(graph: &Graph, least: usize) -> Option<Graph> {
 /// The nodes that are computed again by the readers of a value that is not kept.
 type Lost = FxHashMap<NodeId, Rc<FxHashSet<NodeId>>>;
 
-/// Who computes and who reads what.
-struct Survey<'g> {
-    graph: &'g Graph,
-    roles: Vec<Role>,
-    kept: Vec<bool>,
-    regions: Vec<Region>,
-    /// The region that computes a node.
-    home: Vec<Option<usize>>,
-    /// The other regions that read a value, ascending, and whether all of them do element by element.
-    readers: FxHashMap<NodeId, (SmallVec<[usize; 2]>, bool)>,
-}
-
-impl<'g> Survey<'g> {
-    fn of(graph: &'g Graph) -> Survey<'g> {
-        let roles: Vec<Role> = graph.ids().map(|id| role(graph, id)).collect();
-        let mut kept = vec![false; graph.len()];
-        graph.outputs().iter().for_each(|output| kept[output.node.index()] = true);
-        let regions = regions(graph, &|id| kept[id.index()]);
-        let mut home = vec![None; graph.len()];
-        let is_read_through = |id: NodeId| {
-            matches!(roles[id.index()], Role::Literal | Role::Broadcast | Role::Spread(_) | Role::Permute)
-        };
-        for (at, region) in regions.iter().enumerate() {
-            let own = region.nodes.iter().filter(|id| **id == region.root || !is_read_through(**id));
-            own.for_each(|id| home[id.index()] = Some(at));
-        }
-        let mut survey = Survey { graph, roles, kept, regions, home, readers: FxHashMap::default() };
-        survey.readers = survey.find_readers();
-        survey
-    }
-
-    fn find_readers(&self) -> FxHashMap<NodeId, (SmallVec<[usize; 2]>, bool)> {
-        let mut readers: FxHashMap<NodeId, (SmallVec<[usize; 2]>, bool)> = FxHashMap::default();
-        for (at, region) in self.regions.iter().enumerate() {
-            for id in region.nodes.iter().filter(|id| self.home[id.index()] == Some(at)) {
-                for operand in 0..self.graph.node(*id).operands.len() {
-                    let (Some(buffer), access) = self.read(at, *id, operand) else { continue };
-                    if self.home[buffer.index()] == Some(at) {
-                        continue;
-                    }
-                    let (regions, along) = readers.entry(buffer).or_insert((SmallVec::new(), true));
-                    if regions.last() != Some(&at) {
-                        regions.push(at);
-                    }
-                    *along &= access == Access::Elements && self.is_program(at);
-                }
-            }
-        }
-        readers
-    }
-
-    fn role(&self, id: NodeId) -> Role {
-        self.roles[id.index()]
-    }
-
-    /// Whether a region is computed by a program.
-    fn is_program(&self, at: usize) -> bool {
-        self.role(self.regions[at].root).is_computed()
-    }
-
-    /// The buffer that a node of a region reads as its operand number `operand`, and how.
-    fn read(&self, region: usize, id: NodeId, operand: usize) -> (Option<NodeId>, Access) {
-        let root = self.role(self.regions[region].root);
-        let read = read(self.graph, root, id, operand, |id| self.role(id));
-        (read.buffer, read.access)
-    }
-
+impl Survey<'_> {
     fn bytes(&self, id: NodeId) -> u64 {
         (numel(self.graph, id) * self.graph.ty(id).dtype.bytes()) as u64
     }
@@ -140,7 +75,7 @@ impl<'g> Survey<'g> {
     }
 
     /// The values of a region that all their readers could compute themselves.
-    fn candidates(&self, at: usize) -> Vec<NodeId> {
+    fn candidates(&self, at: usize, held: &FxHashSet<NodeId>) -> Vec<NodeId> {
         let region = &self.regions[at];
         let takes = |reader: &usize| {
             let reader = &self.regions[*reader];
@@ -149,6 +84,7 @@ impl<'g> Survey<'g> {
         };
         let could = |id: &NodeId| {
             self.is_inside(at, *id)
+                && !held.contains(id)
                 && !self.kept[id.index()]
                 && numel(self.graph, *id) == region.extent.len()
                 && self.readers.get(id).is_some_and(|(readers, along)| *along && readers.iter().all(takes))
@@ -157,11 +93,11 @@ impl<'g> Survey<'g> {
     }
 
     /// Adds to `lost` the values of a region that are not worth keeping.
-    fn choose(&self, at: usize, least: usize, lost: &mut Lost) {
+    fn choose(&self, at: usize, least: usize, held: &FxHashSet<NodeId>, lost: &mut Lost) {
         if !self.is_program(at) || self.regions[at].extent.len() < least {
             return;
         }
-        let wanted = self.candidates(at);
+        let wanted = self.candidates(at, held);
         if wanted.is_empty() {
             return;
         }

@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use crate::kernel::columns::Columns;
 use crate::kernel::read::{Access, read};
 use crate::kernel::role::{Role, numel, role};
+use crate::kernel::strip::Strip;
 use crate::kernel::turned::Turned;
 
 /// Nodes that one kernel computes.
@@ -21,19 +22,15 @@ pub(crate) struct Region {
     pub(crate) operands: Vec<NodeId>,
     /// How many elements the nodes have.
     pub(crate) extent: Extent,
-    /// What makes the left operand of this one's product row by row, if that is computed here too: the operands are those of
-    /// both, and the nodes this one's own.
-    pub(crate) left: Option<Box<Left>>,
+    /// How many elements the kernel is asked for at a time, if the [strip](crate::kernel::strip) that it is run in decides that.
+    pub(crate) piece: Option<usize>,
+    /// The operands of which the kernel is given no more than the rows that it is to compute, for they are made
+    /// [on the way](crate::kernel::strip).
+    pub(crate) held: SmallVec<[NodeId; 2]>,
+    /// The regions that this one is, if it is several that go through the same rows: see [`strip`](crate::kernel::strip).
+    pub(crate) strip: Option<Box<Strip>>,
     /// The copy that is read in place of the product's right operand, if that is turned by a step of its own.
     pub(crate) turned: Option<Turned>,
-}
-
-/// A region that makes rows for the product of another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Left {
-    pub(crate) region: Region,
-    /// How many rows of the product's left operand are made at once.
-    pub(crate) rows: usize,
 }
 
 /// How many elements the nodes of a region have.
@@ -129,27 +126,26 @@ impl Region {
             nodes: vec![node],
             operands,
             extent,
-            left: None,
+            piece: None,
+            held: SmallVec::new(),
+            strip: None,
             turned: None,
         }
     }
 
     /// The copies that are read in place of operands, each with the place of its operand.
-    pub(crate) fn turned(&self) -> impl Iterator<Item = (usize, &Turned)> {
-        let left = self.left.iter().filter_map(|left| left.region.turned.as_ref());
-        left.chain(&self.turned).map(|turned| {
-            let place = self.operands.iter().position(|operand| *operand == turned.buffer);
-            (place.expect("a region lists what it reads"), turned)
-        })
+    pub(crate) fn turned(&self) -> SmallVec<[(usize, &Turned); 2]> {
+        match &self.strip {
+            Some(strip) => strip.turned(),
+            None => self.own_turned().into_iter().collect(),
+        }
     }
 
-    /// Every node that is computed, or of which a part is, ascending.
-    pub(crate) fn covered(&self) -> SmallVec<[NodeId; 1]> {
-        let left = self.left.iter().flat_map(|left| &left.region.nodes);
-        let mut nodes: SmallVec<[NodeId; 1]> = self.nodes.iter().chain(left).copied().collect();
-        nodes.sort_unstable();
-        nodes.dedup();
-        nodes
+    /// The copy that is read in place of an operand of this region's own product, with the place of that operand.
+    pub(crate) fn own_turned(&self) -> Option<(usize, &Turned)> {
+        let turned = self.turned.as_ref()?;
+        let place = self.operands.iter().position(|operand| *operand == turned.buffer);
+        Some((place.expect("a region lists what it reads"), turned))
     }
 
     /// Whether the kernel stands for `node`.

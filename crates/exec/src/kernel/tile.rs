@@ -42,8 +42,18 @@ pub(crate) struct Tile<T> {
     pub(crate) copy: *mut T,
     pub(crate) result: *mut T,
     pub(crate) result_row: usize,
-    /// Whether the products are added to what the result holds.
-    pub(crate) adds: bool,
+    pub(crate) onto: Onto,
+}
+
+/// What becomes of what the result of a tile holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Onto {
+    /// It is written over.
+    Nothing,
+    /// The sum of the products is added to it.
+    Sum,
+    /// The products are added to it, one after the other.
+    Chain,
 }
 
 /// Whether a tile of so many rows can copy what it reads: those of few rows would double the code for little.
@@ -119,6 +129,15 @@ unsafe fn multiply<
         let result =
             |row: usize, vector: usize| tile.result.wrapping_add(row * tile.result_row + vector * V::LANES);
         let mut sums = [[V::zero(); VECTORS]; ROWS];
+        if tile.onto == Onto::Chain {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                for (vector, sum) in sums.iter_mut().enumerate() {
+                    let place = result(row, vector);
+                    let is_whole = FULL || vector + 1 < VECTORS;
+                    *sum = if is_whole { V::load(place) } else { V::load_part(place, mask) };
+                }
+            }
+        }
         let mut left = L::of(tile.left);
         let mut right = Right { place: tile.right, row: tile.right_row, copy: tile.copy, mask };
         let mut rest = tile.depth;
@@ -152,10 +171,10 @@ unsafe fn multiply<
             for (vector, sum) in sums.into_iter().enumerate() {
                 let place = result(row, vector);
                 if FULL || vector + 1 < VECTORS {
-                    let sum = if tile.adds { V::load(place).add(sum) } else { sum };
+                    let sum = if tile.onto == Onto::Sum { V::load(place).add(sum) } else { sum };
                     sum.store(place);
                 } else {
-                    let sum = if tile.adds { V::load_part(place, mask).add(sum) } else { sum };
+                    let sum = if tile.onto == Onto::Sum { V::load_part(place, mask).add(sum) } else { sum };
                     sum.store_part(place, mask);
                 }
             }

@@ -10,11 +10,11 @@
 use pullback_graph::{Graph, NodeId, Op};
 use rustc_hash::FxHashMap;
 
-use crate::kernel::chain::product_of;
 use crate::kernel::dot::{Dot, MOST_ROWS};
 use crate::kernel::read::read;
 use crate::kernel::region::Region;
 use crate::kernel::role::{Role, role};
+use crate::kernel::strip::product_of;
 use crate::kernel::view::View;
 
 /// A copy that products read in place of a buffer.
@@ -36,47 +36,46 @@ pub(crate) fn turned(graph: &Graph, mut regions: Vec<Region>, held: &[bool]) -> 
     let mut copied: FxHashMap<Turned, usize> = FxHashMap::default();
     let mut found = Vec::new();
     for (at, region) in regions.iter().enumerate() {
-        let left = region.left.as_ref().map(|left| (true, &left.region));
-        for (is_left, of) in left.into_iter().chain([(false, region)]) {
+        let rows = region.strip.as_ref().map_or(MOST_ROWS, |strip| strip.block);
+        let own = region.strip.as_ref().map_or(std::slice::from_ref(region), |strip| &strip.regions);
+        for (part, of) in own.iter().enumerate() {
             let Some(product) = product_of(graph, of) else { continue };
             let Op::DotGeneral(op) = &graph.node(product).op else { continue };
-            let rows = region.left.as_ref().map_or(MOST_ROWS, |left| left.rows);
-            let turned =
-                right_operand(graph, region, of, product).zip(Dot::turning(graph, of, product, op, rows));
+            let turned = right_operand(graph, of, product).zip(Dot::turning(graph, of, product, op, rows));
             let Some((buffer, (view, count))) = turned else { continue };
             let turned = Turned { buffer, view };
             *copied.entry(turned.clone()).or_default() += count;
-            found.push((at, is_left, turned));
+            found.push((at, part, turned));
         }
     }
-    for (at, is_left, turned) in found {
+    for (at, part, turned) in found {
         let copies = if held[turned.buffer.index()] { 1 } else { COPIES };
         if copied[&turned] < copies * turned.view.len() {
             continue;
         }
         let region = &mut regions[at];
-        match &mut region.left {
-            Some(left) if is_left => left.region.turned = Some(turned),
-            _ => region.turned = Some(turned),
-        }
+        let Some(strip) = &mut region.strip else {
+            region.turned = Some(turned);
+            continue;
+        };
+        strip.regions[part].turned = Some(turned);
+        region.operands = strip.operands().into_iter().map(|(node, _)| node).collect();
     }
     regions
 }
 
-/// The buffer of the right operand of `product`, which heads `of`, if nothing else in `region` reads it.
-fn right_operand(graph: &Graph, region: &Region, of: &Region, product: NodeId) -> Option<NodeId> {
+/// The buffer of the right operand of `product`, which is in `region`, if that reads it from memory, and nowhere else.
+fn right_operand(graph: &Graph, region: &Region, product: NodeId) -> Option<NodeId> {
     let role = |node: NodeId| role(graph, node);
-    let left = region.left.iter().flat_map(|left| {
-        let root = role(left.region.root);
-        left.region.nodes.iter().map(move |node| (root, *node))
-    });
-    let reads = region.nodes.iter().map(|node| (role(region.root), *node)).chain(left);
-    let buffer = read(graph, role(of.root), product, 1, role).buffer?;
-    let readers = reads
-        .filter(|(_, node)| role(*node).is_computed() || role(*node) == Role::Dot)
-        .flat_map(|(root, node)| {
-            (0..graph.node(node).operands.len()).map(move |at| read(graph, root, node, at, role).buffer)
+    let root = role(region.root);
+    let buffer = read(graph, root, product, 1, role).buffer?;
+    let readers = region
+        .nodes
+        .iter()
+        .filter(|node| role(**node).is_computed() || role(**node) == Role::Dot)
+        .flat_map(|node| {
+            (0..graph.node(*node).operands.len()).map(move |at| read(graph, root, *node, at, role).buffer)
         })
         .filter(|read| *read == Some(buffer));
-    (readers.count() == 1).then_some(buffer)
+    (readers.count() == 1 && !region.held.contains(&buffer)).then_some(buffer)
 }

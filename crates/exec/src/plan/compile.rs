@@ -3,10 +3,11 @@
 use petgraph::Direction;
 use petgraph::graph::DiGraph;
 use pullback_graph::{Graph, NodeId, OpRules, Tensor};
+use rustc_hash::FxHashSet;
 
 use crate::csr::Csr;
 use crate::error::ExecError;
-use crate::kernel::{recompute, summed};
+use crate::kernel::{again, recompute, summed};
 use crate::plan::cost::{Cost, Rates};
 use crate::plan::donate::donate;
 use crate::plan::fit::fit;
@@ -237,7 +238,10 @@ impl Plan {
 pub fn plan(graph: &Graph, options: &PlanOptions) -> Result<Plan, ExecError> {
     let fewer = if options.every_node { None } else { summed(graph) };
     let graph = fewer.as_ref().unwrap_or(graph);
-    let cheaper = if options.every_node { None } else { recompute(graph) };
+    let made = if options.every_node { None } else { again(graph) };
+    let none = FxHashSet::default();
+    let (graph, held) = made.as_ref().map_or((graph, &none), |made| (&made.graph, &made.held));
+    let cheaper = if options.every_node { None } else { recompute(graph, held) };
     let graph = cheaper.as_ref().unwrap_or(graph);
     match options.fit_in {
         Some(budget) => fit(graph, options, budget),

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::error::ExecError;
-use crate::kernel::{Kernel, Rearrange, Region, Turned, chained, regions, turned};
+use crate::kernel::{Kernel, Rearrange, Region, Turned, regions, strips, turned};
 use crate::plan::compile::PlanOptions;
 use crate::plan::id::{SlotId, ValueId};
 use crate::plan::invariant::invariant;
@@ -58,7 +58,7 @@ pub(crate) fn lower(graph: &Graph, options: &PlanOptions) -> Result<Lowered, Exe
             kept[output.node.index()] = true;
         }
         let keep = |node: NodeId| kept[node.index()];
-        let regions = chained(graph, regions(graph, &keep), &keep);
+        let regions = strips(graph, regions(graph, &keep), &keep);
         for region in turned(graph, regions, &lowering.invariant) {
             lowering.region(&region)?;
         }
@@ -171,7 +171,7 @@ impl Lowering<'_> {
             self.lowered.value_of[node.index()] = Some(value);
             writes.push(value);
         }
-        let covers = region.covered();
+        let covers = region.nodes.iter().copied().collect();
         let invariant = region.outputs.iter().all(|node| self.invariant[node.index()]);
         self.push(Step::new(kernel, region.root, covers, reads, writes), waits, invariant);
         for (node, totals, rest) in rests {

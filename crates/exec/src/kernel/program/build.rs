@@ -32,6 +32,8 @@ pub(super) struct Parts {
     pub(super) operands: usize,
     /// One more input, behind those, that is made for each piece before the program runs over it.
     pub(super) made: Option<usize>,
+    /// Inputs of which no more is given than the elements that a call is for.
+    pub(super) held: Vec<usize>,
     /// Inputs whose buffers may become those of results.
     pub(super) in_place: Vec<usize>,
     /// What the length of a tile must be a multiple of: of whole rows, among others.
@@ -70,6 +72,7 @@ pub(crate) struct Program {
     /// The instruction that writes each result.
     written: Vec<usize>,
     made: Option<usize>,
+    held: Vec<usize>,
     pub(super) in_place: Vec<usize>,
     pub(super) columns: usize,
     pub(super) results: Vec<(DType, Space)>,
@@ -120,6 +123,8 @@ pub(super) enum Seat {
     Read(usize),
     /// Among those of a result.
     Write(usize),
+    /// Among the elements of an operand that the call is for.
+    Held(usize),
     /// Among those that were made for the piece.
     Made,
     /// In the worker's memory.
@@ -156,7 +161,7 @@ impl From<Target> for Place {
 
 impl Program {
     pub(super) fn new(parts: Parts) -> Program {
-        let Parts { instructions, fixed, counts, operands, made, in_place, .. } = parts;
+        let Parts { instructions, fixed, counts, operands, made, held, in_place, .. } = parts;
         let Parts { period, columns, results, len, piece, flops, .. } = parts;
         let scalar = match len {
             1 => ScalarProgram::of(&fixed, &instructions, &counts, &results),
@@ -188,6 +193,7 @@ impl Program {
             last_read,
             written,
             made,
+            held,
             in_place,
             columns,
             results,
@@ -279,6 +285,7 @@ impl Program {
                     }
                     Some(write) => Seat::Write(write),
                     None if self.made == Some(read) => Seat::Made,
+                    None if self.held.contains(&read) => Seat::Held(read),
                     None => Seat::Read(read),
                 },
             };

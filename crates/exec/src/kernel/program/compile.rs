@@ -326,6 +326,7 @@ impl Compiler<'_> {
             in_place: self.in_place(&instructions, &results),
             operands: self.region.operands.len(),
             made: self.made,
+            held: self.region.held.iter().map(|node| self.position(*node)).collect(),
             instructions,
             fixed: self.fixed,
             counts,
@@ -372,7 +373,8 @@ impl Compiler<'_> {
 
     /// The operands that are only ever read at the position that is being written.
     fn in_place(&self, instructions: &[(usize, Instruction)], results: &[(DType, Space)]) -> Vec<usize> {
-        let mut along = vec![true; self.region.operands.len()];
+        let mut along: Vec<bool> =
+            self.region.operands.iter().map(|operand| !self.region.held.contains(operand)).collect();
         for (_, instruction) in instructions {
             if let Action::Load { input, .. } = instruction.action {
                 along[input] = false;

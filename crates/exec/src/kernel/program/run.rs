@@ -150,11 +150,15 @@ impl Piece<'_, '_> {
                 // SAFETY: it was checked that the part is inside the result.
                 unsafe { write.start().add(skipped * dtype.bytes()) }
             }
-            Seat::Made => {
+            Seat::Held(_) | Seat::Made => {
+                let given = if let Seat::Held(read) = seat { self.reads[read] } else { self.made };
                 let (skipped, end) = (skipped(), skipped() + part().len());
-                assert!(self.made.dtype() == dtype && end <= self.made.len(), "a piece was made");
-                // SAFETY: it was checked that the part is inside what was made.
-                unsafe { self.made.start().add(skipped * dtype.bytes()) }.cast_mut()
+                assert!(
+                    given.dtype() == dtype && end <= given.len(),
+                    "an operand has the elements of the call"
+                );
+                // SAFETY: it was checked that the part is inside what was given.
+                unsafe { given.start().add(skipped * dtype.bytes()) }.cast_mut()
             }
             Seat::Memory(cell) => self.memory(cell),
         };

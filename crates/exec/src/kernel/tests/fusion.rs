@@ -5,12 +5,12 @@ use pullback_graph::{Builder, DType, Expr, Graph, NodeId, Op, Tensor, interpret}
 
 use super::{ORDERS, assert_close, run_regions, values};
 use crate::kernel::region::Extent;
-use crate::kernel::{Kernel, Region, chained, regions};
+use crate::kernel::{Kernel, Region, regions, strips};
 
 /// Regions for the outputs of a graph.
 pub(super) fn fused(graph: &Graph) -> Vec<Region> {
     let keep = |id| graph.outputs().iter().any(|output| output.node == id);
-    chained(graph, regions(graph, &keep), &keep)
+    strips(graph, regions(graph, &keep), &keep)
 }
 
 /// Runs a graph fused and unfused, and compares the outputs' bits.

@@ -6,7 +6,7 @@ mod fusion;
 mod recompute;
 mod summed;
 mod epilogues;
-mod chains;
+mod strips;
 mod shapes;
 
 use std::ops::Range;

@@ -1,9 +1,11 @@
-//! Products that are chained to the one before, against the same graphs node by node.
+//! Kernels that go through the same rows together, against the same graphs node by node.
 
 use pullback_graph::{AttentionOptions, Builder, DType, Expr, Graph, Tensor};
 
 use super::epilogues::{kernels, quarters};
-use super::fusion::check;
+use super::fusion::{check, fused};
+use super::{ORDERS, run_regions};
+use crate::kernel::strip::again_from;
 
 /// Checks a graph of inputs `a`, `b`, `c` and `d`, of these sizes, and says what its kernels are.
 fn kernels_of<const N: usize, const M: usize>(
@@ -65,10 +67,70 @@ fn a_hidden_layer_is_never_in_memory() {
 }
 
 #[test]
-fn of_three_products_two_are_chained() {
+fn of_three_products_none_waits_for_all_of_the_one_before() {
     let sizes: [&[usize]; 4] = [&[600, 20], &[20, 30], &[30, 40], &[40, 50]];
     let layers = kernels_of(DType::F32, sizes, |[x, u, v, w]| [x.dot(u).tanh().dot(v).tanh().dot(w)]);
-    assert_eq!(layers, ["matmul+fused+matmul+fused", "matmul"]);
+    assert_eq!(layers, ["strip"]);
+}
+
+/// Attention and its gradient, as the rules of the ops write it: the result, and the gradients of queries, keys and values.
+fn differentiated<'b>([q, k, v, dy]: [Expr<'b>; 4]) -> [Expr<'b>; 4] {
+    let scaled = q * 0.5;
+    let weights = scaled.matmul(k.t()).softmax(-1);
+    let y = weights.matmul(v);
+    let dw = dy.matmul(v.t());
+    let slope = weights * dw;
+    let ds = slope - weights * slope.sum_over(-1).expand_dims(-1);
+    [y, ds.matmul(k) * 0.5, scaled.t().matmul(ds).t(), weights.t().matmul(dy)]
+}
+
+#[test]
+fn the_gradient_of_attention_is_one_kernel() {
+    for dtype in [DType::F32, DType::F64] {
+        // Keys that are one and several blocks of the contracted axis, and queries that are no whole number of blocks of rows.
+        for (stack, queries, keys) in [(8, 64, 40), (9, 97, 300), (8, 290, 33)] {
+            let sizes: [&[usize]; 4] =
+                [&[stack, queries, 12], &[stack, keys, 12], &[stack, keys, 20], &[stack, queries, 20]];
+            let builder = Builder::new();
+            let inputs =
+                std::array::from_fn(|at| builder.input(["q", "k", "v", "dy"][at], dtype, sizes[at].to_vec()));
+            let names = ["y", "dq", "dk", "dv"];
+            let graph = builder.finish(names.into_iter().zip(differentiated(inputs))).unwrap();
+            let feeds: Vec<Tensor> =
+                sizes.iter().zip(1..).map(|(sizes, seed)| quarters(sizes, seed).cast(dtype)).collect();
+            let what = format!("{sizes:?} of {dtype}");
+            check(&graph, &feeds, &what);
+
+            let again =
+                again_from(&graph, 1).unwrap_or_else(|| panic!("{what}: {:?}", kernels(&graph))).graph;
+            let largest = |graph: &Graph| {
+                let outputs =
+                    fused(graph).into_iter().filter(|region| !graph.inputs().contains(&region.root));
+                let len = |node| graph.ty(node).shape.known_numel().unwrap();
+                outputs.flat_map(|region| region.outputs).map(len).max().unwrap()
+            };
+            assert!(largest(&again) < stack * queries * keys, "{what}: {}", largest(&again));
+            assert!(kernels(&again).contains(&"strip"), "{what}: {:?}", kernels(&again));
+            check(&again, &feeds, &what);
+            let expected = run_regions(&graph, &fused(&graph), &feeds, ORDERS[0]);
+            let got = run_regions(&again, &fused(&again), &feeds, ORDERS[0]);
+            for (one, other) in graph.outputs().iter().zip(again.outputs()) {
+                let (expected, got) = (&expected[one.node.index()], &got[other.node.index()]);
+                assert!(got.as_ref().unwrap().bits_eq(expected.as_ref().unwrap()), "{what}: {}", one.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn few_matrices_are_not_added_up_by_one_thread_each() {
+    let builder = Builder::new();
+    let sizes: [&[usize]; 4] = [&[2, 300, 12], &[2, 90, 12], &[2, 90, 20], &[2, 300, 20]];
+    let inputs =
+        std::array::from_fn(|at| builder.input(["q", "k", "v", "dy"][at], DType::F32, sizes[at].to_vec()));
+    let graph = builder.finish(["y", "dq", "dk", "dv"].into_iter().zip(differentiated(inputs))).unwrap();
+    assert!(again_from(&graph, 1).is_none());
+    assert!(!kernels(&graph).contains(&"strip"), "{:?}", kernels(&graph));
 }
 
 #[test]
@@ -83,7 +145,7 @@ fn what_others_read_is_written() {
         let hidden = x.dot(w).tanh();
         [hidden.dot(v) + hidden]
     });
-    assert_eq!(again, ["matmul+fused", "matmul+fused"]);
+    assert_eq!(again, ["matmul+fused+matmul+fused"]);
     let both = kernels_of(DType::F32, [sizes[0], sizes[1]], |[x, w]| {
         let hidden = x.dot(w).tanh();
         [hidden.dot(hidden.t())]
