@@ -21,7 +21,7 @@
 //! A product reads windows that slide over its operand matrix by matrix, and what adds overlapping windows up takes them
 //! from a product the same way, so that a convolution never writes its windows out.
 //!
-//! Literals, broadcasts and transposes are not computed at all where a kernel can read through them; such a node may
+//! Literals, broadcasts, slices and transposes are not computed at all where a kernel can read through them; such a node may
 //! stand in several regions, and has a region of its own only if something needs its buffer.
 
 use pullback_graph::{Graph, NodeId};

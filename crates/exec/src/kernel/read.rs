@@ -67,7 +67,7 @@ pub(crate) fn read(
         (computed, Role::Spread(columns)) if computed.is_computed() => {
             through(&[operand], Some(source(operand)), Access::Spread(columns))
         }
-        (computed, Role::Broadcast) if computed.is_computed() => {
+        (computed, Role::Broadcast | Role::Part) if computed.is_computed() => {
             through(&[operand], Some(source(operand)), Access::Buffer)
         }
         (Role::Dot, Role::Broadcast | Role::Spread(_) | Role::Permute) => {

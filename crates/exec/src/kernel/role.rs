@@ -10,6 +10,9 @@ use crate::kernel::movement;
 /// The longest rows that are gone through in one kernel: a few of them fit the second-level cache.
 const LONGEST_ROW: usize = 8192;
 
+/// Neighbors in each run of a part that is read where it is: to find shorter ones takes each reader longer than to read a copy.
+const RUN: usize = 128;
+
 /// How a node takes part in fusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -27,6 +30,8 @@ pub(crate) enum Role {
     Spread(usize),
     /// Repeats its operand in another way.
     Broadcast,
+    /// Runs of its operand's elements: a program reads them where they are.
+    Part,
     /// Its operand's axes in another order.
     Permute,
     /// A product that takes its operands by strides.
@@ -82,6 +87,7 @@ pub(crate) fn role(graph: &Graph, node: NodeId) -> Role {
         }
         Op::Permute(_) if movement::view(graph, node).is_some_and(|view| view.is_dense()) => Role::Alias,
         Op::Permute(_) => Role::Permute,
+        Op::Slice(_) if movement::view(graph, node).is_some_and(|view| view.run() >= RUN) => Role::Part,
         Op::DotGeneral(_) => Role::Dot,
         Op::Scatter(_) | Op::ScatterAlong(_) => Role::Scatter,
         Op::Unfold(_) => Role::Windows,

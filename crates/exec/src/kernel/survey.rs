@@ -29,7 +29,10 @@ impl<'g> Survey<'g> {
         let regions = regions(graph, &|id| kept[id.index()]);
         let mut home = vec![None; graph.len()];
         let is_read_through = |id: NodeId| {
-            matches!(roles[id.index()], Role::Literal | Role::Broadcast | Role::Spread(_) | Role::Permute)
+            matches!(
+                roles[id.index()],
+                Role::Literal | Role::Broadcast | Role::Spread(_) | Role::Part | Role::Permute
+            )
         };
         for (at, region) in regions.iter().enumerate() {
             let own = region.nodes.iter().filter(|id| **id == region.root || !is_read_through(**id));

@@ -79,6 +79,11 @@ impl View {
         self.offset == 0 && self.axes.iter().all(|axis| axis.stride == 1) && self.axes.len() <= 1
     }
 
+    /// How many neighbors are neighbors in the source too, before the next run of them begins elsewhere.
+    pub(crate) fn run(&self) -> usize {
+        self.axes.last().map_or(1, |axis| if axis.stride == 1 { axis.size } else { 1 })
+    }
+
     /// Whether every element is element 0 of the view.
     pub(crate) fn is_splat(&self) -> bool {
         self.axes.iter().all(|axis| axis.stride == 0)

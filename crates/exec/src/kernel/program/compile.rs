@@ -115,7 +115,7 @@ pub(crate) fn compile(graph: &Graph, region: &Region, head: Option<Cut>) -> Prog
             }
             Role::Alias => compiler.value(graph.node(*node).operands[0]),
             Role::Literal => compiler.literal(*node),
-            Role::Spread(_) | Role::Broadcast => compiler.broadcast(*node),
+            Role::Spread(_) | Role::Broadcast | Role::Part => compiler.view(*node),
             // The head of the region: computed before the program runs, as one more operand of it.
             Role::Dot => {
                 compiler.made = Some(region.operands.len());
@@ -153,14 +153,20 @@ impl Compiler<'_> {
         }
     }
 
-    fn broadcast(&self, node: NodeId) -> Value {
-        match self.value(self.graph.node(node).operands[0]) {
+    fn view(&self, node: NodeId) -> Value {
+        let source = self.graph.node(node).operands[0];
+        // What is read through elsewhere in the region may have a buffer too.
+        let value = match self.positions.get(&source) {
+            Some(input) => Value::Input(*input),
+            None => self.value(source),
+        };
+        match value {
             Value::Literal(value) => Value::Literal(value),
             Value::Input(input) => {
-                let view = movement::view(self.graph, node).expect("a broadcast is a view");
+                let view = movement::view(self.graph, node).expect("a broadcast and a part are views");
                 if view.is_dense() { Value::Input(input) } else { Value::View(input, Box::new(view)) }
             }
-            other => unreachable!("a broadcast reads a buffer or a number, got {other:?}"),
+            other => unreachable!("a view is of a buffer or a number, got {other:?}"),
         }
     }
 

@@ -89,6 +89,28 @@ fn values_and_gradients_of_many_elements_are_one_region() {
 }
 
 #[test]
+fn parts_are_read_where_they_are() {
+    let b = Builder::new();
+    let x = b.input("x", DType::F32, [70, 390]);
+    let gate = |at: usize| x.slice(-1, 130 * at..130 * (at + 1));
+    let y = gate(0).sigmoid() * gate(1).tanh() + gate(2).softmax(-1);
+    let graph = b.finish([("y", y), ("last", x.slice(0, 69..70).exp())]).unwrap();
+    let names: Vec<&str> =
+        fused(&graph)[1..].iter().map(|region| Kernel::lower(&graph, region).name()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    let feed = Tensor::random([70, 390], 1);
+    check(&graph, std::slice::from_ref(&feed), "gates");
+
+    // What a part is of may itself be read through, and another kernel may need the part's own buffer.
+    let b = Builder::new();
+    let (x, w) = (b.input("x", DType::F32, [390]), b.input("w", DType::F32, [130, 8]));
+    let rows = x.broadcast_to([70, 390]);
+    let part = rows.slice(-1, 130..260);
+    let graph = b.finish([("y", rows.exp()), ("z", part.tanh()), ("product", part.dot(w) * 2.0)]).unwrap();
+    check(&graph, &[Tensor::random([390], 1), Tensor::random([130, 8], 2)], "parts of what is read through");
+}
+
+#[test]
 fn polygamma_is_fused_with_what_is_around_it() {
     let b = Builder::new();
     let x = b.input("x", DType::F64, [1000]);
