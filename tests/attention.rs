@@ -161,3 +161,13 @@ fn gradients_that_go_through_rows_of_weights_are_as_right() {
     assert!(kernels(&graph).contains(&"strip"), "{:?}", kernels(&graph));
     check(&b, y, weights);
 }
+
+#[test]
+fn many_weights_take_none_in_the_gradient_either() {
+    let b = Builder::new();
+    let length = 1500;
+    let [y, _] = differentiated(&b, length);
+    let graph = b.finish([("y", y)]).unwrap();
+    let weights = 8 * length * length * 4;
+    assert!(4 * peak(&graph, 2) < weights, "{} bytes", peak(&graph, 2));
+}

@@ -260,13 +260,13 @@ impl Dot {
     }
 
     /// Adds to the product of one matrix of the stack, or puts there if it does not go `on`, what some of its contracted rows
-    /// come to: `rows`, counted over the stack. `held` are those rows of operand `side`, which [adds rows](Dot::adds_rows).
+    /// come to: `rows`, counted over the stack. Of a `held` operand, which [adds rows](Dot::adds_rows), there are those rows.
     pub(crate) fn add_rows<T: Banked + Scalar>(
         &self,
-        side: usize,
+        held: [bool; 2],
         rows: Range<usize>,
         on: bool,
-        [held, other]: [Slice<'_>; 2],
+        operands: [Slice<'_>; 2],
         result: &mut [T],
         scratch: &mut Scratch,
     ) {
@@ -274,7 +274,8 @@ impl Dot {
         let starts = self.start(matrix);
         let elements = |at: usize| {
             let along = if at == 0 { self.contracted.0 } else { self.contracted.1 };
-            if at == side { held.typed::<T>() } else { &other.typed::<T>()[starts[at] + row * along..] }
+            let start = if held[at] { 0 } else { starts[at] + row * along };
+            &operands[at].typed::<T>()[start..]
         };
         let left = Matrix { elements: elements(0), row: self.row, column: self.contracted.0 };
         let right = Matrix { elements: elements(1), row: self.contracted.1, column: self.column };
@@ -287,7 +288,7 @@ impl Dot {
     }
 
     /// Whether operand `at` can be given a few contracted rows at a time: these lie one behind the other, one matrix of the
-    /// stack behind the other, and the other operand is where it is read.
+    /// stack behind the other, and both operands are where they are read.
     pub(crate) fn adds_rows(&self, at: usize) -> bool {
         let Dims { m, k, n } = self.dims;
         let (width, along, across) = match at {

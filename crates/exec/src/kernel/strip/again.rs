@@ -52,8 +52,12 @@ pub(crate) fn again_from(graph: &Graph, least: usize) -> Option<Again> {
         return None;
     }
     let survey = Survey::of(graph);
-    let mut chosen: Vec<Choice> =
-        (0..survey.regions.len()).filter_map(|at| Choice::of(&survey, at, least)).collect();
+    // What is held as it is need not be made again.
+    let written = in_memory(graph);
+    let mut chosen: Vec<Choice> = (0..survey.regions.len())
+        .filter_map(|at| Choice::of(&survey, at, least))
+        .filter(|choice| choice.large.iter().any(|value| written.contains(value)))
+        .collect();
     while !chosen.is_empty() {
         let written = rewritten(&survey, &chosen);
         let in_memory = in_memory(&written.graph);

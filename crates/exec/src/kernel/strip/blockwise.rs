@@ -26,11 +26,10 @@ pub(crate) struct Blockwise {
     /// Which part writes each result, and which of its results that is.
     results: Vec<(usize, usize)>,
     rows: usize,
-    /// Rows that blocks do not go beyond, and those of a block.
+    /// Rows that blocks do not go beyond, those of a block, and those that pieces are made of: all of a matrix that is added up.
     matrix: usize,
     block: usize,
-    /// Whether rows are added up, so that pieces are whole matrices.
-    sums: bool,
+    unit: usize,
     in_place: Vec<usize>,
 }
 
@@ -103,9 +102,10 @@ impl Blockwise {
                 });
             }
             let work = match Form::of(graph, part, rows, &nodes) {
-                Some(Form::Sum { product, side }) => {
+                Some(Form::Sum { product, held }) => {
+                    let buffer = BUFFERS + nodes.len() + sums;
                     sums += 1;
-                    Work::Sum(Box::new(Sum { product, side, buffer: BUFFERS + nodes.len() + sums }))
+                    Work::Sum(Box::new(Sum { product, held, buffer }))
                 }
                 _ => Work::Rows { kernel: Kernel::lower(graph, part), row: part.extent.len() / rows },
             };
@@ -113,8 +113,8 @@ impl Blockwise {
         }
         let held = held.collect();
         let (matrix, block) = (strip.matrix.unwrap_or(rows), strip.block);
-        let mut kernel =
-            Blockwise { parts, held, results, rows, matrix, block, sums: sums > 0, in_place: Vec::new() };
+        let unit = strip.matrix.unwrap_or(block);
+        let mut kernel = Blockwise { parts, held, results, rows, matrix, block, unit, in_place: Vec::new() };
         kernel.in_place = kernel.find_in_place();
         kernel
     }
@@ -191,7 +191,7 @@ impl Blockwise {
                     kernel.run_rows(block.start * row..block.end * row, buffers, scratch)
                 }
                 Work::Sum(sum) => {
-                    let operands = [own_reads[sum.side], own_reads[1 - sum.side]];
+                    let operands = [own_reads[0], *own_reads.last().expect("a product has operands")];
                     let write = own_writes.pop().expect("a product has a result");
                     sum.add(block.clone(), operands, write, scratch);
                     Ok(())
@@ -233,8 +233,7 @@ impl ComputeAll for Blockwise {
 
     fn pieces(&self) -> Pieces {
         let row = (self.flops_of_products() / 2) as usize / self.rows.max(1);
-        let unit = if self.sums { self.matrix } else { self.block };
-        Pieces::of(self.rows, (GRAIN / (row * unit).max(1)).max(1) * unit)
+        Pieces::of(self.rows, (GRAIN / (row * self.unit).max(1)).max(1) * self.unit)
     }
 
     fn part(&self, write: usize, range: Range<usize>) -> Range<usize> {

@@ -13,8 +13,8 @@ use crate::kernel::strip::strips::product_of;
 pub(super) enum Form {
     /// It makes rows of rows, by a product and a program, or by one of the two.
     Rows { product: Option<Dot> },
-    /// It is a product that contracts rows: those of operand `side`, which is held.
-    Sum { product: Dot, side: usize },
+    /// It is a product that contracts rows, those of one of its operands being held, or of both.
+    Sum { product: Dot, held: [bool; 2] },
 }
 
 impl Form {
@@ -38,14 +38,15 @@ impl Form {
 
 /// A product that contracts rows, and is nothing more.
 fn sum(graph: &Graph, region: &Region, node: NodeId, rows: usize, held: &[NodeId]) -> Option<Form> {
-    let is_held = |at: &usize| operand(graph, node, *at).is_some_and(|buffer| held.contains(&buffer));
-    let side = (0..2).find(is_held)?;
-    let is_alone = region.root == node && !is_held(&(1 - side));
+    let held = [0, 1].map(|at| operand(graph, node, at).is_some_and(|buffer| held.contains(&buffer)));
     let Op::DotGeneral(op) = &graph.node(node).op else { return None };
+    if region.root != node || held == [false, false] {
+        return None;
+    }
     let product = Dot::of(graph, region, node, op);
     let [_, depth, _] = product.sizes();
-    let fits = is_alone && product.adds_rows(side) && product.stack() * depth == rows;
-    fits.then_some(Form::Sum { product, side })
+    let fits = (0..2).all(|at| !held[at] || product.adds_rows(at)) && product.stack() * depth == rows;
+    fits.then_some(Form::Sum { product, held })
 }
 
 /// The buffer that a product reads as its operand `at`.

@@ -5,6 +5,7 @@
 //! of them is in already.
 
 use pullback_graph::{Graph, NodeId, Op};
+use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 use crate::kernel::conv::Slide;
@@ -188,10 +189,18 @@ impl<'a> Search<'a> {
             }
             members.extend(readers.iter().flat_map(|reader| &self.members[self.group[*reader]]));
         }
-        members.sort_unstable();
-        members.dedup();
-        if members.len() < 2 || members.len() > REGIONS {
-            return;
+        // What has to run in between runs with them.
+        loop {
+            members.sort_unstable();
+            members.dedup();
+            if members.len() < 2 || members.len() > REGIONS {
+                return;
+            }
+            match self.between(&members) {
+                Some(between) if between.is_empty() => break,
+                Some(between) => members.extend(between),
+                None => return,
+            }
         }
         if let Some(found) = self.found(&members) {
             let first = members[0];
@@ -224,7 +233,7 @@ impl<'a> Search<'a> {
         let mut outputs = regions.flat_map(|region| &region.outputs);
         let combines = outputs.any(|output| matches!(role(self.graph, *output), Role::Columns(_)));
         let size = Size::of(&forms, rows, (elements, bytes), combines)?;
-        (!self.is_between(members)).then_some(Found { rows, size, held })
+        Some(Found { rows, size, held })
     }
 
     /// The rows of the product of a region that does not contract what is held.
@@ -260,35 +269,36 @@ impl<'a> Search<'a> {
         (!held.is_empty()).then_some(held)
     }
 
-    /// Whether another region must run after some of these and before others of them.
-    fn is_between(&self, members: &[usize]) -> bool {
+    /// Regions that must run after some of these and before others of them: those on one way, if there are ways; `None` if
+    /// that takes too long to find out.
+    fn between(&self, members: &[usize]) -> Option<Vec<usize>> {
         let last = *members.last().expect("a strip has regions");
-        let readers =
-            |at: usize| self.regions[at].outputs.iter().flat_map(|output| &self.readers[output.index()]);
-        let mut visited: Vec<usize> = Vec::new();
-        let mut waiting: Vec<usize> = members
-            .iter()
-            .flat_map(|member| readers(*member))
-            .copied()
-            .filter(|at| !members.contains(at))
-            .collect();
-        while let Some(at) = waiting.pop() {
-            let group = self.group[at];
-            // What runs after the last of them leads to none of them.
-            if self.members[group][0] > last || visited.contains(&group) {
-                continue;
-            }
-            if visited.len() == VISITS {
-                return true;
-            }
-            visited.push(group);
-            for reader in self.members[group].iter().flat_map(|member| readers(*member)) {
-                if members.contains(reader) {
-                    return true;
+        let is_member: FxHashSet<usize> = members.iter().map(|member| self.group[*member]).collect();
+        // From which group each one was come to.
+        let mut come_from: FxHashMap<usize, usize> = FxHashMap::default();
+        let mut waiting: Vec<usize> = is_member.iter().copied().collect();
+        while let Some(group) = waiting.pop() {
+            let outputs = self.members[group].iter().flat_map(|member| &self.regions[*member].outputs);
+            for reader in outputs.flat_map(|output| &self.readers[output.index()]) {
+                let next = self.group[*reader];
+                if is_member.contains(&next) {
+                    if is_member.contains(&group) {
+                        continue;
+                    }
+                    let way = std::iter::successors(Some(group), |group| come_from.get(group).copied());
+                    let way = way.take_while(|group| !is_member.contains(group));
+                    return Some(way.flat_map(|group| self.members[group].iter().copied()).collect());
                 }
-                waiting.push(*reader);
+                // What runs after the last of them leads to none of them.
+                if self.members[next][0] <= last && !come_from.contains_key(&next) {
+                    if come_from.len() == VISITS {
+                        return None;
+                    }
+                    come_from.insert(next, group);
+                    waiting.push(next);
+                }
             }
         }
-        false
+        Some(Vec::new())
     }
 }

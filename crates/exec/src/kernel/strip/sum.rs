@@ -16,8 +16,8 @@ use crate::kernel::slice::{Slice, SliceMut};
 #[derive(Debug)]
 pub(super) struct Sum {
     pub(super) product: Dot,
-    /// Which of its operands is held.
-    pub(super) side: usize,
+    /// Which of its operands are held.
+    pub(super) held: [bool; 2],
     /// The worker's buffer for the chain of a later block.
     pub(super) buffer: usize,
 }
@@ -29,32 +29,31 @@ impl Sum {
         rows / self.product.stack() * columns
     }
 
-    /// Adds what `rows`, counted over all matrices and inside one of them, come to. `result` is that of their matrix.
+    /// Adds what `rows`, counted over all matrices and inside one of them, come to. Of what is held there are those rows;
+    /// `result` is that of their matrix.
     pub(super) fn add(
         &self,
         rows: Range<usize>,
-        [held, other]: [Slice<'_>; 2],
+        operands: [Slice<'_>; 2],
         mut result: SliceMut<'_>,
         scratch: &mut Scratch,
     ) {
         match result {
-            SliceMut::F64(_) => self.add_typed::<f64>(rows, held.typed(), other, result.typed(), scratch),
-            _ => self.add_typed::<f32>(rows, held.typed(), other, result.typed(), scratch),
+            SliceMut::F64(_) => self.add_typed::<f64>(rows, operands, result.typed(), scratch),
+            _ => self.add_typed::<f32>(rows, operands, result.typed(), scratch),
         }
     }
 
     fn add_typed<T: Banked + Scalar>(
         &self,
         rows: Range<usize>,
-        held: &[T],
-        other: Slice<'_>,
+        operands: [Slice<'_>; 2],
         result: &mut [T],
         scratch: &mut Scratch,
     ) {
         let [_, depth, _] = self.product.sizes();
         let (matrix, first) = (rows.start / depth, rows.start % depth);
         let last = first + rows.len();
-        let row = held.len() / rows.len();
         let mut later: Aligned<T> =
             scratch.take(self.buffer, if depths(depth).count() > 1 { result.len() } else { 0 });
         for (start, count) in depths(depth) {
@@ -63,9 +62,13 @@ impl Sum {
                 continue;
             }
             let chain = if start == 0 { &mut *result } else { &mut later[..result.len()] };
-            let part = &held[(from - first) * row..(to - first) * row];
+            let parts = [0, 1].map(|at| {
+                let row = operands[at].len() / rows.len();
+                let part = (from - first) * row..(to - first) * row;
+                if self.held[at] { T::slice(&operands[at].typed()[part]) } else { operands[at] }
+            });
             let rows = matrix * depth + from..matrix * depth + to;
-            self.product.add_rows(self.side, rows, from > start, [T::slice(part), other], chain, scratch);
+            self.product.add_rows(self.held, rows, from > start, parts, chain, scratch);
             if start > 0 && to == start + count {
                 for (sum, chain) in result.iter_mut().zip(&later[..]) {
                     *sum = T::add(*sum, *chain);
