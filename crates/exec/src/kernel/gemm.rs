@@ -148,6 +148,10 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
         }
         let of_block = ahead[1];
         let copies_right = right.column != 1 || rows > PANEL_READERS * V::ROWS;
+        // The first tile can copy a panel while it reads it.
+        let first_rows = tiles.clone().next().map_or(0, |(_, rows)| rows);
+        let is_ordered = copies_left || left.column == 1 || left.row == 1;
+        let can_copy = copies_right && right.column == 1 && is_ordered && tile::copies::<V>(first_rows);
         for column in (0..n).step_by(width) {
             let columns = width.min(n - column);
             let next = width.min(n - column - columns);
@@ -160,10 +164,7 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
                 None => Ahead::nothing(),
             };
             let right = right.from(k_start, column);
-            // The first tile can copy a panel while it reads it.
-            let first_rows = tiles.clone().next().map_or(0, |(_, rows)| rows);
-            let on_the_way =
-                copies_right && right.column == 1 && columns == width && tile::copies::<V>(first_rows);
+            let on_the_way = can_copy && columns == width;
             if copies_right && !on_the_way {
                 // SAFETY: the instruction set is there.
                 unsafe { copy::<V>(right, depth, columns, width, panel) };
@@ -216,7 +217,7 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
                 // SAFETY: both operands and the result were checked to hold all of their elements, those of the tile
                 // among them, and the copies are as large as the block and the panel. A panel has `width` columns,
                 // and where it is not copied, its first `columns` are neighbors.
-                unsafe { tile::run::<V>(tile, &mut ahead) };
+                unsafe { tile::run::<V>(&tile, &mut ahead) };
             }
         }
     }

@@ -35,7 +35,8 @@ impl<T> Left<T> for Anyhow<T> {
 
     #[inline(always)]
     fn of(Strided { start, row, column }: Strided<T>) -> Anyhow<T> {
-        let places = std::array::from_fn(|at| start.wrapping_add(TOGETHER * at * row));
+        let after = |rows: usize| start.wrapping_add(rows * row);
+        let places = [start, after(TOGETHER), after(2 * TOGETHER), after(3 * TOGETHER)];
         Anyhow { places, row, column }
     }
 
@@ -46,12 +47,16 @@ impl<T> Left<T> for Anyhow<T> {
 
     #[inline(always)]
     fn advance(&mut self, steps: usize) {
-        self.places = self.places.map(|place| place.wrapping_add(steps * self.column));
+        for place in &mut self.places {
+            *place = place.wrapping_add(steps * self.column);
+        }
     }
 
     #[inline(always)]
     fn keep(&mut self) {
-        self.places = self.places.map(opaque);
+        for place in &mut self.places {
+            *place = opaque(*place);
+        }
     }
 }
 

@@ -24,19 +24,19 @@ pub(crate) trait Multiply: Copy + Default {
 }
 
 macro_rules! multiply {
-    ($($ty:ty: $baseline:ty, $avx2:ident $avx2_register:ident, $avx512:ident $avx512_register:ident;)*) => {
+    ($($ty:ty: $baseline:ty, $avx2:ident, $avx512:ident;)*) => {
         $(
             impl Multiply for $ty {
                 fn multiply(set: InstructionSet, product: impl InRegisters<$ty>) {
-                    match set.min(InstructionSet::detected()) {
-                        // SAFETY: the baseline needs no instruction set.
-                        InstructionSet::Baseline => unsafe { product.compute::<$baseline>() },
-                        // SAFETY: the set is at most what was detected.
-                        #[cfg(target_arch = "x86_64")]
-                        InstructionSet::Avx2 => unsafe { $avx2(product) },
-                        // SAFETY: the set is at most what was detected.
-                        #[cfg(target_arch = "x86_64")]
-                        InstructionSet::Avx512 => unsafe { $avx512(product) },
+                    // SAFETY: the set is at most what was detected.
+                    unsafe {
+                        match set.min(InstructionSet::detected()) {
+                            InstructionSet::Baseline => <$baseline>::apart(product),
+                            #[cfg(target_arch = "x86_64")]
+                            InstructionSet::Avx2 => std::arch::x86_64::$avx2::apart(product),
+                            #[cfg(target_arch = "x86_64")]
+                            InstructionSet::Avx512 => std::arch::x86_64::$avx512::apart(product),
+                        }
                     }
                 }
 
@@ -44,31 +44,17 @@ macro_rules! multiply {
                     match set.min(InstructionSet::detected()) {
                         InstructionSet::Baseline => <$baseline>::LANES,
                         #[cfg(target_arch = "x86_64")]
-                        InstructionSet::Avx2 => std::arch::x86_64::$avx2_register::LANES,
+                        InstructionSet::Avx2 => std::arch::x86_64::$avx2::LANES,
                         #[cfg(target_arch = "x86_64")]
-                        InstructionSet::Avx512 => std::arch::x86_64::$avx512_register::LANES,
+                        InstructionSet::Avx512 => std::arch::x86_64::$avx512::LANES,
                     }
                 }
-            }
-
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
-            fn $avx2(product: impl InRegisters<$ty>) {
-                // SAFETY: this function is compiled for what the register needs.
-                unsafe { product.compute::<std::arch::x86_64::$avx2_register>() }
-            }
-
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-            fn $avx512(product: impl InRegisters<$ty>) {
-                // SAFETY: this function is compiled for what the register needs.
-                unsafe { product.compute::<std::arch::x86_64::$avx512_register>() }
             }
         )*
     };
 }
 
 multiply! {
-    f32: register::Four, avx2_f32 __m256, avx512_f32 __m512;
-    f64: register::Two, avx2_f64 __m256d, avx512_f64 __m512d;
+    f32: register::Four, __m256, __m512;
+    f64: register::Two, __m256d, __m512d;
 }

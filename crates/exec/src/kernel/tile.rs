@@ -7,8 +7,11 @@
     reason = "loads and stores of vector registers, inside bounds that the caller has checked"
 )]
 
+use std::marker::PhantomData;
+
 use crate::kernel::ahead::{Ahead, prefetch};
 use crate::kernel::left::{Anyhow, ByColumns, ByRows, Left};
+use crate::kernel::multiply::InRegisters;
 use crate::kernel::register::Vector;
 
 /// Registers of columns in a tile.
@@ -38,7 +41,7 @@ pub(crate) struct Tile<T> {
     pub(crate) right: *const T,
     pub(crate) right_row: usize,
     /// Where the rows of the right operand are copied to while they are read, whole registers side by side, or null. Only
-    /// for tiles with all columns and [most](copies) rows.
+    /// for tiles with all columns and [most](copies) rows, the left operand being stored by rows or by columns.
     pub(crate) copy: *mut T,
     pub(crate) result: *mut T,
     pub(crate) result_row: usize,
@@ -57,8 +60,7 @@ pub(crate) enum Onto {
 }
 
 /// Whether a tile of so many rows can copy what it reads: those of few rows would double the code for little.
-#[inline(always)]
-pub(crate) fn copies<V: Vector>(rows: usize) -> bool {
+pub(crate) const fn copies<V: Vector>(rows: usize) -> bool {
     4 * rows >= 3 * V::ROWS
 }
 
@@ -68,36 +70,40 @@ pub(crate) fn copies<V: Vector>(rows: usize) -> bool {
 /// The instruction set of `V` must be available, `1 ≤ rows ≤ V::ROWS`, `1 ≤ columns ≤ VECTORS · V::LANES`, and all
 /// elements that the tile names must lie inside their buffers, the copy's among them if there is one.
 #[inline(always)]
-pub(crate) unsafe fn run<V: Vector>(tile: Tile<V::Element>, ahead: &mut [Ahead<V::Element>; 2]) {
-    macro_rules! by_order {
-        ($rows:literal, $copies:literal) => {
-            match tile.left {
-                Strided { column: 1, .. } => {
-                    multiply::<V, ByRows<_>, $rows, VECTORS, true, $copies>(tile, ahead);
-                }
-                Strided { row: 1, .. } => {
-                    multiply::<V, ByColumns<_>, $rows, VECTORS, true, $copies>(tile, ahead);
-                }
-                _ => multiply::<V, Anyhow<_>, $rows, VECTORS, true, $copies>(tile, ahead),
-            }
+pub(crate) unsafe fn run<V: Vector>(tile: &Tile<V::Element>, ahead: &mut [Ahead<V::Element>; 2]) {
+    let has_copy = !tile.copy.is_null();
+    let is_full = tile.columns == VECTORS * V::LANES;
+    macro_rules! apart {
+        ($Left:ident, $rows:literal, $vectors:expr, $full:literal, $copy:literal) => {
+            V::apart(Apart::<_, $Left<_>, $rows, { $vectors }, $full, $copy> {
+                tile,
+                ahead,
+                order: PhantomData,
+            })
         };
     }
     macro_rules! by_rows {
         ($($rows:literal)*) => {
             match tile.rows {
                 $(
-                    // SAFETY: as the caller promises; a tile with all columns has all of them to load.
-                    $rows if $rows <= V::ROWS => unsafe {
-                        if copies::<V>($rows) && !tile.copy.is_null() {
-                            by_order!($rows, true);
-                        } else if tile.columns == VECTORS * V::LANES {
-                            by_order!($rows, false);
-                        } else if tile.columns > V::LANES {
-                            multiply::<V, Anyhow<_>, $rows, VECTORS, false, false>(tile, ahead);
-                        } else {
-                            multiply::<V, Anyhow<_>, $rows, 1, false, false>(tile, ahead);
+                    // What is constant is not compiled at all for registers of which a tile has fewer rows.
+                    $rows if const { $rows <= V::ROWS } => {
+                        // SAFETY: as the caller promises; a tile with all columns has all of them to load.
+                        unsafe {
+                            match tile.left {
+                                Strided { column: 1, .. } if const { copies::<V>($rows) } && has_copy => {
+                                    apart!(ByRows, $rows, VECTORS, true, true);
+                                }
+                                Strided { row: 1, .. } if const { copies::<V>($rows) } && has_copy => {
+                                    apart!(ByColumns, $rows, VECTORS, true, true);
+                                }
+                                Strided { column: 1, .. } if is_full => apart!(ByRows, $rows, VECTORS, true, false),
+                                Strided { row: 1, .. } if is_full => apart!(ByColumns, $rows, VECTORS, true, false),
+                                _ if tile.columns > V::LANES => apart!(Anyhow, $rows, VECTORS, false, false),
+                                _ => apart!(Anyhow, $rows, 1, false, false),
+                            }
                         }
-                    },
+                    }
                 )*
                 rows => unreachable!("a tile of {rows} rows"),
             }
@@ -106,9 +112,28 @@ pub(crate) unsafe fn run<V: Vector>(tile: Tile<V::Element>, ahead: &mut [Ahead<V
     by_rows!(1 2 3 4 5 6 7 8 9 10 11 12);
 }
 
+/// A tile of `ROWS` rows, as many columns as need `VECTORS` registers, and fill them if `FULL`. With `COPY` there is room for the
+/// copy. The left operand is stored as `L` says.
+///
+/// Each kind is a function of its own: in one for all of them, compilers would take longer for each loop the more there are.
+struct Apart<'a, T, L, const ROWS: usize, const VECTORS: usize, const FULL: bool, const COPY: bool> {
+    tile: &'a Tile<T>,
+    ahead: &'a mut [Ahead<T>; 2],
+    order: PhantomData<L>,
+}
+
+impl<T, L: Left<T>, const ROWS: usize, const VECTORS: usize, const FULL: bool, const COPY: bool>
+    InRegisters<T> for Apart<'_, T, L, ROWS, VECTORS, FULL, COPY>
+{
+    #[inline(always)]
+    unsafe fn compute<V: Vector<Element = T>>(self) {
+        // SAFETY: as the caller promises.
+        unsafe { multiply::<V, L, ROWS, VECTORS, FULL, COPY>(self.tile, self.ahead) }
+    }
+}
+
 /// # Safety
-/// As [`run`], for `tile.rows == ROWS`, as many columns as need `VECTORS` registers, and fill them if `FULL`. With `COPY`
-/// there is room for the copy. The left operand is stored as `L` says.
+/// As [`run`], for a tile that is as [`Apart`] says.
 #[inline(always)]
 unsafe fn multiply<
     V: Vector,
@@ -118,7 +143,7 @@ unsafe fn multiply<
     const FULL: bool,
     const COPY: bool,
 >(
-    tile: Tile<V::Element>,
+    tile: &Tile<V::Element>,
     ahead: &mut [Ahead<V::Element>; 2],
 ) {
     // SAFETY: the caller promises that the elements of the tile lie inside their buffers; pointers move from one row to
@@ -199,11 +224,12 @@ impl<V: Vector, const VECTORS: usize> Right<V, VECTORS> {
     unsafe fn next<const FULL: bool, const COPY: bool>(&mut self) -> [V; VECTORS] {
         // SAFETY: as the caller promises.
         unsafe {
-            let row: [V; VECTORS] = std::array::from_fn(|vector| {
+            let mut row = [V::zero(); VECTORS];
+            for (vector, column) in row.iter_mut().enumerate() {
                 let place = self.place.wrapping_add(vector * V::LANES);
                 let is_whole = FULL || vector + 1 < VECTORS;
-                if is_whole { V::load(place) } else { V::load_part(place, self.mask) }
-            });
+                *column = if is_whole { V::load(place) } else { V::load_part(place, self.mask) };
+            }
             if COPY {
                 for (vector, column) in row.into_iter().enumerate() {
                     let later = ROWS_AHEAD * self.row + vector * V::LANES;

@@ -170,7 +170,7 @@ unsafe fn tile_of<V: Vector>(
         ($($registers:literal: $($rows:literal)*;)*) => {
             match (rows, registers) {
                 $($(
-                    ($rows, $registers..) if $rows * $registers <= most_rows::<V>() * VECTORS => {
+                    ($rows, $registers..) if const { $rows * $registers <= most_rows::<V>() * VECTORS } => {
                         // SAFETY: as the caller promises.
                         unsafe { tile::<V, $rows, $registers>(product, at) };
                         $registers
@@ -198,18 +198,22 @@ unsafe fn tile<V: Vector, const ROWS: usize, const REGISTERS: usize>(
     let Taps { left, right, rows, depths, lines, line, adds, .. } = *product;
     let per_line = line.div_ceil(V::LANES);
     let (mut line_at, mut part) = (at.register / per_line, at.register % per_line);
-    let columns: [(usize, usize, usize); REGISTERS] = std::array::from_fn(|_| {
+    // Where each register's elements start, where its sums go, and how many there are.
+    let mut starts = [right.as_ptr(); REGISTERS];
+    let mut places = [(0, 0); REGISTERS];
+    for (start, place) in starts.iter_mut().zip(&mut places) {
         let first = part * V::LANES;
-        let column = (lines.distances[line_at] + first, line_at * line + first, (line - first).min(V::LANES));
+        *start = start.wrapping_add(lines.distances[line_at] + first);
+        *place = (line_at * line + first, (line - first).min(V::LANES));
         part += 1;
         if part == per_line {
             (line_at, part) = (line_at + 1, 0);
         }
-        column
-    });
-    let starts = columns.map(|(start, ..)| right.as_ptr().wrapping_add(start));
-    let factors: [*const V::Element; ROWS] =
-        std::array::from_fn(|row| left.as_ptr().wrapping_add(rows.distances[at.row + row]));
+    }
+    let mut factors = [left.as_ptr(); ROWS];
+    for (factor, row) in factors.iter_mut().zip(&rows.distances[at.row..]) {
+        *factor = factor.wrapping_add(*row);
+    }
     let row_len = lines.len() * line;
     let result = product.result[at.row * row_len..].as_mut_ptr();
     // SAFETY: the tables have been checked: every sum of their entries is inside its operand, with a register of elements
@@ -228,7 +232,7 @@ unsafe fn tile<V: Vector, const ROWS: usize, const REGISTERS: usize>(
                 }
             }
         }
-        for (register, (_, place, count)) in columns.into_iter().enumerate() {
+        for (register, (place, count)) in places.into_iter().enumerate() {
             let place = result.wrapping_add(place);
             let mask = V::first(count);
             for (row, sums) in sums.iter().enumerate() {
