@@ -7,8 +7,8 @@
 //!
 //! Invariants: the bits of a result depend on the bound graph alone, not on how it was cut into [`pieces`] or in which
 //! order those ran, and for elementwise ops not on how nodes were fused (a product that reads a broadcast in place may
-//! round otherwise than one that reads it copied); no kernel names an elementwise op; only [`simd`], [`multiply`], [`gemm`],
-//! [`pack`], [`tile`], [`ahead`], [`register`], what [`conv`] multiplies with and running [`program`]s contain unsafe code.
+//! round otherwise than one that reads it copied); no kernel names an elementwise op; only [`simd`], [`matmul`], [`ahead`],
+//! what [`conv`] multiplies with and running [`program`]s contain unsafe code.
 
 mod compute;
 mod lower;
@@ -43,20 +43,14 @@ mod reduce;
 mod fold;
 mod columns;
 mod lanes;
-mod left;
 mod arg;
 mod running;
 mod sort;
 mod dot;
 mod contraction;
 mod matmul;
-mod multiply;
-mod gemm;
-mod pack;
-mod tile;
 mod turned;
 mod ahead;
-mod register;
 mod overlap;
 mod epilogue;
 mod conv;

@@ -13,7 +13,7 @@ use pullback_graph::op::{Concat, DotGeneral, ReduceKind};
 use pullback_graph::{Graph, NodeId, Op, Operands, TensorType, Transcript};
 use rustc_hash::FxHashMap;
 
-use crate::kernel::gemm::DEPTH;
+use crate::kernel::matmul::DEPTH;
 use crate::kernel::role::numel;
 
 /// The graph in which products that are added up are taken together; `None` if there are none for which that pays.

@@ -6,7 +6,7 @@
 use pullback_graph::Element;
 use smallvec::SmallVec;
 
-use crate::kernel::pack::turned;
+use crate::kernel::matmul::turned;
 
 /// An axis of a view: how many elements, and how far apart they are in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

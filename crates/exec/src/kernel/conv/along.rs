@@ -6,9 +6,7 @@
 #![allow(unsafe_code, reason = "loads of vector registers; the tables are checked once")]
 
 use crate::kernel::conv::taps::Table;
-use crate::kernel::gemm::evenly;
-use crate::kernel::multiply::InRegisters;
-use crate::kernel::register::Vector;
+use crate::kernel::matmul::{InRegisters, Vector, evenly};
 
 /// Sums of a product that are kept apart.
 pub(crate) const APART: usize = 16;
@@ -91,7 +89,7 @@ unsafe fn tile<V: Vector, const ROWS: usize>(of: &mut Along<'_, V::Element>, row
 mod tests {
     use super::*;
     use crate::kernel::conv::taps::Distances;
-    use crate::kernel::multiply::Multiply;
+    use crate::kernel::matmul::Multiply;
     use crate::kernel::simd::tests::all;
 
     #[test]

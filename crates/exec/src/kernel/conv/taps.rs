@@ -1,14 +1,11 @@
 //! Products whose operands are read by tables of distances.
 //!
-//! Tiles are those of [matrix products](crate::kernel::tile): sums stay in registers, every one a chain of additions in the
+//! Tiles are those of [matrix products](crate::kernel::matmul): sums stay in registers, every one a chain of additions in the
 //! order of the table, in blocks of the same depth. They have fewer rows, since compilers load the factors of all rows first
 //! where each has an address of its own; with few rows a tile is wider, for chains enough to keep the units busy.
 #![allow(unsafe_code, reason = "loads and stores of vector registers; the tables are checked once")]
 
-use crate::kernel::gemm::{DEPTH, evenly};
-use crate::kernel::multiply::InRegisters;
-use crate::kernel::register::Vector;
-use crate::kernel::tile::VECTORS;
+use crate::kernel::matmul::{DEPTH, InRegisters, VECTORS, Vector, evenly};
 
 /// The product `result[r, l, i] = Σ over d of left[rows[r] + depths[0][d]] · right[lines[l] + i + depths[1][d]]`.
 #[derive(Debug)]
@@ -250,7 +247,7 @@ unsafe fn tile<V: Vector, const ROWS: usize, const REGISTERS: usize>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::multiply::Multiply;
+    use crate::kernel::matmul::Multiply;
     use crate::kernel::simd::tests::all;
 
     #[test]

@@ -3,7 +3,7 @@
 //! In `softmax(q · kᵀ) · v`, and in `tanh(x · a) · b`, what lies between two products may be by far the largest value; the
 //! gradient of attention has several of that size. If nobody else reads them, all kernels that make and read them are run as
 //! one: for a few dozen rows one kernel after the other, then for the next rows. What they hand to each other is then
-//! [held](held) by the worker for a block of rows, in the cache, and never in memory as a whole.
+//! [held] by the worker for a block of rows, in the cache, and never in memory as a whole.
 //!
 //! A kernel takes part if it makes rows of its result of the same rows of what it reads, or if it is a product that
 //! [contracts](sum) the rows: that adds each block's share to its result. The bits are those of the kernels run one after the

@@ -1,14 +1,13 @@
 //! Products that contract the rows of a strip: each block of rows adds its share.
 //!
 //! The sum of an element is the same, in the same order, as when the product is computed at once: there the contracted axis is
-//! cut into [blocks](crate::kernel::gemm::depths), each of which is one chain of additions, and the chains are added up. Here
+//! cut into [blocks](crate::kernel::matmul::depths), each of which is one chain of additions, and the chains are added up. Here
 //! a chain is taken up where the rows before have left it; the first one in the result, a later one in a buffer of its own.
 
 use std::ops::Range;
 
 use crate::kernel::dot::Dot;
-use crate::kernel::gemm::depths;
-use crate::kernel::matmul::Scalar;
+use crate::kernel::matmul::{Scalar, depths};
 use crate::kernel::scratch::{Aligned, Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
 

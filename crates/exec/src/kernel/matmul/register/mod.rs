@@ -11,7 +11,7 @@ mod turn;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use crate::kernel::multiply::InRegisters;
+use crate::kernel::matmul::InRegisters;
 
 pub(crate) use portable::{Four, Two};
 

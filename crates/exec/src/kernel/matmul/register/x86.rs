@@ -6,8 +6,8 @@
 
 use std::arch::x86_64::*;
 
-use crate::kernel::multiply::InRegisters;
-use crate::kernel::register::Vector;
+use crate::kernel::matmul::InRegisters;
+use crate::kernel::matmul::register::Vector;
 
 /// Lanes that are all ones, then as many that are zero: from the middle on, masks for any count.
 static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -14,12 +14,21 @@
 #![allow(unsafe_code, reason = "tiles take pointers; the bounds of whole operands are checked once")]
 
 use crate::kernel::ahead::{Ahead, LINE};
-use crate::kernel::matmul::{Dims, Matrix, Product};
-use crate::kernel::multiply::InRegisters;
-use crate::kernel::pack::copy;
-use crate::kernel::register::Vector;
+use crate::kernel::matmul::pack::copy;
+use crate::kernel::matmul::tile::{self, Onto, STEPS, Strided, Tile, VECTORS};
+use crate::kernel::matmul::{Dims, InRegisters, Matmul, Matrix, Multiply, Product, Vector};
 use crate::kernel::scratch::Aligned;
-use crate::kernel::tile::{self, Onto, STEPS, Strided, Tile, VECTORS};
+use crate::kernel::simd::InstructionSet;
+
+/// In blocks and tiles.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Blocked;
+
+impl<T: Multiply> Matmul<T> for Blocked {
+    fn multiply(&self, product: Product<'_, T>) {
+        T::multiply(InstructionSet::detected(), product);
+    }
+}
 
 /// Contracted elements per block at most: a panel of so many rows and a tile's rows fit the first-level cache.
 pub(crate) const DEPTH: usize = 256;

@@ -4,8 +4,8 @@
     reason = "loads and stores of vector registers, inside bounds that the caller has checked"
 )]
 
-use crate::kernel::multiply::InRegisters;
-use crate::kernel::register::{Turn, Vector};
+use crate::kernel::matmul::InRegisters;
+use crate::kernel::matmul::register::{Turn, Vector};
 
 /// Registers of the baseline: arrays that the compiler keeps in what the target has.
 macro_rules! portable {

@@ -2,7 +2,7 @@
 //! [`Loop`](crate::kernel::simd::Loop) is for loops that leave the choice of registers to the compiler.
 #![allow(unsafe_code, reason = "calling what was compiled for an instruction set that was detected")]
 
-use crate::kernel::register::{self, Vector};
+use crate::kernel::matmul::register::{self, Vector};
 use crate::kernel::simd::InstructionSet;
 
 /// A product of elements of type `T`, to be computed in vector registers.

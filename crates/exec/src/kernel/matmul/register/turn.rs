@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use crate::kernel::register::{Turn, Vector};
+use crate::kernel::matmul::register::{Turn, Vector};
 
 /// Four elements of `f32` in each half of a register, from two rows four apart.
 ///

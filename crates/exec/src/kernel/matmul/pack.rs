@@ -5,9 +5,8 @@ use std::slice;
 
 use pullback_graph::{DType, Element};
 
-use crate::kernel::matmul::Matrix;
-use crate::kernel::multiply::{InRegisters, Multiply};
-use crate::kernel::register::{Turn, Vector};
+use crate::kernel::matmul::register::{Turn, Vector};
+use crate::kernel::matmul::{InRegisters, Matrix, Multiply};
 use crate::kernel::simd::InstructionSet;
 
 /// Fills dense rows from columns whose elements are neighbors: the first `rows` elements of each, `column` apart in `from`.

@@ -4,7 +4,7 @@
 //! are stored: an instruction that only moves a pointer takes the place of a product in the processor. Neighbors are told by
 //! constants, so that several steps need one move.
 
-use crate::kernel::tile::Strided;
+use crate::kernel::matmul::tile::Strided;
 
 /// The elements of a tile's left operand, step by step.
 pub(crate) trait Left<T>: Sized {

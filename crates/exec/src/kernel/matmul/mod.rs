@@ -1,0 +1,25 @@
+//! One matrix product over strided operands, behind a trait that a faster backend can take over.
+//!
+//! Every backend computes each row of the result in the same way wherever the rows are cut: the bits do not depend on
+//! how a product is split among workers. Which backend a product gets depends on its whole size, never on a piece's.
+
+mod gemm;
+mod left;
+mod lines;
+mod multiply;
+mod pack;
+mod plain;
+mod product;
+mod register;
+mod scalar;
+#[cfg(test)]
+mod tests;
+mod tile;
+
+pub(crate) use gemm::{DEPTH, depths, evenly};
+pub(crate) use multiply::{InRegisters, Multiply};
+pub(crate) use pack::{Turned, turned};
+pub(crate) use product::{Dims, Matmul, Matrix, Method, Product};
+pub(crate) use register::Vector;
+pub(crate) use scalar::Scalar;
+pub(crate) use tile::VECTORS;

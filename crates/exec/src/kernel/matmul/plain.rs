@@ -1,0 +1,99 @@
+//! Products as sums of multiples of rows.
+
+use crate::kernel::matmul::{Dims, Matmul, Matrix, Product, Scalar};
+use crate::kernel::simd::{self, Loop};
+
+/// Multiples of the right operand's rows added up: for products so small that packing would cost more than multiplying,
+/// and for a row times a matrix, which has nothing to reuse.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain;
+
+/// Multiplications up to which [`Plain`] wins.
+pub(super) const TINY: usize = 512;
+
+impl<T: Scalar> Matmul<T> for Plain {
+    fn multiply(&self, product: Product<'_, T>) {
+        let Product { dims, left, right, result, .. } = product;
+        simd::run(Rows { dims, left, right, result });
+    }
+}
+
+/// The rows of a product as sums of multiples of the right operand's rows.
+struct Rows<'a, T> {
+    dims: Dims,
+    left: Matrix<'a, T>,
+    right: Matrix<'a, T>,
+    result: &'a mut [T],
+}
+
+impl<T: Scalar> Loop for Rows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(mut self) {
+        let Dims { m, k, n } = self.dims;
+        if m * k * n > TINY {
+            self.multiples();
+            return;
+        }
+        let mut column = 0;
+        macro_rules! strips {
+            ($($count:literal)*) => {
+                $(while n - column >= $count {
+                    self.strip::<$count>(column);
+                    column += $count;
+                })*
+            };
+        }
+        strips!(16 8 4 2 1);
+    }
+}
+
+impl<T: Scalar> Rows<'_, T> {
+    /// All columns, adding up in the result.
+    #[inline(always)]
+    fn multiples(&mut self) {
+        let Rows { dims, left, right, result } = self;
+        result.fill(T::default());
+        for (i, sums) in result.chunks_exact_mut(dims.n).enumerate() {
+            for k in 0..dims.k {
+                let factor = left.elements[i * left.row + k * left.column];
+                let values = &right.elements[k * right.row..];
+                if right.column == 1 {
+                    for (sum, value) in sums.iter_mut().zip(values) {
+                        *sum = T::add_product(*sum, factor, *value);
+                    }
+                } else {
+                    for (j, sum) in sums.iter_mut().enumerate() {
+                        *sum = T::add_product(*sum, factor, values[j * right.column]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// So many columns from `column` on, adding up in registers.
+    #[inline(always)]
+    fn strip<const COLUMNS: usize>(&mut self, column: usize) {
+        let Rows { dims, left, right, result } = self;
+        for i in 0..dims.m {
+            let mut sums = [T::default(); COLUMNS];
+            for k in 0..dims.k {
+                let factor = left.elements[i * left.row + k * left.column];
+                let start = k * right.row + column * right.column;
+                if right.column == 1 {
+                    let values = &right.elements[start..start + COLUMNS];
+                    for (sum, value) in sums.iter_mut().zip(values) {
+                        *sum = T::add_product(*sum, factor, *value);
+                    }
+                } else {
+                    for (j, sum) in sums.iter_mut().enumerate() {
+                        *sum = T::add_product(*sum, factor, right.elements[start + j * right.column]);
+                    }
+                }
+            }
+            let start = i * dims.n + column;
+            result[start..start + COLUMNS].copy_from_slice(&sums);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Products, and which backend computes one.
+
+use crate::kernel::matmul::Scalar;
+use crate::kernel::matmul::gemm::Blocked;
+use crate::kernel::matmul::lines::Lines;
+use crate::kernel::matmul::plain::{Plain, TINY};
+use crate::kernel::scratch::Aligned;
+
+/// The size of a product: `m`×`k` times `k`×`n`, none of them 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dims {
+    pub(crate) m: usize,
+    pub(crate) k: usize,
+    pub(crate) n: usize,
+}
+
+/// A matrix in a buffer: element `(i, j)` is at `i · row + j · column`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matrix<'a, T> {
+    pub(crate) elements: &'a [T],
+    pub(crate) row: usize,
+    pub(crate) column: usize,
+}
+
+/// A product to be computed: `result = left · right`.
+#[derive(Debug)]
+pub(crate) struct Product<'a, T> {
+    pub(crate) dims: Dims,
+    pub(crate) left: Matrix<'a, T>,
+    pub(crate) right: Matrix<'a, T>,
+    /// Dense and row-major.
+    pub(crate) result: &'a mut [T],
+    /// Whether the sums go on from what the result holds, as if this had been contracted before, which is no more than a
+    /// [block](crate::kernel::matmul::gemm::DEPTH); else it does not matter. [`Blocked`] alone does so.
+    pub(crate) on: bool,
+    /// Room for copies of the operands and of the result, grown to what is needed.
+    pub(crate) room: &'a mut [Aligned<T>; 3],
+}
+
+/// A way to multiply matrices.
+pub(crate) trait Matmul<T> {
+    /// Computes a product.
+    ///
+    /// The bits of a row must not depend on which other rows are asked for in the same call.
+    fn multiply(&self, product: Product<'_, T>);
+}
+
+/// The backend of a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// [`Plain`].
+    Plain,
+    /// [`Lines`].
+    Lines,
+    /// [`Blocked`].
+    Blocked,
+}
+
+impl Method {
+    /// What to use for a whole product of this size, operands having these (row, column) strides.
+    pub(crate) fn of(dims: Dims, left: (usize, usize), right: (usize, usize)) -> Method {
+        let tiny = dims.m.saturating_mul(dims.k).saturating_mul(dims.n) <= TINY;
+        let together = left.1 == 1 && right.0 == 1;
+        match dims {
+            _ if tiny => Method::Plain,
+            Dims { m: 1, .. } | Dims { n: 1, .. } if together => Method::Lines,
+            Dims { m: 1, .. } if right.1 == 1 => Method::Plain,
+            _ => Method::Blocked,
+        }
+    }
+
+    /// Runs the backend.
+    pub(crate) fn multiply<T: Scalar>(self, product: Product<'_, T>) {
+        match self {
+            Method::Plain => Plain.multiply(product),
+            Method::Lines => Lines.multiply(product),
+            Method::Blocked => Blocked.multiply(product),
+        }
+    }
+}
+
+impl<'a, T> Matrix<'a, T> {
+    /// The matrix from row `row` and column `column` on.
+    #[inline(always)]
+    pub(crate) fn from(self, row: usize, column: usize) -> Matrix<'a, T> {
+        let start = (row * self.row + column * self.column).min(self.elements.len());
+        Matrix { elements: &self.elements[start..], ..self }
+    }
+
+    /// Rows as columns.
+    #[inline(always)]
+    pub(crate) fn transposed(self) -> Matrix<'a, T> {
+        Matrix { row: self.column, column: self.row, ..self }
+    }
+
+    /// Checks that `rows` × `columns` elements are there.
+    ///
+    /// # Panics
+    /// When they are not.
+    pub(crate) fn check(self, rows: usize, columns: usize) {
+        let last = (rows - 1) * self.row + (columns - 1) * self.column;
+        assert!(last < self.elements.len(), "the strides of a product stay within its operand");
+    }
+}

@@ -1,0 +1,105 @@
+//! Every backend against each other, for all storage orders, splits and instruction sets.
+
+use pullback_graph::Element;
+
+use super::gemm::Blocked;
+use super::plain::Plain;
+use super::{Dims, Matmul, Matrix, Method, Multiply, Product, Scalar};
+use crate::kernel::scratch::Aligned;
+use crate::kernel::simd;
+
+fn matrices(dims: Dims) -> (Vec<f64>, Vec<f64>) {
+    let value = |seed: usize| ((seed * 7919 + 13) % 1009) as f64 / 500.0 - 1.0;
+    ((0..dims.m * dims.k).map(value).collect(), (0..dims.k * dims.n).map(|i| value(i + 31)).collect())
+}
+
+/// Left and right as stored: by rows, or by columns.
+fn stored(by_rows: bool, rows: usize, columns: usize, elements: &[f64]) -> Matrix<'_, f64> {
+    match by_rows {
+        true => Matrix { elements, row: columns, column: 1 },
+        false => Matrix { elements, row: 1, column: rows },
+    }
+}
+
+fn product(method: impl Matmul<f64>, dims: Dims, left: Matrix<'_, f64>, right: Matrix<'_, f64>) -> Vec<f64> {
+    let mut result = vec![f64::NAN; dims.m * dims.n];
+    let mut room = std::array::from_fn(|_| Aligned::default());
+    method.multiply(Product { dims, left, right, result: &mut result, on: false, room: &mut room });
+    result
+}
+
+impl<T: Scalar> Matmul<T> for Method {
+    fn multiply(&self, product: Product<'_, T>) {
+        Method::multiply(*self, product);
+    }
+}
+
+#[test]
+fn backends_agree_for_all_storage_orders_and_any_row_split() {
+    for (m, k, n) in [
+        (1, 1, 1),
+        (4, 2, 4),
+        (7, 5, 3),
+        (33, 17, 20),
+        (70, 300, 5),
+        (1, 64, 9),
+        (1, 700, 40),
+        (50, 90, 1),
+        (100, 800, 50),
+        (30, 20, 300),
+        (90, 256, 160),
+        (100, 530, 290),
+        (40, 300, 600),
+        (9, 500, 400),
+    ] {
+        let dims = Dims { m, k, n };
+        let (left, right) = matrices(dims);
+        for orders in 0..4 {
+            let a = stored(orders & 1 == 0, m, k, &left);
+            let b = stored(orders & 2 == 0, k, n, &right);
+            let expected = product(Plain, dims, a, b);
+            let whole = product(Blocked, dims, a, b);
+            let far = expected.iter().zip(&whole).filter(|(e, g)| (**e - **g).abs() > 1e-12).count();
+            assert_eq!(far, 0, "{dims:?}, storage {orders}");
+            let method = Method::of(dims, (a.row, a.column), (b.row, b.column));
+            let chosen = product(method, dims, a, b);
+            let far = expected.iter().zip(&chosen).filter(|(e, g)| (**e - **g).abs() > 1e-12).count();
+            assert_eq!(far, 0, "{dims:?}, storage {orders}, {method:?}");
+            for split in [1, 2, 5, 8, 40] {
+                let mut parts = Vec::new();
+                for start in (0..m).step_by(split) {
+                    let rows = split.min(m - start);
+                    parts.extend(product(Blocked, Dims { m: rows, ..dims }, a.from(start, 0), b));
+                }
+                assert_eq!(parts, whole, "{dims:?} in blocks of {split} rows, storage {orders}");
+            }
+        }
+    }
+}
+
+fn check_sets<T: Multiply + Element>(tolerance: f64) {
+    for (m, k, n) in [(1, 1, 1), (5, 3, 2), (13, 40, 33), (25, 500, 70), (12, 64, 300)] {
+        let dims = Dims { m, k, n };
+        let (left, right) = matrices(dims);
+        let expected = product(Plain, dims, stored(true, m, k, &left), stored(true, k, n, &right));
+        let of = |values: &[f64]| values.iter().map(|value| T::from_f64(*value)).collect::<Vec<T>>();
+        let (left, right) = (of(&left), of(&right));
+        let left = Matrix { elements: &left[..], row: k, column: 1 };
+        let right = Matrix { elements: &right[..], row: n, column: 1 };
+        for set in simd::tests::all() {
+            let mut result = vec![T::default(); m * n];
+            let mut room = std::array::from_fn(|_| Aligned::default());
+            T::multiply(set, Product { dims, left, right, result: &mut result, on: false, room: &mut room });
+            for (got, expected) in result.iter().zip(&expected) {
+                let bound = tolerance * k as f64;
+                assert!((got.to_f64() - expected).abs() <= bound, "{dims:?}, {set:?}: {got:?}, {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_instruction_set_multiplies() {
+    check_sets::<f32>(2e-7);
+    check_sets::<f64>(4e-16);
+}
