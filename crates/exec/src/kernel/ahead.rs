@@ -49,6 +49,12 @@ impl<T> Ahead<T> {
         }
     }
 
+    /// Whether nothing is left to ask for.
+    #[inline(always)]
+    pub(crate) fn is_over(&self) -> bool {
+        self.lines == 0
+    }
+
     /// Asks for the next lines, or for those that are left, in the second-level cache: most of the first is taken.
     #[inline(always)]
     pub(crate) fn ask(&mut self) {
