@@ -15,7 +15,7 @@
 
 use crate::kernel::ahead::{Ahead, LINE};
 use crate::kernel::matmul::pack::copy;
-use crate::kernel::matmul::tile::{self, Onto, STEPS, Strided, Tile, VECTORS};
+use crate::kernel::matmul::tile::{self, Onto, STEPS, Strided, Tiles, VECTORS};
 use crate::kernel::matmul::{Dims, InRegisters, Matmul, Matrix, Multiply, Product, Vector};
 use crate::kernel::scratch::Aligned;
 use crate::kernel::simd::InstructionSet;
@@ -54,12 +54,39 @@ impl<T: Copy + Default> InRegisters<T> for Product<'_, T> {
     }
 }
 
-/// `count` cut into the fewest parts of at most `most`, as equal as can be: how long the first ones are, and how many of
-/// those are one longer.
-pub(crate) fn evenly(count: usize, most: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
-    let parts = count.div_ceil(most);
-    let (length, longer) = (count / parts.max(1), count % parts.max(1));
-    (0..parts).map(move |part| (part * length + part.min(longer), length + usize::from(part < longer)))
+/// So much cut into the fewest parts of at most a certain length, as equal as can be: the first ones may be one longer.
+#[derive(Clone, Copy)]
+struct Parts {
+    count: usize,
+    length: usize,
+    longer: usize,
+}
+
+impl Parts {
+    #[inline(always)]
+    fn of(all: usize, most: usize) -> Parts {
+        let count = all.div_ceil(most);
+        Parts { count, length: all / count.max(1), longer: all % count.max(1) }
+    }
+
+    /// Where part number `at` starts, and how long it is.
+    #[inline(always)]
+    fn part(self, at: usize) -> (usize, usize) {
+        (at * self.length + at.min(self.longer), self.length + usize::from(at < self.longer))
+    }
+
+    /// How many parts from number `at` on are as long.
+    #[inline(always)]
+    fn alike(self, at: usize) -> usize {
+        if at < self.longer { self.longer - at } else { self.count - at }
+    }
+}
+
+/// `all` cut into the fewest parts of at most `most`, as equal as can be: where each starts, and how long it is.
+#[inline(always)]
+pub(crate) fn evenly(all: usize, most: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
+    let parts = Parts::of(all, most);
+    (0..parts.count).map(move |at| parts.part(at))
 }
 
 /// The blocks of a contracted axis: all but the last in units that are turned at once.
@@ -128,10 +155,10 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
     let is_near = (m * k + k * n) * size_of::<V::Element>() <= NEAR;
     let mut blocks = depths(k).flat_map(|depths| evenly(m, ROWS).map(move |rows| (depths, rows))).peekable();
     while let Some(((k_start, depth), (row_start, rows))) = blocks.next() {
-        let tiles = evenly(rows, V::ROWS);
+        let tiles = Parts::of(rows, V::ROWS);
         let part = left.from(row_start, k_start);
         if copies_left {
-            for (row, rows) in tiles.clone() {
+            for (row, rows) in (0..tiles.count).map(|at| tiles.part(at)) {
                 let (part, to) = (part.from(row, 0), &mut block[row * depth..]);
                 // SAFETY: the instruction set is there.
                 unsafe {
@@ -143,7 +170,7 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
             }
         }
         // How often the tiles of a panel ask for what comes next: the next panel, and some of the left operand's next block.
-        let times = tiles.clone().count() * depth.div_ceil(STEPS);
+        let times = tiles.count * depth.div_ceil(STEPS);
         let mut ahead = [Ahead::nothing(); 2];
         // Rows that are neighbors and read where they are lie in as many lines as the block is deep: each tile of the first panel
         // asks for the next tile's, and the last one, or the panels behind, for the next block's.
@@ -158,9 +185,8 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
         let of_block = ahead[1];
         let copies_right = right.column != 1 || rows > PANEL_READERS * V::ROWS;
         // The first tile can copy a panel while it reads it.
-        let first_rows = tiles.clone().next().map_or(0, |(_, rows)| rows);
         let is_ordered = copies_left || left.column == 1 || left.row == 1;
-        let can_copy = copies_right && right.column == 1 && is_ordered && tile::copies::<V>(first_rows);
+        let can_copy = copies_right && right.column == 1 && is_ordered && tile::copies::<V>(tiles.part(0).1);
         for column in (0..n).step_by(width) {
             let columns = width.min(n - column);
             let next = width.min(n - column - columns);
@@ -178,12 +204,17 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
                 // SAFETY: the instruction set is there.
                 unsafe { copy::<V>(right, depth, columns, width, panel) };
             }
-            let mut next_tiles = tiles.clone().skip(1);
-            for (row, rows) in tiles.clone() {
-                if asks_by_tile && column == 0 {
-                    let next = match (next_tiles.next(), next_block) {
-                        (Some((row, rows)), _) => Some((part.from(row, 0), rows, depth)),
-                        (None, Some(((k_start, depth), (row_start, rows)))) if panels == 1 => {
+            let asks = asks_by_tile && column == 0;
+            let mut at = 0;
+            while at < tiles.count {
+                let (row, rows) = tiles.part(at);
+                let copies = on_the_way && at == 0;
+                let count = if copies || asks { 1 } else { tiles.alike(at) };
+                at += count;
+                if asks {
+                    let next = match next_block {
+                        _ if at < tiles.count => Some((part.from(row + rows, 0), tiles.part(at).1, depth)),
+                        Some(((k_start, depth), (row_start, rows))) if panels == 1 => {
                             Some((left.from(row_start, k_start), rows.min(V::ROWS), depth))
                         }
                         _ => None,
@@ -194,24 +225,31 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
                         Ahead::of(part.from(known, 0), rows - known, depth, depth.div_ceil(STEPS))
                     });
                 }
-                let left = match (copies_left, left.column) {
-                    (true, 1) => Strided { start: block[row * depth..].as_ptr(), row: depth, column: 1 },
-                    (true, _) => Strided { start: block[row * depth..].as_ptr(), row: 1, column: rows },
-                    (false, _) => {
-                        let part = part.from(row, 0);
-                        Strided { start: part.elements.as_ptr(), row: part.row, column: part.column }
+                let (left, next_left) = match (copies_left, left.column) {
+                    (true, 1) => {
+                        let start = block[row * depth..].as_ptr();
+                        (Strided { start, row: depth, column: 1 }, rows * depth)
+                    }
+                    (true, _) => {
+                        let start = block[row * depth..].as_ptr();
+                        (Strided { start, row: 1, column: rows }, rows * depth)
+                    }
+                    (false, column) => {
+                        let start = part.from(row, 0).elements.as_ptr();
+                        (Strided { start, row: part.row, column }, rows * part.row)
                     }
                 };
-                let copies = on_the_way && row == 0;
                 let (from, right_row) = match copies_right && !copies {
                     true => (panel.as_ptr(), width),
                     false => (right.elements.as_ptr(), right.row),
                 };
-                let tile = Tile {
+                let tiles = Tiles {
+                    count,
                     rows,
                     depth,
                     columns,
                     left,
+                    next_left,
                     right: from,
                     right_row,
                     copy: if copies { panel.as_mut_ptr() } else { std::ptr::null_mut() },
@@ -223,10 +261,10 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
                         _ => Onto::Sum,
                     },
                 };
-                // SAFETY: both operands and the result were checked to hold all of their elements, those of the tile
+                // SAFETY: both operands and the result were checked to hold all of their elements, those of the tiles
                 // among them, and the copies are as large as the block and the panel. A panel has `width` columns,
                 // and where it is not copied, its first `columns` are neighbors.
-                unsafe { tile::run::<V>(&tile, &mut ahead) };
+                unsafe { tile::run::<V>(&tiles, &mut ahead) };
             }
         }
     }

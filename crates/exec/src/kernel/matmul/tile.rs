@@ -31,24 +31,28 @@ pub(crate) struct Strided<T> {
     pub(crate) column: usize,
 }
 
-/// What a tile computes: `rows` × `depth` times `depth` × `columns`, the right operand's columns being neighbors.
+/// What `count` tiles compute, one below the other: `rows` × `depth` times `depth` × `columns` each, the right operand's
+/// columns being neighbors.
 #[derive(Clone, Copy)]
-pub(crate) struct Tile<T> {
+pub(crate) struct Tiles<T> {
+    pub(crate) count: usize,
     pub(crate) rows: usize,
     pub(crate) depth: usize,
     pub(crate) columns: usize,
     pub(crate) left: Strided<T>,
+    /// Elements from one tile's left operand to the next one's.
+    pub(crate) next_left: usize,
     pub(crate) right: *const T,
     pub(crate) right_row: usize,
     /// Where the rows of the right operand are copied to while they are read, whole registers side by side, or null. Only
-    /// for tiles with all columns and [most](copies) rows, the left operand being stored by rows or by columns.
+    /// for one tile with all columns and [most](copies) rows, the left operand being stored by rows or by columns.
     pub(crate) copy: *mut T,
     pub(crate) result: *mut T,
     pub(crate) result_row: usize,
     pub(crate) onto: Onto,
 }
 
-/// What becomes of what the result of a tile holds.
+/// What becomes of what the results of tiles hold.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Onto {
     /// It is written over.
@@ -64,19 +68,19 @@ pub(crate) const fn copies<V: Vector>(rows: usize) -> bool {
     4 * rows >= 3 * V::ROWS
 }
 
-/// Computes a tile. Every element is one chain of additions in the order of `depth`, whatever the tile's size.
+/// Computes tiles. Every element is one chain of additions in the order of `depth`, whatever the tile's size.
 ///
 /// # Safety
 /// The instruction set of `V` must be available, `1 ≤ rows ≤ V::ROWS`, `1 ≤ columns ≤ VECTORS · V::LANES`, and all
-/// elements that the tile names must lie inside their buffers, the copy's among them if there is one.
+/// elements that the tiles name must lie inside their buffers, the copy's among them if there is one.
 #[inline(always)]
-pub(crate) unsafe fn run<V: Vector>(tile: &Tile<V::Element>, ahead: &mut [Ahead<V::Element>; 2]) {
-    let has_copy = !tile.copy.is_null();
-    let is_full = tile.columns == VECTORS * V::LANES;
+pub(crate) unsafe fn run<V: Vector>(tiles: &Tiles<V::Element>, ahead: &mut [Ahead<V::Element>; 2]) {
+    let has_copy = !tiles.copy.is_null();
+    let is_full = tiles.columns == VECTORS * V::LANES;
     macro_rules! apart {
         ($Left:ident, $rows:literal, $vectors:expr, $full:literal, $copy:literal) => {
             V::apart(Apart::<_, $Left<_>, $rows, { $vectors }, $full, $copy> {
-                tile,
+                tiles,
                 ahead,
                 order: PhantomData,
             })
@@ -84,13 +88,13 @@ pub(crate) unsafe fn run<V: Vector>(tile: &Tile<V::Element>, ahead: &mut [Ahead<
     }
     macro_rules! by_rows {
         ($($rows:literal)*) => {
-            match tile.rows {
+            match tiles.rows {
                 $(
                     // What is constant is not compiled at all for registers of which a tile has fewer rows.
                     $rows if const { $rows <= V::ROWS } => {
                         // SAFETY: as the caller promises; a tile with all columns has all of them to load.
                         unsafe {
-                            match tile.left {
+                            match tiles.left {
                                 Strided { column: 1, .. } if const { copies::<V>($rows) } && has_copy => {
                                     apart!(ByRows, $rows, VECTORS, true, true);
                                 }
@@ -99,7 +103,7 @@ pub(crate) unsafe fn run<V: Vector>(tile: &Tile<V::Element>, ahead: &mut [Ahead<
                                 }
                                 Strided { column: 1, .. } if is_full => apart!(ByRows, $rows, VECTORS, true, false),
                                 Strided { row: 1, .. } if is_full => apart!(ByColumns, $rows, VECTORS, true, false),
-                                _ if tile.columns > V::LANES => apart!(Anyhow, $rows, VECTORS, false, false),
+                                _ if tiles.columns > V::LANES => apart!(Anyhow, $rows, VECTORS, false, false),
                                 _ => apart!(Anyhow, $rows, 1, false, false),
                             }
                         }
@@ -112,12 +116,12 @@ pub(crate) unsafe fn run<V: Vector>(tile: &Tile<V::Element>, ahead: &mut [Ahead<
     by_rows!(1 2 3 4 5 6 7 8 9 10 11 12);
 }
 
-/// A tile of `ROWS` rows, as many columns as need `VECTORS` registers, and fill them if `FULL`. With `COPY` there is room for the
+/// Tiles of `ROWS` rows, as many columns as need `VECTORS` registers, and fill them if `FULL`. With `COPY` there is room for the
 /// copy. The left operand is stored as `L` says.
 ///
 /// Each kind is a function of its own: in one for all of them, compilers would take longer for each loop the more there are.
 struct Apart<'a, T, L, const ROWS: usize, const VECTORS: usize, const FULL: bool, const COPY: bool> {
-    tile: &'a Tile<T>,
+    tiles: &'a Tiles<T>,
     ahead: &'a mut [Ahead<T>; 2],
     order: PhantomData<L>,
 }
@@ -128,12 +132,12 @@ impl<T, L: Left<T>, const ROWS: usize, const VECTORS: usize, const FULL: bool, c
     #[inline(always)]
     unsafe fn compute<V: Vector<Element = T>>(self) {
         // SAFETY: as the caller promises.
-        unsafe { multiply::<V, L, ROWS, VECTORS, FULL, COPY>(self.tile, self.ahead) }
+        unsafe { multiply::<V, L, ROWS, VECTORS, FULL, COPY>(self.tiles, self.ahead) }
     }
 }
 
 /// # Safety
-/// As [`run`], for a tile that is as [`Apart`] says.
+/// As [`run`], for tiles that are as [`Apart`] says.
 #[inline(always)]
 unsafe fn multiply<
     V: Vector,
@@ -143,69 +147,80 @@ unsafe fn multiply<
     const FULL: bool,
     const COPY: bool,
 >(
-    tile: &Tile<V::Element>,
+    tiles: &Tiles<V::Element>,
     ahead: &mut [Ahead<V::Element>; 2],
 ) {
-    // SAFETY: the caller promises that the elements of the tile lie inside their buffers; pointers move from one row to
-    // the next and are not read behind the last.
-    unsafe {
-        // The last register alone can be a part: one mask is as many as there are registers left for.
-        let mask = V::first(tile.columns - (VECTORS - 1) * V::LANES);
-        let result =
-            |row: usize, vector: usize| tile.result.wrapping_add(row * tile.result_row + vector * V::LANES);
-        let mut sums = [[V::zero(); VECTORS]; ROWS];
-        if tile.onto == Onto::Chain {
-            for (row, sums) in sums.iter_mut().enumerate() {
-                for (vector, sum) in sums.iter_mut().enumerate() {
+    // The last register alone can be a part: one mask is as many as there are registers left for.
+    // SAFETY: the instruction set is there.
+    let mask = unsafe { V::first(tiles.columns - (VECTORS - 1) * V::LANES) };
+    // Where nothing is asked for, all is near, the results too.
+    let is_near = ahead.iter().all(Ahead::is_over);
+    let (steps_at_once, prefetched) = match is_near {
+        true => (tiles.depth, 0),
+        false => (STEPS, ROWS.div_ceil(tiles.depth.div_ceil(STEPS))),
+    };
+    let (mut start, mut result_start) = (tiles.left.start, tiles.result);
+    for _ in 0..tiles.count {
+        // SAFETY: the caller promises that the elements of the tiles lie inside their buffers; pointers move from one row to
+        // the next and are not read behind the last.
+        unsafe {
+            let result = |row: usize, vector: usize| {
+                result_start.wrapping_add(row * tiles.result_row + vector * V::LANES)
+            };
+            let mut sums = [[V::zero(); VECTORS]; ROWS];
+            if tiles.onto == Onto::Chain {
+                for (row, sums) in sums.iter_mut().enumerate() {
+                    for (vector, sum) in sums.iter_mut().enumerate() {
+                        let place = result(row, vector);
+                        let is_whole = FULL || vector + 1 < VECTORS;
+                        *sum = if is_whole { V::load(place) } else { V::load_part(place, mask) };
+                    }
+                }
+            }
+            let mut left = L::of(Strided { start, ..tiles.left });
+            let mut right = Right { place: tiles.right, row: tiles.right_row, copy: tiles.copy, mask };
+            let mut rest = tiles.depth;
+            let mut asked = 0;
+            while rest > 0 {
+                let steps = rest.min(steps_at_once);
+                rest -= steps;
+                for ahead in &mut *ahead {
+                    ahead.ask();
+                }
+                for row in asked..ROWS.min(asked + prefetched) {
+                    for vector in 0..VECTORS {
+                        prefetch::<true, _>(result(row, vector));
+                    }
+                }
+                asked += prefetched;
+                for _ in 0..steps / L::STEPS {
+                    left.keep();
+                    for step in 0..L::STEPS {
+                        add_step(&mut sums, &left, step, right.next::<FULL, COPY>());
+                    }
+                    left.advance(L::STEPS);
+                }
+                for _ in 0..steps % L::STEPS {
+                    left.keep();
+                    add_step(&mut sums, &left, 0, right.next::<FULL, COPY>());
+                    left.advance(1);
+                }
+            }
+            for (row, sums) in sums.into_iter().enumerate() {
+                for (vector, sum) in sums.into_iter().enumerate() {
                     let place = result(row, vector);
                     let is_whole = FULL || vector + 1 < VECTORS;
-                    *sum = if is_whole { V::load(place) } else { V::load_part(place, mask) };
+                    let sum = match tiles.onto {
+                        Onto::Sum if is_whole => V::load(place).add(sum),
+                        Onto::Sum => V::load_part(place, mask).add(sum),
+                        Onto::Nothing | Onto::Chain => sum,
+                    };
+                    if is_whole { sum.store(place) } else { sum.store_part(place, mask) }
                 }
             }
         }
-        let mut left = L::of(tile.left);
-        let mut right = Right { place: tile.right, row: tile.right_row, copy: tile.copy, mask };
-        let mut rest = tile.depth;
-        // Where nothing is asked for, all is near, the result too.
-        let is_near = ahead.iter().all(Ahead::is_over);
-        let (mut asked, pace) = if is_near { (ROWS, 0) } else { (0, ROWS.div_ceil(tile.depth.div_ceil(STEPS))) };
-        while rest > 0 {
-            let steps = if is_near { rest } else { rest.min(STEPS) };
-            rest -= steps;
-            for ahead in &mut *ahead {
-                ahead.ask();
-            }
-            for row in asked..ROWS.min(asked + pace) {
-                for vector in 0..VECTORS {
-                    prefetch::<true, _>(result(row, vector));
-                }
-            }
-            asked += pace;
-            for _ in 0..steps / L::STEPS {
-                left.keep();
-                for step in 0..L::STEPS {
-                    add_step(&mut sums, &left, step, right.next::<FULL, COPY>());
-                }
-                left.advance(L::STEPS);
-            }
-            for _ in 0..steps % L::STEPS {
-                left.keep();
-                add_step(&mut sums, &left, 0, right.next::<FULL, COPY>());
-                left.advance(1);
-            }
-        }
-        for (row, sums) in sums.into_iter().enumerate() {
-            for (vector, sum) in sums.into_iter().enumerate() {
-                let place = result(row, vector);
-                if FULL || vector + 1 < VECTORS {
-                    let sum = if tile.onto == Onto::Sum { V::load(place).add(sum) } else { sum };
-                    sum.store(place);
-                } else {
-                    let sum = if tile.onto == Onto::Sum { V::load_part(place, mask).add(sum) } else { sum };
-                    sum.store_part(place, mask);
-                }
-            }
-        }
+        start = start.wrapping_add(tiles.next_left);
+        result_start = result_start.wrapping_add(ROWS * tiles.result_row);
     }
 }
 
