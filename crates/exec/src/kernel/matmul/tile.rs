@@ -153,10 +153,9 @@ unsafe fn multiply<
     // The last register alone can be a part: one mask is as many as there are registers left for.
     // SAFETY: the instruction set is there.
     let mask = unsafe { V::first(tiles.columns - (VECTORS - 1) * V::LANES) };
-    // Where nothing is asked for, all is near, the results too.
-    let is_near = ahead.iter().all(Ahead::is_over);
-    let (steps_at_once, prefetched) = match is_near {
-        true => (tiles.depth, 0),
+    // Steps after which memory is asked for, and of how many rows of the result: of all at once if there is nothing else.
+    let (asking, pace) = match ahead.iter().all(Ahead::is_over) {
+        true => (tiles.depth, ROWS),
         false => (STEPS, ROWS.div_ceil(tiles.depth.div_ceil(STEPS))),
     };
     let (mut start, mut result_start) = (tiles.left.start, tiles.result);
@@ -182,17 +181,17 @@ unsafe fn multiply<
             let mut rest = tiles.depth;
             let mut asked = 0;
             while rest > 0 {
-                let steps = rest.min(steps_at_once);
+                let steps = rest.min(asking);
                 rest -= steps;
                 for ahead in &mut *ahead {
                     ahead.ask();
                 }
-                for row in asked..ROWS.min(asked + prefetched) {
+                for row in asked..ROWS.min(asked + pace) {
                     for vector in 0..VECTORS {
                         prefetch::<true, _>(result(row, vector));
                     }
                 }
-                asked += prefetched;
+                asked += pace;
                 for _ in 0..steps / L::STEPS {
                     left.keep();
                     for step in 0..L::STEPS {
