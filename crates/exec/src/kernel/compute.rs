@@ -3,8 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::kernel::columns::Totals;
 use crate::kernel::pieces::Pieces;
+use crate::kernel::reductions::columns::Totals;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::slice::{Slice, SliceMut};
 

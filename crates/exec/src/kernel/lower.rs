@@ -2,29 +2,29 @@
 
 use pullback_graph::{Graph, Op};
 
-use crate::kernel::arg::{Arg, Extreme};
 use crate::kernel::compute::Kernel;
-use crate::kernel::concat::Concat;
 use crate::kernel::conv::{Slide, Weights};
-use crate::kernel::dot::Dot;
-use crate::kernel::epilogue::Epilogue;
-use crate::kernel::fill::{Draw, Fill};
-use crate::kernel::heads::head;
-use crate::kernel::index::{Gather, GatherAlong};
-use crate::kernel::movement::{Alias, Rearrange};
-use crate::kernel::overlap::Overlap;
-use crate::kernel::pad::Pad;
+use crate::kernel::movement::concat::Concat;
+use crate::kernel::movement::fill::{Draw, Fill};
+use crate::kernel::movement::index::{Gather, GatherAlong};
+use crate::kernel::movement::pad::Pad;
+use crate::kernel::movement::rearrange::{Alias, Rearrange};
+use crate::kernel::movement::scatter::{Scatter, ScatterAlong};
+use crate::kernel::products::dot::Dot;
+use crate::kernel::products::epilogue::Epilogue;
+use crate::kernel::products::overlap::Overlap;
 use crate::kernel::program::compile;
-use crate::kernel::reduce::Reduce;
+use crate::kernel::reductions::arg::{Arg, Extreme};
+use crate::kernel::reductions::reduce::Reduce;
+use crate::kernel::reductions::running::{Cumulative, LinearScan};
+use crate::kernel::reductions::sort::ArgSort;
 use crate::kernel::reference::Reference;
-use crate::kernel::region::Region;
-use crate::kernel::role::{Role, role};
-use crate::kernel::running::{Cumulative, LinearScan};
-use crate::kernel::scatter::{Scatter, ScatterAlong};
-use crate::kernel::sort::ArgSort;
+use crate::kernel::regions::heads::head;
+use crate::kernel::regions::region::Region;
+use crate::kernel::regions::role::{Role, role};
 use crate::kernel::strip::Blockwise;
-use crate::kernel::window::{Fold, Unfold};
-use crate::kernel::window_arg::WindowArg;
+use crate::kernel::windows::window::{Fold, Unfold};
+use crate::kernel::windows::window_arg::WindowArg;
 
 impl Kernel {
     /// The kernel of a region of a bound graph. It reads the region's operands, in their order.

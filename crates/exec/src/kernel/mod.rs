@@ -1,7 +1,8 @@
 //! Kernels: how each op is computed over slices.
 //!
 //! [`Kernel::lower`] turns a [`Region`] of a bound graph into a kernel: elementwise nodes into one [`program`],
-//! products into [`dot`], the rest into a loop per family, and what has no loop of its own into [`mod@reference`], the
+//! [`products`] with what is done to them, [`conv`]olutions, and a family of kernels each for [`windows`], [`reductions`] and
+//! [`movement`]; kernels that go through the same rows become a [`strip`], and what has no loop of its own into [`mod@reference`], the
 //! interpreter's rule. Sizes, strides and cuts are fixed when a kernel is made; what a run needs beside its operands is in
 //! the worker's [`Scratch`], so that it allocates nothing (the reference does).
 //!
@@ -12,59 +13,33 @@
 
 mod compute;
 mod lower;
-mod slice;
-mod scratch;
-mod pieces;
-mod reference;
-mod role;
-mod read;
-mod region;
-mod fuse;
-mod heads;
-mod merge;
-mod survey;
-mod recompute;
-mod summed;
+mod regions;
 mod program;
-mod loops;
 mod routine;
-mod simd;
-mod view;
-mod movement;
-mod pad;
-mod concat;
-mod index;
-mod scatter;
-mod window;
-mod padded;
-mod window_arg;
-mod fill;
-mod reduce;
-mod fold;
-mod columns;
-mod lanes;
-mod arg;
-mod running;
-mod sort;
-mod dot;
-mod contraction;
+mod products;
 mod matmul;
-mod turned;
-mod ahead;
-mod overlap;
-mod epilogue;
-mod conv;
 mod strip;
+mod conv;
+mod windows;
+mod reductions;
+mod movement;
+mod reference;
+mod loops;
+mod simd;
+mod ahead;
+mod pieces;
+mod scratch;
+mod slice;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use compute::{Buffers, Kernel};
-pub(crate) use fuse::regions;
-pub(crate) use movement::Rearrange;
-pub(crate) use recompute::recompute;
-pub(crate) use region::Region;
+pub(crate) use movement::rearrange::Rearrange;
+pub(crate) use regions::fuse::regions;
+pub(crate) use regions::recompute::recompute;
+pub(crate) use regions::region::Region;
+pub(crate) use regions::summed::summed;
+pub(crate) use regions::turned::{Turned, turned};
 pub(crate) use scratch::Scratch;
 pub(crate) use slice::{Slice, SliceMut, Typed};
 pub(crate) use strip::{again, strips};
-pub(crate) use summed::summed;
-pub(crate) use turned::{Turned, turned};

@@ -9,13 +9,13 @@ use pullback_graph::op::Window;
 use pullback_graph::{Graph, Op};
 use smallvec::SmallVec;
 
-use crate::kernel::contraction::{Grid, Source, grid};
 use crate::kernel::conv::phase::{Phase, Span};
 use crate::kernel::conv::slide::{Lanes, Slide};
-use crate::kernel::movement::sizes;
-use crate::kernel::padded::{Axis, Padded};
-use crate::kernel::region::Region;
-use crate::kernel::role::numel;
+use crate::kernel::movement::rearrange::sizes;
+use crate::kernel::products::contraction::{Grid, Source, grid};
+use crate::kernel::regions::region::Region;
+use crate::kernel::regions::role::numel;
+use crate::kernel::windows::padded::{Axis, Padded};
 
 /// What adding up windows that a product made costs per element: multiplications of a register with as many elements of a
 /// row.

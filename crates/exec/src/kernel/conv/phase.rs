@@ -1,7 +1,7 @@
 //! Windows at which the same elements of a kernel meet those of a tensor, and where their products go.
 
 use crate::kernel::conv::taps::Distances;
-use crate::kernel::padded::Padded;
+use crate::kernel::windows::padded::Padded;
 
 /// Windows of a copy, in lines of neighbors, and the elements of a kernel that they are multiplied with.
 #[derive(Debug)]

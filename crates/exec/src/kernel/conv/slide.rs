@@ -8,15 +8,15 @@ use std::ops::Range;
 use pullback_graph::DType;
 
 use crate::kernel::compute::Compute;
-use crate::kernel::contraction::Grid;
 use crate::kernel::conv::phase::Phase;
 use crate::kernel::conv::taps::{Distances, SLACK, Table, Taps};
 use crate::kernel::matmul::{Matrix, Multiply, Turned, evenly};
-use crate::kernel::padded::Padded;
 use crate::kernel::pieces::Pieces;
+use crate::kernel::products::contraction::Grid;
 use crate::kernel::scratch::{Aligned, Banked, Scratch};
 use crate::kernel::simd::InstructionSet;
 use crate::kernel::slice::{Slice, SliceMut};
+use crate::kernel::windows::padded::Padded;
 
 /// Products of kernels with all windows of planes, one for each matrix of a stack.
 #[derive(Debug)]

@@ -11,20 +11,20 @@ use std::ops::Range;
 use pullback_graph::op::ReduceKind;
 use pullback_graph::{DType, Graph, NodeId, Op};
 
-use crate::kernel::columns::Totals;
 use crate::kernel::compute::Compute;
-use crate::kernel::contraction::{Grid, Source, grid};
 use crate::kernel::conv::along::{APART, Along};
 use crate::kernel::conv::taps::{Distances, SLACK, Table, Taps};
-use crate::kernel::dot::takes_windows;
 use crate::kernel::matmul::{DEPTH, Matrix, Multiply, Scalar, Turned, evenly};
-use crate::kernel::movement::sizes;
-use crate::kernel::padded::{Axis, Padded};
+use crate::kernel::movement::rearrange::sizes;
 use crate::kernel::pieces::Pieces;
-use crate::kernel::role::numel;
+use crate::kernel::products::contraction::{Grid, Source, grid};
+use crate::kernel::products::dot::takes_windows;
+use crate::kernel::reductions::columns::Totals;
+use crate::kernel::regions::role::numel;
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::simd::InstructionSet;
 use crate::kernel::slice::{Slice, SliceMut};
+use crate::kernel::windows::padded::{Axis, Padded};
 
 /// Products of factors with all windows of planes, summed over the axes of a stack.
 #[derive(Debug)]

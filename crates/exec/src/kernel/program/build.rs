@@ -6,8 +6,8 @@ use pullback_graph::DType;
 use pullback_graph::op::ReduceKind;
 use rustc_hash::FxHashMap;
 
-use crate::kernel::columns::{Sums, Totals};
 use crate::kernel::compute::{Buffers, ComputeAll};
+use crate::kernel::movement::view::View;
 use crate::kernel::pieces::Pieces;
 use crate::kernel::program::blocks::{BLOCK, Step};
 use crate::kernel::program::code;
@@ -18,9 +18,9 @@ use crate::kernel::program::layout::{Cell, Layout};
 use crate::kernel::program::registers::Counts;
 use crate::kernel::program::scalar::ScalarProgram;
 use crate::kernel::program::streams::Streams;
+use crate::kernel::reductions::columns::{Sums, Totals};
 use crate::kernel::scratch::Scratch;
 use crate::kernel::slice::Slice;
-use crate::kernel::view::View;
 
 /// What a program is made from.
 pub(super) struct Parts {

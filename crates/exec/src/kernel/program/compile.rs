@@ -6,18 +6,18 @@ use pullback_graph::op::{Cast, Scalar};
 use pullback_graph::{DType, Graph, NodeId, Op};
 use smallvec::SmallVec;
 
-use crate::kernel::columns::{Columns, Sums, total_of};
-use crate::kernel::fold::ROWS;
-use crate::kernel::movement;
+use crate::kernel::movement::rearrange;
+use crate::kernel::movement::view::View;
 use crate::kernel::pieces::GRAIN;
 use crate::kernel::program::build::{Parts, Program};
 use crate::kernel::program::by_node::ByNode;
 use crate::kernel::program::fixed::{Fixed, FixedValue};
 use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
 use crate::kernel::program::{agenda, chains, registers, scalar, spreads, stage};
-use crate::kernel::region::{Extent, Region};
-use crate::kernel::role::{Role, numel, role};
-use crate::kernel::view::View;
+use crate::kernel::reductions::columns::{Columns, Sums, total_of};
+use crate::kernel::reductions::fold::ROWS;
+use crate::kernel::regions::region::{Extent, Region};
+use crate::kernel::regions::role::{Role, numel, role};
 
 /// What a node of the region is to the instructions that read it.
 #[derive(Clone, Debug)]
@@ -163,7 +163,7 @@ impl Compiler<'_> {
         match value {
             Value::Literal(value) => Value::Literal(value),
             Value::Input(input) => {
-                let view = movement::view(self.graph, node).expect("a broadcast and a part are views");
+                let view = rearrange::view(self.graph, node).expect("a broadcast and a part are views");
                 if view.is_dense() { Value::Input(input) } else { Value::View(input, Box::new(view)) }
             }
             other => unreachable!("a view is of a buffer or a number, got {other:?}"),

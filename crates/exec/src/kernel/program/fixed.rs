@@ -3,7 +3,7 @@
 use pullback_graph::DType;
 use pullback_graph::op::Scalar;
 
-use crate::kernel::view::View;
+use crate::kernel::movement::view::View;
 
 /// A register that is filled once for all tiles of a piece.
 #[derive(Clone, Debug)]

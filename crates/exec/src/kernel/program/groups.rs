@@ -4,12 +4,12 @@
 use pullback_graph::DType;
 use pullback_graph::op::ReduceKind;
 
-use crate::kernel::columns::{Accumulate, EndGroup, Sums, Totals, total_of};
-use crate::kernel::fold::{Fold, with_fold};
 use crate::kernel::program::blocks::Spot;
 use crate::kernel::program::instruction::Space;
 use crate::kernel::program::layout::{Cell, Layout};
 use crate::kernel::program::run::{Piece, elements};
+use crate::kernel::reductions::columns::{Accumulate, EndGroup, Sums, Totals, total_of};
+use crate::kernel::reductions::fold::{Fold, with_fold};
 use crate::kernel::scratch::Banked;
 use crate::kernel::simd;
 

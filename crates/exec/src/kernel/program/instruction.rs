@@ -5,8 +5,8 @@ use std::ops::Range;
 use pullback_graph::DType;
 use pullback_graph::op::{BinaryOp, Cast, Clamp, CompareOp, LogicOp, Polygamma, ReduceKind, UnaryOp};
 
+use crate::kernel::movement::view::View;
 use crate::kernel::routine::Chain;
-use crate::kernel::view::View;
 
 /// Where an instruction finds an operand's tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

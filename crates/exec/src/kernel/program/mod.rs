@@ -1,7 +1,7 @@
 //! Elementwise programs: instructions over blocks of elements that stay in the first-level cache.
 //!
 //! A program computes every element of its results from the elements at the same position of its inputs (or from a
-//! [view](crate::kernel::view::View) of them), and where it has rows, from what the elements of its row add up to. A tile is
+//! [view](crate::kernel::movement::view::View) of them), and where it has rows, from what the elements of its row add up to. A tile is
 //! whole rows; a stage of the program goes through it block by block, all instructions of the stage for one block and then
 //! for the next, up to where rows have to be combined. What lies between two instructions of a stage is in a register as
 //! long as a block, what lies between two stages in one as long as a tile. Two functions are one instruction, a chain, where

@@ -8,12 +8,12 @@ use std::{ptr, slice};
 use pullback_graph::dispatch;
 
 use crate::kernel::compute::Buffers;
-use crate::kernel::fold::{Rows, with_fold};
 use crate::kernel::program::blocks::{BLOCK, Blocks, Spot};
 use crate::kernel::program::build::{Home, Program, Seat, Stage};
 use crate::kernel::program::fixed::FixedValue;
 use crate::kernel::program::instruction::{Place, Space};
 use crate::kernel::program::layout::Cell;
+use crate::kernel::reductions::fold::{Rows, with_fold};
 use crate::kernel::scratch::Scratch;
 use crate::kernel::simd;
 use crate::kernel::slice::{Slice, SliceMut, Typed};

@@ -12,11 +12,11 @@ use std::collections::BTreeSet;
 use pullback_graph::{Graph, NodeId, Op, Operands, Transcript};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::kernel::fuse::regions;
-use crate::kernel::heads::depth_and_columns;
-use crate::kernel::role::{Role, numel};
+use crate::kernel::regions::fuse::regions;
+use crate::kernel::regions::heads::depth_and_columns;
+use crate::kernel::regions::role::{Role, numel};
+use crate::kernel::regions::survey::Survey;
 use crate::kernel::strip::strips::{product_of, strips};
-use crate::kernel::survey::Survey;
 
 /// Elements of values that are worth it. On a processor with a large cache it takes a fifth more time for 8 million weights than
 /// to keep them; with more, memory is what is scarce.

@@ -5,11 +5,11 @@ use std::ops::Range;
 use pullback_graph::Graph;
 use smallvec::SmallVec;
 
-use crate::kernel::columns::Totals;
 use crate::kernel::compute::{Buffers, Compute, ComputeAll, Kernel};
 use crate::kernel::pieces::Pieces;
-use crate::kernel::region::Region;
-use crate::kernel::role::numel;
+use crate::kernel::reductions::columns::Totals;
+use crate::kernel::regions::region::Region;
+use crate::kernel::regions::role::numel;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::slice::{Slice, SliceMut};
 use crate::kernel::strip::form::Form;

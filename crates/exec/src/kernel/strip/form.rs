@@ -2,10 +2,10 @@
 
 use pullback_graph::{Graph, NodeId, Op};
 
-use crate::kernel::dot::Dot;
-use crate::kernel::read::{Access, read};
-use crate::kernel::region::{Extent, Region};
-use crate::kernel::role::{Role, numel, role};
+use crate::kernel::products::dot::Dot;
+use crate::kernel::regions::read::{Access, read};
+use crate::kernel::regions::region::{Extent, Region};
+use crate::kernel::regions::role::{Role, numel, role};
 use crate::kernel::strip::strips::product_of;
 
 /// How a region goes through the rows of a strip.

@@ -3,8 +3,8 @@
 use pullback_graph::NodeId;
 use smallvec::SmallVec;
 
-use crate::kernel::region::Region;
-use crate::kernel::turned::Turned;
+use crate::kernel::regions::region::Region;
+use crate::kernel::regions::turned::Turned;
 
 /// Regions that are run over the same rows, a block of rows at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]

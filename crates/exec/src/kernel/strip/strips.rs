@@ -9,11 +9,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 use crate::kernel::conv::Slide;
-use crate::kernel::dot::Dot;
-use crate::kernel::heads::head;
-use crate::kernel::merge::in_order;
-use crate::kernel::region::Region;
-use crate::kernel::role::{Role, numel, role};
+use crate::kernel::products::dot::Dot;
+use crate::kernel::regions::heads::head;
+use crate::kernel::regions::merge::in_order;
+use crate::kernel::regions::region::Region;
+use crate::kernel::regions::role::{Role, numel, role};
 use crate::kernel::strip::form::{Form, operand};
 use crate::kernel::strip::group::Strip;
 use crate::kernel::strip::size::Size;

@@ -6,8 +6,8 @@
 
 use std::ops::Range;
 
-use crate::kernel::dot::Dot;
 use crate::kernel::matmul::{Scalar, depths};
+use crate::kernel::products::dot::Dot;
 use crate::kernel::scratch::{Aligned, Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
 

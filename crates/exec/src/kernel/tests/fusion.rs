@@ -4,7 +4,7 @@ use pullback_graph::op::{BinaryOp, Choices, CompareOp, LogicOp, UnaryOp};
 use pullback_graph::{Builder, DType, Expr, Graph, NodeId, Op, Tensor, interpret};
 
 use super::{ORDERS, assert_close, run_regions, values};
-use crate::kernel::region::Extent;
+use crate::kernel::regions::region::Extent;
 use crate::kernel::{Kernel, Region, regions, strips};
 
 /// Regions for the outputs of a graph.

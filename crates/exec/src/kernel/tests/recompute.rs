@@ -7,7 +7,7 @@ use super::fusion::{fused, grow};
 use super::{ORDERS, assert_close, run_regions};
 use rustc_hash::FxHashSet;
 
-use crate::kernel::recompute::{recompute, recompute_from};
+use crate::kernel::regions::recompute::{recompute, recompute_from};
 use crate::kernel::{Kernel, Region};
 
 /// Runs the graph node by node, and the rewritten one fused, and compares the outputs' bits.

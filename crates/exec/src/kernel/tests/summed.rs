@@ -2,7 +2,7 @@
 
 use pullback_graph::{Builder, DType, Expr, Graph, NodeId, Op, Tensor, einsum, interpret};
 
-use crate::kernel::summed::summed;
+use crate::kernel::regions::summed::summed;
 
 /// Numbers whose products add up exactly, in any order.
 fn feeds(graph: &Graph) -> Vec<(String, Tensor)> {

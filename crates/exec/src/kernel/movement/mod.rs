@@ -1,0 +1,9 @@
+//! Kernels that move elements: by strides, into padding, side by side, and by indices.
+
+pub(crate) mod concat;
+pub(crate) mod fill;
+pub(crate) mod index;
+pub(crate) mod pad;
+pub(crate) mod rearrange;
+pub(crate) mod scatter;
+pub(crate) mod view;
