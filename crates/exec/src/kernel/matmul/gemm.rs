@@ -225,19 +225,13 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
                         Ahead::of(part.from(known, 0), rows - known, depth, depth.div_ceil(STEPS))
                     });
                 }
-                let (left, next_left) = match (copies_left, left.column) {
-                    (true, 1) => {
-                        let start = block[row * depth..].as_ptr();
-                        (Strided { start, row: depth, column: 1 }, rows * depth)
-                    }
-                    (true, _) => {
-                        let start = block[row * depth..].as_ptr();
-                        (Strided { start, row: 1, column: rows }, rows * depth)
-                    }
-                    (false, column) => {
-                        let start = part.from(row, 0).elements.as_ptr();
-                        (Strided { start, row: part.row, column }, rows * part.row)
-                    }
+                let (left, next_left) = if copies_left {
+                    let start = block[row * depth..].as_ptr();
+                    let (row, column) = if left.column == 1 { (depth, 1) } else { (1, rows) };
+                    (Strided { start, row, column }, rows * depth)
+                } else {
+                    let start = part.from(row, 0).elements.as_ptr();
+                    (Strided { start, row: part.row, column: part.column }, rows * part.row)
                 };
                 let (from, right_row) = match copies_right && !copies {
                     true => (panel.as_ptr(), width),

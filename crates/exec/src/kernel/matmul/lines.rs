@@ -1,6 +1,6 @@
 //! Products whose contracted elements lie together on both sides, element by element.
 
-use crate::kernel::matmul::{Dims, Matmul, Matrix, Product, Scalar};
+use crate::kernel::matmul::{Matmul, Product, Scalar};
 use crate::kernel::simd::{self, Loop};
 
 /// A sum of products per element of the result, for a vector times lines that each lie together in memory.
@@ -9,18 +9,12 @@ pub(crate) struct Lines;
 
 impl<T: Scalar> Matmul<T> for Lines {
     fn multiply(&self, product: Product<'_, T>) {
-        let Product { dims, left, right, result, .. } = product;
-        simd::run(Sums { dims, left, right, result });
+        simd::run(Sums(product));
     }
 }
 
 /// The elements of a product one by one, contracted elements lying together on both sides.
-struct Sums<'a, T> {
-    dims: Dims,
-    left: Matrix<'a, T>,
-    right: Matrix<'a, T>,
-    result: &'a mut [T],
-}
+struct Sums<'a, T>(Product<'a, T>);
 
 /// Products that are added up side by side.
 const LANES: usize = 32;
@@ -30,7 +24,7 @@ impl<T: Scalar> Loop for Sums<'_, T> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Sums { dims, left, right, result } = self;
+        let Product { dims, left, right, result, .. } = self.0;
         for (at, sum) in result.iter_mut().enumerate() {
             let (i, j) = (at / dims.n, at % dims.n);
             let ours = &left.elements[i * left.row..][..dims.k];

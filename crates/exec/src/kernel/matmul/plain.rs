@@ -1,6 +1,6 @@
 //! Products as sums of multiples of rows.
 
-use crate::kernel::matmul::{Dims, Matmul, Matrix, Product, Scalar};
+use crate::kernel::matmul::{Dims, Matmul, Product, Scalar};
 use crate::kernel::simd::{self, Loop};
 
 /// Multiples of the right operand's rows added up: for products so small that packing would cost more than multiplying,
@@ -13,25 +13,19 @@ pub(super) const TINY: usize = 512;
 
 impl<T: Scalar> Matmul<T> for Plain {
     fn multiply(&self, product: Product<'_, T>) {
-        let Product { dims, left, right, result, .. } = product;
-        simd::run(Rows { dims, left, right, result });
+        simd::run(Rows(product));
     }
 }
 
 /// The rows of a product as sums of multiples of the right operand's rows.
-struct Rows<'a, T> {
-    dims: Dims,
-    left: Matrix<'a, T>,
-    right: Matrix<'a, T>,
-    result: &'a mut [T],
-}
+struct Rows<'a, T>(Product<'a, T>);
 
 impl<T: Scalar> Loop for Rows<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(mut self) {
-        let Dims { m, k, n } = self.dims;
+        let Dims { m, k, n } = self.0.dims;
         if m * k * n > TINY {
             self.multiples();
             return;
@@ -53,7 +47,7 @@ impl<T: Scalar> Rows<'_, T> {
     /// All columns, adding up in the result.
     #[inline(always)]
     fn multiples(&mut self) {
-        let Rows { dims, left, right, result } = self;
+        let Product { dims, left, right, result, .. } = &mut self.0;
         result.fill(T::default());
         for (i, sums) in result.chunks_exact_mut(dims.n).enumerate() {
             for k in 0..dims.k {
@@ -75,7 +69,7 @@ impl<T: Scalar> Rows<'_, T> {
     /// So many columns from `column` on, adding up in registers.
     #[inline(always)]
     fn strip<const COLUMNS: usize>(&mut self, column: usize) {
-        let Rows { dims, left, right, result } = self;
+        let Product { dims, left, right, result, .. } = &mut self.0;
         for i in 0..dims.m {
             let mut sums = [T::default(); COLUMNS];
             for k in 0..dims.k {

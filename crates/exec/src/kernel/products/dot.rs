@@ -295,28 +295,25 @@ impl Dot {
             0 => (m, self.contracted.0, self.row),
             _ => (n, self.contracted.1, self.column),
         };
-        let mut matrix = k * width;
-        let follow = self.batch.iter().rev().all(|axis| {
+        let lies = self.follow(at, k * width) && (k == 1 || along == width) && (width == 1 || across == 1);
+        lies && self.method == Method::Blocked && self.is_read_in_place() && m * k * n > 0
+    }
+
+    /// Whether the matrices of operand `at`, of so many elements, lie one behind the other.
+    fn follow(&self, at: usize, mut matrix: usize) -> bool {
+        self.batch.iter().rev().all(|axis| {
             let follows = matrix == if at == 0 { axis.left } else { axis.right };
             matrix *= axis.size;
             follows
-        });
-        let lies = follow && (k == 1 || along == width) && (width == 1 || across == 1);
-        lies && self.method == Method::Blocked && self.is_read_in_place() && m * k * n > 0
+        })
     }
 
     /// Whether the rows of the left operand that rows of the result are made of lie one behind the other in its buffer, each
     /// being read once.
     pub(crate) fn takes_rows(&self) -> bool {
         let Dims { m, k, n } = self.dims;
-        let mut matrix = m * k;
-        let follow = self.batch.iter().rev().all(|axis| {
-            let follows = axis.left == matrix;
-            matrix *= axis.size;
-            follows
-        });
         let is_read = self.left.is_none() && self.windows[0].is_none() && m * k * n > 0;
-        is_read && follow && (m == 1 || self.row == k) && (k == 1 || self.contracted.0 == 1)
+        is_read && self.follow(0, m * k) && (m == 1 || self.row == k) && (k == 1 || self.contracted.0 == 1)
     }
 
     /// The right operand of the contraction `at` with its columns side by side, and how many elements are copied for that if each

@@ -12,7 +12,6 @@ use std::collections::BTreeSet;
 use pullback_graph::{Graph, NodeId, Op, Operands, Transcript};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::kernel::regions::fuse::regions;
 use crate::kernel::regions::heads::depth_and_columns;
 use crate::kernel::regions::role::{Role, numel};
 use crate::kernel::regions::survey::Survey;
@@ -52,15 +51,16 @@ pub(crate) fn again_from(graph: &Graph, least: usize) -> Option<Again> {
         return None;
     }
     let survey = Survey::of(graph);
-    // What is held as it is need not be made again.
-    let written = in_memory(graph);
-    let mut chosen: Vec<Choice> = (0..survey.regions.len())
-        .filter_map(|at| Choice::of(&survey, at, least))
-        .filter(|choice| choice.large.iter().any(|value| written.contains(value)))
-        .collect();
+    let mut chosen: Vec<Choice> =
+        (0..survey.regions.len()).filter_map(|at| Choice::of(&survey, at, least)).collect();
+    if !chosen.is_empty() {
+        // What is held as it is need not be made again.
+        let in_memory = in_memory(&survey);
+        chosen.retain(|choice| choice.large.iter().any(|value| in_memory.contains(value)));
+    }
     while !chosen.is_empty() {
         let written = rewritten(&survey, &chosen);
-        let in_memory = in_memory(&written.graph);
+        let in_memory = in_memory(&Survey::of(&written.graph));
         let count = chosen.len();
         let mut values = written.values.iter();
         chosen.retain(|_| values.next().is_some_and(|values| values.is_disjoint(&in_memory)));
@@ -180,10 +180,8 @@ fn copy(
     copies[&id]
 }
 
-/// The values that the regions of a graph write.
-fn in_memory(graph: &Graph) -> FxHashSet<NodeId> {
-    let mut kept = vec![false; graph.len()];
-    graph.outputs().iter().for_each(|output| kept[output.node.index()] = true);
-    let keep = |id: NodeId| kept[id.index()];
-    strips(graph, regions(graph, &keep), &keep).into_iter().flat_map(|region| region.outputs).collect()
+/// The values that the kernels of a graph write.
+fn in_memory(survey: &Survey<'_>) -> FxHashSet<NodeId> {
+    let kernels = strips(survey.graph, survey.regions.clone(), &|id| survey.kept[id.index()]);
+    kernels.into_iter().flat_map(|region| region.outputs).collect()
 }

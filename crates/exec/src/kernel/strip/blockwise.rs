@@ -26,10 +26,10 @@ pub(crate) struct Blockwise {
     /// Which part writes each result, and which of its results that is.
     results: Vec<(usize, usize)>,
     rows: usize,
-    /// Rows that blocks do not go beyond, those of a block, and those that pieces are made of: all of a matrix that is added up.
-    matrix: usize,
+    /// See [`Strip::matrix`].
+    matrix: Option<usize>,
+    /// Rows of a block.
     block: usize,
-    unit: usize,
     in_place: Vec<usize>,
 }
 
@@ -112,9 +112,8 @@ impl Blockwise {
             parts.push(Part { work, reads: reads.collect(), writes });
         }
         let held = held.collect();
-        let (matrix, block) = (strip.matrix.unwrap_or(rows), strip.block);
-        let unit = strip.matrix.unwrap_or(block);
-        let mut kernel = Blockwise { parts, held, results, rows, matrix, block, unit, in_place: Vec::new() };
+        let (matrix, block) = (strip.matrix, strip.block);
+        let mut kernel = Blockwise { parts, held, results, rows, matrix, block, in_place: Vec::new() };
         kernel.in_place = kernel.find_in_place();
         kernel
     }
@@ -133,9 +132,9 @@ impl Blockwise {
             .collect()
     }
 
-    /// The blocks of some rows.
+    /// The blocks of some rows; none goes beyond a matrix.
     fn blocks(&self, rows: Range<usize>) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (matrix, block) = (self.matrix, self.block);
+        let (matrix, block) = (self.matrix.unwrap_or(self.rows), self.block);
         let mut start = rows.start;
         std::iter::from_fn(move || {
             let end = (start + block).min(rows.end).min(start - start % matrix + matrix);
@@ -209,7 +208,8 @@ impl Blockwise {
         match &self.parts[part].work {
             Work::Rows { kernel, row } => kernel.part(write, rows.start * row..rows.end * row),
             Work::Sum(sum) => {
-                rows.start / self.matrix * sum.size()..rows.end.div_ceil(self.matrix) * sum.size()
+                let [_, matrix, _] = sum.product.sizes();
+                rows.start / matrix * sum.size()..rows.end.div_ceil(matrix) * sum.size()
             }
         }
     }
@@ -233,7 +233,9 @@ impl ComputeAll for Blockwise {
 
     fn pieces(&self) -> Pieces {
         let row = (self.flops_of_products() / 2) as usize / self.rows.max(1);
-        Pieces::of(self.rows, (GRAIN / (row * self.unit).max(1)).max(1) * self.unit)
+        // What is added up is so by one worker.
+        let unit = self.matrix.unwrap_or(self.block);
+        Pieces::of(self.rows, (GRAIN / (row * unit).max(1)).max(1) * unit)
     }
 
     fn part(&self, write: usize, range: Range<usize>) -> Range<usize> {
