@@ -154,6 +154,7 @@ impl From<Target> for Place {
         match target {
             Target::Register(register) => Place::Register(register),
             Target::Tiled(register) => Place::Tiled(register),
+            Target::Row(register) => Place::Row(register),
             Target::Result(result) => Place::Result(result),
         }
     }
@@ -179,8 +180,8 @@ impl Program {
                 written[result] = at;
             }
         }
-        let tile = tile(&counts, period, len);
-        let registers = Layout::of(&counts, tile);
+        let tile = tile(&counts, period, columns, len);
+        let registers = Layout::of(&counts, tile, tile / columns);
         let mut program = Program {
             fixed,
             stages: Vec::new(),
@@ -275,6 +276,7 @@ impl Program {
             let seat = match place {
                 Place::Register(register) => Seat::Memory(self.layout.block(dtype, register)),
                 Place::Tiled(register) => Seat::Memory(self.layout.tiled(dtype, register)),
+                Place::Row(register) => Seat::Memory(self.layout.row(dtype, register)),
                 Place::Result(write) => Seat::Write(write),
                 Place::Input(read) => match in_place.iter().position(|over| *over == Some(read as u32)) {
                     Some(write) if self.last_read[read].is_some_and(|last| last >= self.written[write]) => {
@@ -341,9 +343,12 @@ impl Program {
     }
 }
 
-/// Elements per tile: as many as keep the registers of tiles in the first-level cache. Any number gives the same bits.
-fn tile(counts: &Counts, period: usize, len: usize) -> usize {
-    let bytes: usize = DType::ALL.iter().zip(counts.tiles).map(|(dtype, count)| dtype.bytes() * count).sum();
+/// Elements per tile: as many as keep the registers of tiles near. Any number gives the same bits.
+fn tile(counts: &Counts, period: usize, columns: usize, len: usize) -> usize {
+    let bytes = |counts: [usize; 4]| -> usize {
+        DType::ALL.iter().zip(counts).map(|(dtype, count)| dtype.bytes() * count).sum()
+    };
+    let bytes = bytes(counts.tiles) + bytes(counts.rows).div_ceil(columns);
     let fitting = (CACHE / bytes.max(1)).clamp(BLOCK, LONGEST);
     let power = 1_usize << fitting.ilog2();
     // Where there are no elements, a view may repeat itself after none.
@@ -369,8 +374,9 @@ fn uses(instruction: &Instruction) -> Vec<(Place, DType, Space)> {
     uses
 }
 
-/// What the registers of a tile should take up, in bytes: half a first-level cache; blocks need the rest.
-const CACHE: usize = 24 * 1024;
+/// What the registers of a tile should take up, in bytes: part of a second-level cache. What goes from one stage to the next may
+/// come from there; smaller tiles, whose registers the first-level cache holds, begin more stages than that saves.
+const CACHE: usize = 128 * 1024;
 
 /// Elements of a tile at most, unless rows are longer.
 const LONGEST: usize = 16 * 1024;

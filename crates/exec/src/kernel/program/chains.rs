@@ -61,7 +61,7 @@ pub(super) fn chained(
 fn register(place: Place) -> Option<usize> {
     match place {
         Place::Register(value) => Some(value),
-        Place::Input(_) | Place::Tiled(_) | Place::Result(_) => None,
+        Place::Input(_) | Place::Tiled(_) | Place::Row(_) | Place::Result(_) => None,
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Place {
     Register(usize),
     /// The register of the operand's element type that is as long as a tile.
     Tiled(usize),
+    /// The register of the operand's element type that has one element per row of a tile.
+    Row(usize),
     /// The result, at the position of the tile: an earlier instruction has written it.
     Result(usize),
 }
@@ -39,6 +41,8 @@ pub(crate) enum Target {
     Register(usize),
     /// The register of the result's element type that is as long as a tile.
     Tiled(usize),
+    /// The register of the result's element type that has one element per row of a tile.
+    Row(usize),
     /// A result of the program, which no other instruction writes.
     Result(usize),
 }

@@ -17,15 +17,20 @@ pub(super) enum Cell {
     Truth(usize),
 }
 
-/// The places of all registers: of each element type those as long as a block, then those as long as a tile.
+/// The places of all registers: of each element type those as long as a block, then those as long as a tile, then those with
+/// an element per row.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     /// Elements of a tile.
     tile: usize,
+    /// Rows of a tile.
+    height: usize,
     /// Where the registers of each element type start, in the order of [`DType::ALL`].
     blocks: [usize; 4],
     /// Where those as long as a tile do.
     tiles: [usize; 4],
+    /// Where those with an element per row do.
+    rows: [usize; 4],
     /// Bytes of numbers.
     pub(super) numbers: usize,
     /// Bytes of truth values.
@@ -33,14 +38,17 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// The places of so many registers.
-    pub(super) fn of(counts: &Counts, tile: usize) -> Layout {
-        let mut layout = Layout { tile, blocks: [0; 4], tiles: [0; 4], numbers: 0, truths: 0 };
+    /// The places of so many registers; a tile has so many elements and rows.
+    pub(super) fn of(counts: &Counts, tile: usize, height: usize) -> Layout {
+        let starts = [0; 4];
+        let mut layout =
+            Layout { tile, height, blocks: starts, tiles: starts, rows: starts, numbers: 0, truths: 0 };
         for dtype in DType::ALL {
             let at = position(dtype);
             layout.blocks[at] = *layout.end(dtype);
             layout.tiles[at] = layout.blocks[at] + counts.blocks[at] * BLOCK * dtype.bytes();
-            *layout.end(dtype) = layout.tiles[at] + counts.tiles[at] * layout.apart(dtype);
+            layout.rows[at] = layout.tiles[at] + counts.tiles[at] * layout.apart(dtype);
+            *layout.end(dtype) = layout.rows[at] + counts.rows[at] * layout.column(dtype);
         }
         layout
     }
@@ -53,6 +61,11 @@ impl Layout {
     /// The register as long as a tile.
     pub(super) fn tiled(&self, dtype: DType, register: usize) -> Cell {
         cell(dtype, self.tiles[position(dtype)] + register * self.apart(dtype))
+    }
+
+    /// The register with an element per row.
+    pub(super) fn row(&self, dtype: DType, register: usize) -> Cell {
+        cell(dtype, self.rows[position(dtype)] + register * self.column(dtype))
     }
 
     /// One more register as long as a tile.
@@ -73,6 +86,11 @@ impl Layout {
     /// the cache.
     fn apart(&self, dtype: DType) -> usize {
         (self.tile * dtype.bytes()).next_multiple_of(LINE) + LINE
+    }
+
+    /// How many bytes registers with an element per row are apart.
+    fn column(&self, dtype: DType) -> usize {
+        (self.height * dtype.bytes()).next_multiple_of(LINE)
     }
 
     fn end(&mut self, dtype: DType) -> &mut usize {

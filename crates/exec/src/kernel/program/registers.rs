@@ -4,7 +4,7 @@ use pullback_graph::DType;
 use smallvec::SmallVec;
 
 use crate::kernel::program::fixed::{Fixed, FixedValue};
-use crate::kernel::program::instruction::{Action, Instruction, Place, Target};
+use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
 
 /// A value before it has a place; instructions name it by its position in the list.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Counts {
     pub(crate) blocks: [usize; 4],
     /// As long as a tile.
     pub(crate) tiles: [usize; 4],
+    /// With an element per row of a tile.
+    pub(crate) rows: [usize; 4],
 }
 
 /// When a value is needed.
@@ -56,7 +58,7 @@ pub(crate) fn assign(
     instructions: &mut [(usize, Instruction)],
 ) -> Counts {
     let spans = spans(values.len(), instructions);
-    let (mut blocks, mut tiles) = (File::default(), File::default());
+    let [mut blocks, mut tiles, mut rows] = [(); 3].map(|()| File::default());
     let mut places = vec![Place::Register(usize::MAX); values.len()];
     for fixed in fixed {
         let value = fixed.register;
@@ -68,8 +70,9 @@ pub(crate) fn assign(
         };
     }
     let kept = places.clone();
-    // Registers of tiles whose last reader is in the stage at hand: others of that stage may read them in later blocks.
-    let mut ended: Vec<(DType, usize)> = Vec::new();
+    // Registers of tiles and rows whose last reader is in the stage at hand: others of that stage may read them in later
+    // blocks.
+    let mut ended: Vec<(DType, Place)> = Vec::new();
     // Registers of blocks that keep what is spread out for later blocks of the stage.
     let mut spread: Vec<(DType, usize)> = Vec::new();
     let mut current = 0;
@@ -78,8 +81,12 @@ pub(crate) fn assign(
             for (dtype, register) in spread.drain(..) {
                 blocks.free[position(dtype)].push(register);
             }
-            for (dtype, register) in ended.drain(..) {
-                tiles.free[position(dtype)].push(register);
+            for (dtype, place) in ended.drain(..) {
+                match place {
+                    Place::Row(register) => rows.free[position(dtype)].push(register),
+                    Place::Tiled(register) => tiles.free[position(dtype)].push(register),
+                    other => unreachable!("{other:?} is no register that outlasts a block"),
+                }
             }
             current = *stage;
         }
@@ -94,6 +101,10 @@ pub(crate) fn assign(
                     spread.push((dtype, register));
                 }
                 (Place::Register(register), Target::Register(register))
+            }
+            None if instruction.space == Space::Rows => {
+                let register = rows.take(dtype);
+                (Place::Row(register), Target::Row(register))
             }
             None => {
                 let register = tiles.take(dtype);
@@ -111,12 +122,12 @@ pub(crate) fn assign(
             match *place {
                 Place::Register(register) if spread.contains(&(values[value].dtype, register)) => {}
                 Place::Register(register) => blocks.free[position(values[value].dtype)].push(register),
-                Place::Tiled(register) => ended.push((values[value].dtype, register)),
+                Place::Tiled(_) | Place::Row(_) => ended.push((values[value].dtype, *place)),
                 Place::Input(_) | Place::Result(_) => {}
             }
         }
     }
-    Counts { blocks: blocks.counts, tiles: tiles.counts }
+    Counts { blocks: blocks.counts, tiles: tiles.counts, rows: rows.counts }
 }
 
 /// When each value is needed; one that nothing reads, where it is computed.

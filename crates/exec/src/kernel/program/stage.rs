@@ -85,6 +85,8 @@ pub(crate) fn ordered(instructions: Vec<Instruction>, values: usize) -> Vec<(usi
 pub(super) fn target(instruction: &Instruction) -> usize {
     match instruction.target {
         Target::Register(value) => value,
-        Target::Tiled(_) | Target::Result(_) => unreachable!("places are assigned once the order is known"),
+        Target::Tiled(_) | Target::Row(_) | Target::Result(_) => {
+            unreachable!("places are assigned once the order is known")
+        }
     }
 }
