@@ -5,6 +5,7 @@
 //! constants, so that several steps need one move.
 
 use crate::kernel::matmul::tile::Strided;
+use crate::kernel::opaque::opaque;
 
 /// The elements of a tile's left operand, step by step.
 pub(crate) trait Left<T>: Sized {
@@ -115,21 +116,4 @@ impl<T> Left<T> for ByColumns<T> {
     fn keep(&mut self) {
         self.place = opaque(self.place);
     }
-}
-
-/// The same place, of which the compiler does not know how it came about.
-#[inline(always)]
-#[allow(unsafe_code, reason = "an empty instruction")]
-fn opaque<T>(place: *const T) -> *const T {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    #[allow(clippy::pointers_in_nomem_asm_block, reason = "nothing is read or written")]
-    let place = {
-        let mut place = place;
-        // SAFETY: no instruction at all.
-        unsafe {
-            std::arch::asm!("/* {0} */", inout(reg) place, options(pure, nomem, nostack, preserves_flags));
-        }
-        place
-    };
-    place
 }

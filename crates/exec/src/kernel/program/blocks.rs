@@ -10,12 +10,10 @@
 use std::slice;
 
 use pullback_graph::dispatch;
-use pullback_graph::op::Real;
 
 use crate::kernel::loops;
 use crate::kernel::loops::{Binary, Choose, Compare, Convert, Limit, Unary};
 use crate::kernel::program::code::Code;
-use crate::kernel::routine::{Chain, Chained};
 use crate::kernel::simd::{InstructionSet, Loop};
 use crate::kernel::slice::Typed;
 
@@ -34,12 +32,20 @@ pub(crate) struct Spot {
 // SAFETY: a spot is an address; using it is `unsafe` and has its own conditions.
 unsafe impl Send for Spot {}
 
+impl Spot {
+    /// Where element number `at` is.
+    #[inline(always)]
+    pub(crate) fn element<T>(self, at: usize) -> *mut T {
+        self.start.wrapping_add(at * self.stride).cast()
+    }
+}
+
 /// An instruction by addresses.
 #[derive(Clone, Debug)]
 pub(crate) struct Step {
     pub(crate) code: Code,
     /// The operands, as positions among the spots.
-    pub(crate) operands: [u16; 3],
+    pub(crate) operands: [u16; 4],
     /// The result.
     pub(crate) target: u16,
 }
@@ -62,7 +68,7 @@ impl<'a> Blocks<'a> {
     /// For every step and while the blocks run: each operand's spot has `len` elements of the operand's type, or the
     /// first `BLOCK` of them if its stride is 0, or one per row that is begun if it is spread, all initialized; nobody
     /// else writes them. The target's spot has as many of its type, nobody else uses them, and no element of an operand of
-    /// the same step shares memory with one of the target.
+    /// the same step shares memory with one of the target, unless all do and the code [may overwrite](Code::may_overwrite).
     pub(crate) unsafe fn new(
         steps: &'a [Step],
         spreads: usize,
@@ -122,22 +128,20 @@ impl<'a, const LEN: usize> Block<'a, LEN> {
     /// The block's elements of an operand.
     #[inline(always)]
     fn read<T: Typed>(&self, spot: u16) -> &'a [T] {
-        let spot = self.spots[usize::from(spot)];
         // SAFETY: promised to `Blocks::new`.
-        unsafe { slice::from_raw_parts(spot.start.add(self.at * spot.stride).cast(), self.len()) }
+        unsafe { slice::from_raw_parts(self.spots[usize::from(spot)].element(self.at), self.len()) }
     }
 
     /// The block's elements of a result.
     #[inline(always)]
     fn write<T: Typed>(&self, spot: u16) -> &'a mut [T] {
-        let spot = self.spots[usize::from(spot)];
         // SAFETY: promised to `Blocks::new`.
-        unsafe { slice::from_raw_parts_mut(spot.start.add(self.at * spot.stride).cast(), self.len()) }
+        unsafe { slice::from_raw_parts_mut(self.spots[usize::from(spot)].element(self.at), self.len()) }
     }
 
     #[inline(always)]
     fn run<const FMA: bool>(&self, step: &Step) -> Result<(), String> {
-        let [x, y, z] = step.operands;
+        let [x, y, z, _] = step.operands;
         let out = step.target;
         match &step.code {
             Code::RoutineF32(routine) => routine(InstructionSet::detected(), self.read(x), self.write(out)),
@@ -162,8 +166,8 @@ impl<'a, const LEN: usize> Block<'a, LEN> {
                 Binary::<f64> { op: *op, x: self.read(x), y: self.read(y), out: self.write(out) }
                     .run::<FMA>();
             }
-            Code::ChainF32(chain) => self.chained::<FMA, f32>(*chain, step),
-            Code::ChainF64(chain) => self.chained::<FMA, f64>(*chain, step),
+            // SAFETY: promised to `Blocks::new`; code is made for the set that was detected.
+            Code::Chain(chain) => unsafe { chain(step, self.spots, self.at, self.len()) },
             Code::UnaryInt(op) => return loops::unary_int(*op, self.read(x), self.write(out)),
             Code::BinaryInt(op) => {
                 return loops::binary_int(*op, self.read(x), self.read(y), self.write(out));
@@ -190,12 +194,6 @@ impl<'a, const LEN: usize> Block<'a, LEN> {
             Code::Spread(dtype) => dispatch!(*dtype, T => self.spread(x, self.write::<T>(out))),
         }
         Ok(())
-    }
-
-    #[inline(always)]
-    fn chained<const FMA: bool, T: Typed + Real>(&self, chain: Chain, step: &Step) {
-        let [x, y, z] = step.operands.map(|operand| self.read(operand));
-        Chained::<T> { chain, x, y, z, out: self.write(step.target) }.run::<FMA>();
     }
 
     /// Repeats each row's number along the row.

@@ -69,8 +69,8 @@ pub(crate) struct Program {
     pub(super) layout: Layout,
     /// The last instruction that reads each input.
     last_read: Vec<Option<usize>>,
-    /// The instruction that writes each result.
-    written: Vec<usize>,
+    /// The first instruction that may not read what each result overwrites: the one that writes it, or the next.
+    overwritten: Vec<usize>,
     made: Option<usize>,
     held: Vec<usize>,
     pub(super) in_place: Vec<usize>,
@@ -169,7 +169,7 @@ impl Program {
             _ => None,
         };
         let mut last_read = vec![None; operands + usize::from(made.is_some())];
-        let mut written = vec![usize::MAX; results.len()];
+        let mut overwritten = vec![usize::MAX; results.len()];
         for (at, (_, instruction)) in instructions.iter().enumerate() {
             for place in instruction.action.places() {
                 if let Place::Input(input) = place {
@@ -177,7 +177,9 @@ impl Program {
                 }
             }
             if let Target::Result(result) = instruction.target {
-                written[result] = at;
+                let reads_before =
+                    code::code(&instruction.action).is_some_and(|(code, ..)| code.may_overwrite());
+                overwritten[result] = at + usize::from(reads_before);
             }
         }
         let tile = tile(&counts, period, columns, len);
@@ -192,7 +194,7 @@ impl Program {
             layout: registers.clone(),
             registers,
             last_read,
-            written,
+            overwritten,
             made,
             held,
             in_place,
@@ -254,7 +256,7 @@ impl Program {
                         *spreads += 1;
                     }
                     let (code, ..) = code::code(action).expect("what is no fold and no load runs by blocks");
-                    let operands = [numbers[1], numbers[2], numbers[3]];
+                    let operands = [numbers[1], numbers[2], numbers[3], numbers[4]];
                     steps.push(Step { code, operands, target: numbers[0] });
                 }
                 (_, Stage::Load { .. } | Stage::Fold { .. } | Stage::Accumulate { .. }) => {
@@ -279,7 +281,9 @@ impl Program {
                 Place::Row(register) => Seat::Memory(self.layout.row(dtype, register)),
                 Place::Result(write) => Seat::Write(write),
                 Place::Input(read) => match in_place.iter().position(|over| *over == Some(read as u32)) {
-                    Some(write) if self.last_read[read].is_some_and(|last| last >= self.written[write]) => {
+                    Some(write)
+                        if self.last_read[read].is_some_and(|last| last >= self.overwritten[write]) =>
+                    {
                         let result = self.homes.iter().position(|home| home.place == Place::Result(write));
                         let result = result.expect("every result is written");
                         self.saves.push((result as u16, at as u16));
@@ -330,7 +334,7 @@ impl Program {
         let last_read = self.made.and_then(|made| self.last_read[made]);
         (0..self.results.len()).find(|write| {
             let like = self.results[*write] == (dtype, Space::Elements);
-            like && in_place[*write].is_none() && last_read.is_none_or(|last| last < self.written[*write])
+            like && in_place[*write].is_none() && last_read.is_none_or(|last| last < self.overwritten[*write])
         })
     }
 
@@ -363,7 +367,7 @@ fn uses(instruction: &Instruction) -> Vec<(Place, DType, Space)> {
         Action::Accumulate { dtype, x, .. } => return vec![(*x, *dtype, space)],
         Action::Load { dtype, .. } => (*dtype, Vec::new()),
         Action::Fold { dtype, x, .. } => (*dtype, vec![(*x, *dtype, Space::Elements)]),
-        Action::Spread { dtype, x } => (*dtype, vec![(*x, *dtype, Space::Rows); 3]),
+        Action::Spread { dtype, x } => (*dtype, vec![(*x, *dtype, Space::Rows); 4]),
         action => {
             let (_, operands, result) = code::code(action).expect("what is no fold and no load has a code");
             (result, operands.map(|(place, dtype)| (place, dtype, space)).to_vec())

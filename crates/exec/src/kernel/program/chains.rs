@@ -1,15 +1,16 @@
-//! Instructions that only hand numbers to the next one, made one with it.
+//! Instructions of arithmetic that only hand numbers to the next one, made one with it.
 //!
 //! Between two instructions a block goes through the first-level cache, and finding out what to do next takes about as long
 //! as doing it: a chain saves both.
 
 use pullback_graph::DType;
+use pullback_graph::op::BinaryOp;
 use smallvec::SmallVec;
 
 use crate::kernel::program::instruction::{Action, Instruction, Place};
 use crate::kernel::program::registers::Value;
 use crate::kernel::program::stage::target;
-use crate::kernel::routine::{Chain, Side};
+use crate::kernel::routine::{Chain, Then};
 
 /// The instructions with chains in them, in their order, each with the number of its stage. Places and targets are the
 /// positions of `values`.
@@ -24,7 +25,7 @@ pub(super) fn chained(
     let mut writer = vec![None; values.len()];
     for (at, (_, instruction)) in instructions.iter().enumerate() {
         writer[target(instruction)] = Some(at);
-        let mut read: SmallVec<[usize; 3]> = instruction.action.places().filter_map(register).collect();
+        let mut read: SmallVec<[usize; 4]> = instruction.action.places().filter_map(register).collect();
         read.sort_unstable();
         read.dedup();
         read.into_iter().for_each(|value| readers[value] += 1);
@@ -32,7 +33,6 @@ pub(super) fn chained(
     let mut chained: Vec<Option<(usize, Instruction)>> = instructions.into_iter().map(Some).collect();
     for at in 0..chained.len() {
         let Some((stage, second)) = &chained[at] else { continue };
-        let is_result = values[target(second)].result.is_some();
         // Where the instruction is that computes an operand for this one alone.
         let before = |place| {
             let value = register(place)?;
@@ -40,16 +40,16 @@ pub(super) fn chained(
             let (before_stage, _) = chained[before].as_ref()?;
             (readers[value] == 1 && values[value].result.is_none() && before_stage == stage).then_some(before)
         };
-        let found = sides(&second.action).into_iter().find_map(|(place, side, z)| {
+        let first = |place| {
             let before = before(place)?;
-            let (_, first) = chained[before].as_ref()?;
-            let action = chain(&first.action, &second.action, side, z)?;
-            // What writes a result must not read the operand that it overwrites: that would have to be saved before.
-            let reads_input = first.action.places().any(|place| matches!(place, Place::Input(_)));
-            (!(is_result && reads_input)).then_some((before, action))
-        });
+            chained[before].as_ref().map(|(_, first)| (before, &first.action))
+        };
+        let found = match &second.action {
+            Action::Binary { op, dtype, x, y } => joined(*op, *dtype, [*x, *y], first),
+            _ => None,
+        };
         if let Some((before, action)) = found {
-            chained[before] = None;
+            before.into_iter().for_each(|before| chained[before] = None);
             if let Some((_, second)) = &mut chained[at] {
                 second.action = action;
             }
@@ -65,42 +65,49 @@ fn register(place: Place) -> Option<usize> {
     }
 }
 
-/// The operands of an instruction that may end a chain, on which side each is, and the other one.
-fn sides(second: &Action) -> SmallVec<[(Place, Side, Place); 2]> {
-    match second {
-        Action::Binary { x, y, .. } if x == y => [(*x, Side::Both, *x)].into_iter().collect(),
-        Action::Binary { x, y, .. } => [(*x, Side::Left, *y), (*y, Side::Right, *x)].into(),
-        _ => SmallVec::new(),
-    }
-}
-
-/// Both actions as one, if there is a chain of them.
-fn chain(first: &Action, second: &Action, side: Side, z: Place) -> Option<Action> {
-    match (first, second) {
-        (
-            Action::Binary { op: first, dtype: DType::F32 | DType::F64, x, y },
-            Action::Binary { op, dtype, .. },
-        ) => {
-            let chain = Chain::of(*first, *op, side)?;
-            let z = if side == Side::Both { *y } else { z };
-            Some(Action::Chain { chain, dtype: *dtype, x: *x, y: *y, z })
-        }
+/// An instruction with what computes its operands, if there is such a chain, and where that was. `first` finds what computes
+/// an operand for this instruction alone.
+fn joined<'a>(
+    op: BinaryOp,
+    dtype: DType,
+    [x, y]: [Place; 2],
+    first: impl Fn(Place) -> Option<(usize, &'a Action)>,
+) -> Option<(SmallVec<[usize; 2]>, Action)> {
+    let binary = |place| match first(place)? {
+        (at, Action::Binary { op, dtype: DType::F32 | DType::F64, x, y }) => Some((at, *op, [*x, *y])),
         _ => None,
+    };
+    let chain =
+        |first, then, operands| Chain::of(first, then).map(|chain| Action::Chain { chain, dtype, operands });
+    if x == y {
+        let (at, first, [x, y]) = binary(x)?;
+        return Some(([at].into_iter().collect(), chain(first, Then::Both(op), [x, y, y, y])?));
     }
+    let (left, right) = (binary(x), binary(y));
+    if let (Some((left_at, first, [a, b])), Some((right_at, other, [c, d]))) = (left, right)
+        && first == other
+        && let Some(action) = chain(first, Then::Product(op), [a, b, c, d])
+    {
+        return Some(([left_at, right_at].into(), action));
+    }
+    let sides = [(left, Then::Left(op), y), (right, Then::Right(op), x)];
+    sides.into_iter().find_map(|(first, then, z)| {
+        let (at, first, [a, b]) = first?;
+        Some(([at].into_iter().collect(), chain(first, then, [a, b, z, z])?))
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use pullback_graph::op::BinaryOp;
-
     use super::*;
     use crate::kernel::program::instruction::{Space, Target};
+    use BinaryOp::{Add, Mul};
 
     /// How many instructions are left of these, which compute the values in order and of which `results` are results.
-    fn left(operands: &[(usize, Place, Place)], results: &[usize]) -> usize {
+    fn left(operands: &[(usize, BinaryOp, Place, Place)], results: &[usize]) -> usize {
         let dtype = DType::F32;
-        let instruction = |(at, (stage, x, y)): (usize, &(usize, Place, Place))| {
-            let action = Action::Binary { op: BinaryOp::ALL[0], dtype, x: *x, y: *y };
+        let instruction = |(at, (stage, op, x, y)): (usize, &(usize, BinaryOp, Place, Place))| {
+            let action = Action::Binary { op: *op, dtype, x: *x, y: *y };
             (*stage, Instruction { action, space: Space::Elements, target: Target::Register(at) })
         };
         let result = |at| Value { dtype, result: results.iter().position(|result| *result == at) };
@@ -111,15 +118,27 @@ mod tests {
     #[test]
     fn only_what_nothing_else_needs_is_chained() {
         let (input, first, second) = (Place::Input(0), Place::Register(0), Place::Register(1));
-        assert_eq!(left(&[(0, input, input), (0, first, input), (0, second, input)], &[2]), 2);
-        assert_eq!(left(&[(0, input, input), (0, first, input), (0, first, second)], &[2]), 3, "read twice");
-        assert_eq!(left(&[(0, input, input), (0, input, first)], &[]), 1, "the right operand");
-        assert_eq!(left(&[(0, input, input), (1, first, input)], &[]), 2, "in another stage");
-        assert_eq!(left(&[(0, input, input), (0, first, input)], &[0]), 2, "a result");
+        let begin = (0, Add, input, input);
+        assert_eq!(left(&[begin, (0, Add, first, input), (0, Add, second, input)], &[2]), 2);
+        assert_eq!(left(&[begin, (0, Add, first, input), (0, Add, first, input)], &[1, 2]), 3, "read twice");
+        assert_eq!(left(&[begin, (0, Add, input, first)], &[]), 1, "the right operand");
+        assert_eq!(left(&[begin, (0, Mul, first, first)], &[]), 1, "both operands");
+        assert_eq!(left(&[begin, (1, Add, first, input)], &[]), 2, "in another stage");
+        assert_eq!(left(&[begin, (0, Add, first, input)], &[0]), 2, "a result");
+        assert_eq!(left(&[begin, (0, Add, first, input)], &[1]), 1, "a result at the end");
+    }
+
+    #[test]
+    fn two_products_are_added_in_one_instruction() {
+        let (input, first, second) = (Place::Input(0), Place::Register(0), Place::Register(1));
+        let product = (0, Mul, input, input);
+        assert_eq!(left(&[product, product, (0, Add, first, second)], &[2]), 1);
         assert_eq!(
-            left(&[(0, input, input), (0, first, input)], &[1]),
+            left(&[product, product, (0, Mul, first, second)], &[2]),
             2,
-            "an operand that may be overwritten"
+            "of the third, one is a part"
         );
+        let sum = (0, Add, input, input);
+        assert_eq!(left(&[sum, product, (0, Add, first, second)], &[2]), 2, "a sum and a product");
     }
 }

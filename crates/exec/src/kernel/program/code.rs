@@ -5,8 +5,10 @@ use std::sync::Arc;
 use pullback_graph::DType;
 use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, UnaryOp};
 
+use crate::kernel::program::chain_loop::{ChainLoop, chain_loop};
 use crate::kernel::program::instruction::{Action, Place};
-use crate::kernel::routine::{BinaryLoop, Chain, Polygamma, Routines, UnaryLoop};
+use crate::kernel::routine::{BinaryLoop, Chain, Polygamma, Routines, Then, UnaryLoop};
+use crate::kernel::simd::InstructionSet;
 
 /// An elementwise function and the element type it is for; a routine where there is one.
 #[derive(Clone, Debug)]
@@ -21,8 +23,7 @@ pub(crate) enum Code {
     BinaryF32(BinaryOp),
     BinaryF64(BinaryOp),
     BinaryInt(BinaryOp),
-    ChainF32(Chain),
-    ChainF64(Chain),
+    Chain(ChainLoop),
     Compare(CompareOp, DType),
     Logic(LogicOp),
     /// `y` where `x` holds, else `z`.
@@ -36,12 +37,19 @@ pub(crate) enum Code {
     Spread(DType),
 }
 
+impl Code {
+    /// Whether the result may take the place of an operand: each element is read before the one at its position is written.
+    pub(crate) fn may_overwrite(&self) -> bool {
+        matches!(self, Code::Chain(_))
+    }
+}
+
 /// An operand: where it is, and of which type.
 pub(crate) type Operand = (Place, DType);
 
-/// The code of an action, its operands (the last one again where there are fewer than three) and its result's type;
+/// The code of an action, its operands (the last one again where there are fewer than four) and its result's type;
 /// `None` if it goes through whole tiles.
-pub(crate) fn code(action: &Action) -> Option<(Code, [Operand; 3], DType)> {
+pub(crate) fn code(action: &Action) -> Option<(Code, [Operand; 4], DType)> {
     let floating = |dtype: DType, single: Code, double: Code, int: Option<Code>| match dtype {
         DType::F32 => Some(single),
         DType::F64 => Some(double),
@@ -53,41 +61,52 @@ pub(crate) fn code(action: &Action) -> Option<(Code, [Operand; 3], DType)> {
             let single = f32::unary_loop(*op).map_or(Code::UnaryF32(*op), Code::RoutineF32);
             let double = f64::unary_loop(*op).map_or(Code::UnaryF64(*op), Code::RoutineF64);
             let code = floating(*dtype, single, double, Some(Code::UnaryInt(*op)))?;
-            (code, [(*x, *dtype); 3], *dtype)
+            (code, [(*x, *dtype); 4], *dtype)
         }
         Action::Binary { op, dtype, x, y } => {
             let single = f32::binary_loop(*op).map_or(Code::BinaryF32(*op), Code::RoutineOfTwoF32);
             let double = f64::binary_loop(*op).map_or(Code::BinaryF64(*op), Code::RoutineOfTwoF64);
-            let code = floating(*dtype, single, double, Some(Code::BinaryInt(*op)))?;
-            (code, [(*x, *dtype), (*y, *dtype), (*y, *dtype)], *dtype)
+            let code = match Chain::of(*op, Then::Nothing).and_then(|chain| chained(chain, *dtype)) {
+                Some(code) => code,
+                None => floating(*dtype, single, double, Some(Code::BinaryInt(*op)))?,
+            };
+            (code, [x, y, y, y].map(|place| (*place, *dtype)), *dtype)
         }
-        Action::Chain { chain, dtype, x, y, z } => {
-            let code = floating(*dtype, Code::ChainF32(*chain), Code::ChainF64(*chain), None)?;
-            (code, [*x, *y, *z].map(|place| (place, *dtype)), *dtype)
+        Action::Chain { chain, dtype, operands } => {
+            (chained(*chain, *dtype)?, operands.map(|place| (place, *dtype)), *dtype)
         }
         Action::Clamp { op, dtype, x } => {
             let code = floating(*dtype, Code::ClampF32(*op), Code::ClampF64(*op), None)?;
-            (code, [(*x, *dtype); 3], *dtype)
+            (code, [(*x, *dtype); 4], *dtype)
         }
         Action::Polygamma { op, dtype, x } => {
             let routine = Arc::new(Polygamma::new(*op));
             let single = Code::PolygammaF32(Arc::clone(&routine));
             let code = floating(*dtype, single, Code::PolygammaF64(routine), None)?;
-            (code, [(*x, *dtype); 3], *dtype)
+            (code, [(*x, *dtype); 4], *dtype)
         }
         Action::Compare { op, dtype, x, y } => {
-            (Code::Compare(*op, *dtype), [(*x, *dtype), (*y, *dtype), (*y, *dtype)], DType::Bool)
+            (Code::Compare(*op, *dtype), [x, y, y, y].map(|place| (*place, *dtype)), DType::Bool)
         }
         Action::Logic { op, x, y } => {
-            let [x, y] = [x, y].map(|place| (*place, DType::Bool));
-            (Code::Logic(*op), [x, y, y], DType::Bool)
+            (Code::Logic(*op), [x, y, y, y].map(|place| (*place, DType::Bool)), DType::Bool)
         }
         Action::Select { dtype, condition, x, y } => {
-            (Code::Select(*dtype), [(*condition, DType::Bool), (*x, *dtype), (*y, *dtype)], *dtype)
+            let [x, y] = [x, y].map(|place| (*place, *dtype));
+            (Code::Select(*dtype), [(*condition, DType::Bool), x, y, y], *dtype)
         }
-        Action::Cast { op, dtype, x } => (Code::Cast(*dtype, op.dtype), [(*x, *dtype); 3], op.dtype),
-        Action::Spread { dtype, x } => (Code::Spread(*dtype), [(*x, *dtype); 3], *dtype),
+        Action::Cast { op, dtype, x } => (Code::Cast(*dtype, op.dtype), [(*x, *dtype); 4], op.dtype),
+        Action::Spread { dtype, x } => (Code::Spread(*dtype), [(*x, *dtype); 4], *dtype),
         Action::Load { .. } | Action::Fold { .. } | Action::Accumulate { .. } => return None,
     };
     Some((code, operands, result))
+}
+
+fn chained(chain: Chain, dtype: DType) -> Option<Code> {
+    let set = InstructionSet::detected();
+    match dtype {
+        DType::F32 => chain_loop::<f32>(chain, set).map(Code::Chain),
+        DType::F64 => chain_loop::<f64>(chain, set).map(Code::Chain),
+        DType::I64 | DType::Bool => None,
+    }
 }

@@ -76,13 +76,11 @@ pub(crate) enum Action {
         x: Place,
         y: Place,
     },
-    /// Two functions, one after the other.
+    /// Several functions, one after the other; the last operand again where the chain has fewer than four.
     Chain {
         chain: Chain,
         dtype: DType,
-        x: Place,
-        y: Place,
-        z: Place,
+        operands: [Place; 4],
     },
     Compare {
         op: CompareOp,
@@ -166,26 +164,25 @@ impl Action {
 
     /// How many functions it is.
     pub(crate) fn functions(&self) -> usize {
-        if matches!(self, Action::Chain { .. }) { 2 } else { 1 }
+        if let Action::Chain { chain, .. } = self { chain.functions() } else { 1 }
     }
 
     /// Every operand.
     pub(crate) fn places(&self) -> impl Iterator<Item = Place> + Clone + use<> {
         let places = match self {
-            Action::Load { .. } => [None; 3],
+            Action::Load { .. } => [None; 4],
             Action::Unary { x, .. }
             | Action::Clamp { x, .. }
             | Action::Polygamma { x, .. }
             | Action::Cast { x, .. }
             | Action::Fold { x, .. }
             | Action::Spread { x, .. }
-            | Action::Accumulate { x, .. } => [Some(*x), None, None],
+            | Action::Accumulate { x, .. } => [Some(*x), None, None, None],
             Action::Binary { x, y, .. } | Action::Compare { x, y, .. } | Action::Logic { x, y, .. } => {
-                [Some(*x), Some(*y), None]
+                [Some(*x), Some(*y), None, None]
             }
-            Action::Select { condition: x, x: y, y: z, .. } | Action::Chain { x, y, z, .. } => {
-                [Some(*x), Some(*y), Some(*z)]
-            }
+            Action::Select { condition: x, x: y, y: z, .. } => [Some(*x), Some(*y), Some(*z), None],
+            Action::Chain { operands, .. } => operands.map(Some),
         };
         places.into_iter().flatten()
     }
@@ -193,20 +190,19 @@ impl Action {
     /// Every operand, to be replaced.
     pub(crate) fn places_mut(&mut self) -> impl Iterator<Item = &mut Place> {
         let places = match self {
-            Action::Load { .. } => [None, None, None],
+            Action::Load { .. } => [None, None, None, None],
             Action::Unary { x, .. }
             | Action::Clamp { x, .. }
             | Action::Polygamma { x, .. }
             | Action::Cast { x, .. }
             | Action::Fold { x, .. }
             | Action::Spread { x, .. }
-            | Action::Accumulate { x, .. } => [Some(x), None, None],
+            | Action::Accumulate { x, .. } => [Some(x), None, None, None],
             Action::Binary { x, y, .. } | Action::Compare { x, y, .. } | Action::Logic { x, y, .. } => {
-                [Some(x), Some(y), None]
+                [Some(x), Some(y), None, None]
             }
-            Action::Select { condition: x, x: y, y: z, .. } | Action::Chain { x, y, z, .. } => {
-                [Some(x), Some(y), Some(z)]
-            }
+            Action::Select { condition: x, x: y, y: z, .. } => [Some(x), Some(y), Some(z), None],
+            Action::Chain { operands, .. } => operands.each_mut().map(Some),
         };
         places.into_iter().flatten()
     }

@@ -197,6 +197,6 @@ fn written(slice: &SliceMut<'_>) -> u64 {
 
 fn step(instruction: &Instruction, layout: &Layout) -> Option<Step> {
     let (_, places, result) = code::code(&instruction.action)?;
-    let [x, y, z] = places.map(|(place, dtype)| layout.place(place, dtype));
+    let [x, y, z, _] = places.map(|(place, dtype)| layout.place(place, dtype));
     Some(Step { x: x?, y: y?, z: z?, out: layout.place(instruction.target.into(), result)? })
 }

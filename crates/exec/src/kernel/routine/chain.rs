@@ -1,25 +1,45 @@
-//! Two functions of the table, one after the other, as one loop: what the first gives does not go through memory.
+//! One to three functions of arithmetic as one: what one gives to the next does not go through memory.
 //!
-//! Each function rounds for itself, so the bits are those of two loops.
+//! Each function rounds for itself, so the bits are those of one loop after another.
+
+use std::marker::PhantomData;
 
 use pullback_graph::op::{BinaryOp, Real};
 
-use crate::kernel::simd::Loop;
-
-/// `second(first(x, y), z)`, or what [`Side`] says instead.
+/// `first(x, y)`, and what is done with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Chain {
     first: BinaryOp,
-    second: BinaryOp,
-    side: Side,
+    then: Then,
 }
 
-/// Which operand of the second function the first one gives.
+/// What is done with `first(x, y)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Side {
-    Left,
-    Right,
-    Both,
+pub(crate) enum Then {
+    /// Nothing.
+    Nothing,
+    /// It is the left operand, and `z` the right one.
+    Left(BinaryOp),
+    /// It is the right operand, and `z` the left one.
+    Right(BinaryOp),
+    /// It is both operands.
+    Both(BinaryOp),
+    /// It is the left operand, and `z · w` the right one.
+    Product(BinaryOp),
+}
+
+/// A chain at one point, as a type.
+pub(crate) trait Value<T> {
+    /// How many operands it has.
+    const OPERANDS: usize;
+    /// The value.
+    fn at(x: T, y: T, z: T, w: T) -> T;
+}
+
+/// What is made from a chain's type.
+pub(crate) trait Make<T> {
+    type Made;
+    fn make<V: Value<T>>(self) -> Self::Made;
 }
 
 /// A row of the table, as a type.
@@ -27,9 +47,62 @@ trait Row {
     fn at<T: Real>(x: T, y: T) -> T;
 }
 
-/// Declares which rows may come first, and which second, by what they do with what the first one gives.
+/// Chains of rows.
+struct Nothing<First>(PhantomData<First>);
+struct Left<First, Second>(PhantomData<(First, Second)>);
+struct Right<First, Second>(PhantomData<(First, Second)>);
+struct Both<First, Second>(PhantomData<(First, Second)>);
+struct Product<First, Second>(PhantomData<(First, Second)>);
+
+impl<T: Real, First: Row> Value<T> for Nothing<First> {
+    const OPERANDS: usize = 2;
+
+    #[inline(always)]
+    fn at(x: T, y: T, _z: T, _w: T) -> T {
+        First::at(x, y)
+    }
+}
+
+impl<T: Real, First: Row, Second: Row> Value<T> for Left<First, Second> {
+    const OPERANDS: usize = 3;
+
+    #[inline(always)]
+    fn at(x: T, y: T, z: T, _w: T) -> T {
+        Second::at(First::at(x, y), z)
+    }
+}
+
+impl<T: Real, First: Row, Second: Row> Value<T> for Right<First, Second> {
+    const OPERANDS: usize = 3;
+
+    #[inline(always)]
+    fn at(x: T, y: T, z: T, _w: T) -> T {
+        Second::at(z, First::at(x, y))
+    }
+}
+
+impl<T: Real, First: Row, Second: Row> Value<T> for Both<First, Second> {
+    const OPERANDS: usize = 2;
+
+    #[inline(always)]
+    fn at(x: T, y: T, _z: T, _w: T) -> T {
+        let between = First::at(x, y);
+        Second::at(between, between)
+    }
+}
+
+impl<T: Real, First: Row, Second: Row> Value<T> for Product<First, Second> {
+    const OPERANDS: usize = 4;
+
+    #[inline(always)]
+    fn at(x: T, y: T, z: T, w: T) -> T {
+        Second::at(First::at(x, y), z * w)
+    }
+}
+
+/// Declares which rows may come first, and what may be done with what they give.
 macro_rules! chains {
-    (first $($First:ident),+; second $($Second:ident $Side:ident),+ $(,)?) => {
+    ($($First:ident),+; then $thens:tt; two $Factor:ident $($Last:ident),+) => {
         $(
             struct $First;
 
@@ -42,138 +115,70 @@ macro_rules! chains {
         )+
 
         impl Chain {
-            /// Every chain.
-            #[cfg(test)]
-            pub(crate) fn all() -> Vec<Chain> {
-                let seconds = [$((BinaryOp::$Second, Side::$Side)),+];
-                let chains = |first| seconds.map(|(second, side)| Chain { first, second, side });
-                [$(BinaryOp::$First),+].into_iter().flat_map(chains).collect()
-            }
-
-            fn is_listed(self) -> bool {
-                matches!(self.first, $(BinaryOp::$First)|+)
-                    && matches!((self.second, self.side), $((BinaryOp::$Second, Side::$Side))|+)
+            /// Makes something from the chain's type; nothing if there is no such chain.
+            pub(crate) fn make<T: Real, M: Make<T>>(self, of: M) -> Option<M::Made> {
+                Some(match (self.first, self.then) {
+                    $((BinaryOp::$Factor, Then::Product(BinaryOp::$Last)) => of.make::<Product<$Factor, $Last>>(),)+
+                    $((BinaryOp::$First, then) => chains!(@ $First, then, of, $thens),)+
+                    _ => return None,
+                })
             }
         }
-
-        impl<T: Real> Loop for Chained<'_, T> {
-            type Output = ();
-
-            #[inline(always)]
-            fn run<const FMA: bool>(self) {
-                match self.chain.first {
-                    $(BinaryOp::$First => self.after::<$First>(),)+
-                    _ => unreachable!("no chain begins so"),
-                }
-            }
-        }
-
-        impl<T: Real> Chained<'_, T> {
-            #[inline(always)]
-            fn after<First: Row>(self) {
-                match (self.chain.second, self.chain.side) {
-                    $((BinaryOp::$Second, Side::$Side) => self.each::<First, $Second>(Side::$Side),)+
-                    _ => unreachable!("no chain ends so"),
-                }
-            }
+    };
+    (@ $First:ident, $then:expr, $of:ident, [$($Then:ident $Second:ident),+]) => {
+        match $then {
+            Then::Nothing => $of.make::<Nothing<$First>>(),
+            $(Then::$Then(BinaryOp::$Second) => $of.make::<$Then<$First, $Second>>(),)+
+            _ => return None,
         }
     };
 }
 
 chains! {
-    first Add, Sub, Mul, Div;
-    second Add Left, Sub Left, Sub Right, Mul Left, Mul Both, Div Left, Div Right,
+    Add, Sub, Mul, Div;
+    then [Left Add, Left Sub, Right Sub, Left Mul, Both Mul, Left Div, Right Div];
+    two Mul Add, Sub
 }
 
 impl Chain {
-    /// The chain of two functions, if there is one. Where operands may be swapped, sides are the same.
-    pub(crate) fn of(first: BinaryOp, second: BinaryOp, side: Side) -> Option<Chain> {
-        let side = if side == Side::Right && second.is_commutative() { Side::Left } else { side };
-        let chain = Chain { first, second, side };
-        chain.is_listed().then_some(chain)
+    /// The chain, if there is one. Where operands may be swapped, sides are the same.
+    pub(crate) fn of(first: BinaryOp, then: Then) -> Option<Chain> {
+        let then = match then {
+            Then::Right(second) if second.is_commutative() => Then::Left(second),
+            other => other,
+        };
+        let chain = Chain { first, then };
+        chain.make::<f32, _>(Listed).map(|()| chain)
+    }
+
+    /// How many functions it is.
+    pub(crate) fn functions(self) -> usize {
+        match self.then {
+            Then::Nothing => 1,
+            Then::Left(_) | Then::Right(_) | Then::Both(_) => 2,
+            Then::Product(_) => 3,
+        }
     }
 
     /// The value at one point.
     #[cfg(test)]
-    pub(crate) fn value<T: Real>(self, x: T, y: T, z: T) -> T {
+    pub(crate) fn value<T: Real>(self, [x, y, z, w]: [T; 4]) -> T {
         let between = self.first.value(x, y);
-        match self.side {
-            Side::Left => self.second.value(between, z),
-            Side::Right => self.second.value(z, between),
-            Side::Both => self.second.value(between, between),
+        match self.then {
+            Then::Nothing => between,
+            Then::Left(second) => second.value(between, z),
+            Then::Right(second) => second.value(z, between),
+            Then::Both(second) => second.value(between, between),
+            Then::Product(second) => second.value(between, z * w),
         }
     }
 }
 
-/// A chain over slices of one length.
-pub(crate) struct Chained<'a, T> {
-    pub(crate) chain: Chain,
-    pub(crate) x: &'a [T],
-    pub(crate) y: &'a [T],
-    pub(crate) z: &'a [T],
-    pub(crate) out: &'a mut [T],
-}
+/// Nothing is made: a chain is listed.
+struct Listed;
 
-impl<T: Real> Chained<'_, T> {
-    #[inline(always)]
-    fn each<First: Row, Second: Row>(self, side: Side) {
-        let Chained { chain: _, x, y, z, out } = self;
-        for (((out, x), y), z) in out.iter_mut().zip(x).zip(y).zip(z) {
-            let between = First::at(*x, *y);
-            *out = match side {
-                Side::Left => Second::at(between, *z),
-                Side::Right => Second::at(*z, between),
-                Side::Both => Second::at(between, between),
-            };
-        }
-    }
-}
+impl<T> Make<T> for Listed {
+    type Made = ();
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernel::simd::run_as;
-    use crate::kernel::simd::tests::all;
-
-    /// All NaN count as one, since operands may be swapped.
-    fn bits<T: Real>(value: T) -> u64 {
-        if value.is_nan() { u64::MAX } else { value.to_bits64() }
-    }
-
-    fn check<T: Real>() {
-        let special = [
-            0.0,
-            -0.0,
-            1.0,
-            -1.5,
-            1e-40,
-            -1e-310,
-            3e38,
-            1.0 / 3.0,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-            f64::NAN,
-        ];
-        let count = special.len();
-        // Every three numbers, and a length that fills no vector.
-        let points = (0..count.pow(3)).map(|at| [at, at / count, at / count.pow(2)]);
-        let [x, y, z]: [Vec<T>; 3] = [0, 1, 2].map(|operand| {
-            points.clone().map(|point| T::from_f64(special[point[operand] % count])).collect()
-        });
-        for chain in Chain::all() {
-            let expected: Vec<u64> = (0..x.len()).map(|at| bits(chain.value(x[at], y[at], z[at]))).collect();
-            for set in all() {
-                let mut out = vec![T::default(); x.len()];
-                run_as(set, Chained { chain, x: &x, y: &y, z: &z, out: &mut out });
-                let out: Vec<u64> = out.into_iter().map(bits).collect();
-                assert_eq!(out, expected, "{chain:?}, {set:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn chains_have_the_bits_of_one_function_after_the_other() {
-        check::<f32>();
-        check::<f64>();
-    }
+    fn make<V: Value<T>>(self) {}
 }
