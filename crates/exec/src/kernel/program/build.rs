@@ -431,3 +431,35 @@ impl ComputeAll for Program {
         self.run_over(range, buffers, Slice::I64(&[]), scratch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pullback_graph::{Builder, Expr};
+
+    use super::*;
+    use crate::kernel::program::compile;
+    use crate::kernel::regions;
+
+    /// How many copies are kept of what is overwritten when a function of `p` and `g` takes the place of `p`.
+    fn copies(function: impl for<'g> FnOnce(Expr<'g>, Expr<'g>) -> Expr<'g>) -> usize {
+        let b = Builder::new();
+        let [p, g] = ["p", "g"].map(|name| b.input(name, DType::F32, [1000]));
+        let result = function(p, g);
+        let graph = b.finish([("result", result)]).unwrap();
+        let regions = regions(&graph, &|node| node == result.id());
+        let region = regions.iter().find(|region| region.outputs.contains(&result.id())).unwrap();
+        let mut program = compile(&graph, region, None);
+        let place = region.operands.iter().position(|operand| *operand == p.id()).unwrap();
+        assert!(program.in_place().contains(&place));
+        program.overwrite(&[Some(place as u32)]);
+        program.saves.len()
+    }
+
+    #[test]
+    fn only_what_is_read_later_than_it_is_overwritten_is_kept() {
+        assert_eq!(copies(|p, g| p - g * 0.1), 0, "an update");
+        assert_eq!(copies(|p, g| p * 0.9 + g * 0.1), 0, "a moment");
+        assert_eq!(copies(|p, g| p.exp() + g), 0, "read before");
+        assert_eq!(copies(|p, g| p.maximum(g)), 1, "no arithmetic");
+    }
+}
