@@ -43,6 +43,15 @@ const PANEL_READERS: usize = 4;
 const BLOCK_READERS: usize = 8;
 const LINE_READERS: usize = 24;
 
+/// Where elements are a multiple of so many bytes apart, their lines have few places in the caches, and push each other out
+/// before the next rows are read of them; and the panels that make it worth to copy a block whose rows are such elements.
+const FAR: usize = 1 << 11;
+const FAR_READERS: usize = 2;
+
+/// So many contracted elements of so many tiles are copied at once then: few enough lines to be read from, and to be written to.
+const BAND: usize = 8;
+const GROUP: usize = 12;
+
 /// Bytes of operands that are near already: nothing of them is asked for ahead.
 const NEAR: usize = 1 << 19;
 
@@ -96,6 +105,43 @@ pub(crate) fn depths(k: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
     units.map(move |(start, count)| (start * UNIT, (count * UNIT).min(k - start * UNIT)))
 }
 
+/// Copies rows for `tiles` of them, of so many contracted elements: one tile behind the other, in each one column behind the
+/// other, or one row behind the other if their elements are neighbors.
+///
+/// # Safety
+/// The instruction set of `V` must be available.
+#[inline(always)]
+unsafe fn copy_left<V: Vector>(
+    left: Matrix<'_, V::Element>,
+    tiles: Parts,
+    depth: usize,
+    block: &mut [V::Element],
+) {
+    // Lines that are far apart are read by all tiles of a group before the next lines push them out of the cache.
+    let (group, band) = if is_far(left) { (GROUP, BAND) } else { (1, depth) };
+    for group in (0..tiles.count).step_by(group).map(|at| at..(at + group).min(tiles.count)) {
+        for start in (0..depth).step_by(band) {
+            let count = band.min(depth - start);
+            for (row, rows) in group.clone().map(|at| tiles.part(at)) {
+                let (part, to) = (left.from(row, start), &mut block[row * depth + start * rows..]);
+                // SAFETY: the caller's promise.
+                unsafe {
+                    match part.column {
+                        1 => copy::<V>(part, rows, count, depth, to),
+                        _ => copy::<V>(part.transposed(), count, rows, rows, to),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether the elements of a row are so far apart that their lines have few places in the caches.
+#[inline(always)]
+fn is_far<T>(left: Matrix<'_, T>) -> bool {
+    left.column > 1 && (left.column * size_of::<T>()).is_multiple_of(FAR)
+}
+
 /// # Safety
 /// The instruction set of `V` must be available.
 #[inline(always)]
@@ -147,7 +193,12 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
     assert!(result.len() >= m * n, "a dense result has one place per element");
     let width = VECTORS * V::LANES;
     let panels = n.div_ceil(width);
-    let copies_left = panels >= if left.column == 1 { LINE_READERS } else { BLOCK_READERS };
+    let readers = match left.column {
+        1 => LINE_READERS,
+        _ if is_far(left) => FAR_READERS,
+        _ => BLOCK_READERS,
+    };
+    let copies_left = panels >= readers;
     if copies_left {
         block.grow(m.min(ROWS) * k.min(DEPTH));
     }
@@ -158,16 +209,8 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
         let tiles = Parts::of(rows, V::ROWS);
         let part = left.from(row_start, k_start);
         if copies_left {
-            for (row, rows) in (0..tiles.count).map(|at| tiles.part(at)) {
-                let (part, to) = (part.from(row, 0), &mut block[row * depth..]);
-                // SAFETY: the instruction set is there.
-                unsafe {
-                    match part.column {
-                        1 => copy::<V>(part, rows, depth, depth, to),
-                        _ => copy::<V>(part.transposed(), depth, rows, rows, to),
-                    }
-                }
-            }
+            // SAFETY: the instruction set is there.
+            unsafe { copy_left::<V>(part, tiles, depth, block) };
         }
         // How often the tiles of a panel ask for what comes next: the next panel, and some of the left operand's next block.
         let times = tiles.count * depth.div_ceil(STEPS);
