@@ -35,6 +35,7 @@ mod stats;
 mod generate;
 mod assemble;
 mod inline;
+pub mod mask;
 pub mod petgraph_view;
 mod rewrite;
 mod transcript;

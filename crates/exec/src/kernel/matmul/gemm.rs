@@ -16,7 +16,7 @@
 use crate::kernel::ahead::{Ahead, LINE};
 use crate::kernel::matmul::pack::copy;
 use crate::kernel::matmul::tile::{self, Onto, STEPS, Strided, Tiles, VECTORS};
-use crate::kernel::matmul::{Dims, InRegisters, Matmul, Matrix, Multiply, Product, Vector};
+use crate::kernel::matmul::{Dims, InRegisters, Matmul, Matrix, Multiply, Part, Product, Vector};
 use crate::kernel::scratch::Aligned;
 use crate::kernel::simd::InstructionSet;
 
@@ -146,18 +146,19 @@ fn is_far<T>(left: Matrix<'_, T>) -> bool {
 /// The instruction set of `V` must be available.
 #[inline(always)]
 unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>) {
-    let Product { dims, left, right, result, on, room: [block, panel, turned] } = product;
-    if on || !is_better_turned::<V>(dims, left, right) {
+    let Product { dims, left, right, result, part, on, room: [block, panel, turned] } = product;
+    let Dims { m, k, n } = dims;
+    if on || part.is_some() || !is_better_turned::<V>(dims, left, right) {
+        let part = part.unwrap_or(Part { across: n, contracted: (0, k) });
         // SAFETY: as the caller promises.
-        unsafe { in_blocks::<V>(dims, left, right, result, on, [block, panel]) };
+        unsafe { in_blocks::<V>(dims, left, right, result, (on, part), [block, panel]) };
         return;
     }
-    let Dims { m, k, n } = dims;
     turned.grow(n * m);
-    let dims = Dims { m: n, k, n: m };
+    let (dims, part) = (Dims { m: n, k, n: m }, Part { across: m, contracted: (0, k) });
     // SAFETY: as the caller promises.
     unsafe {
-        in_blocks::<V>(dims, right.transposed(), left.transposed(), turned, false, [block, panel]);
+        in_blocks::<V>(dims, right.transposed(), left.transposed(), turned, (false, part), [block, panel]);
         copy::<V>(Matrix { elements: &turned[..n * m], row: 1, column: m }, m, n, n, result);
     }
 }
@@ -175,7 +176,7 @@ fn is_better_turned<V: Vector>(
     lies && times * m * (k + n) <= k * n
 }
 
-/// Computes a dense result in blocks, or goes `on` with its sums.
+/// Computes a part of a product in blocks, or goes `on` with its sums.
 ///
 /// # Safety
 /// The instruction set of `V` must be available.
@@ -185,12 +186,13 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
     left: Matrix<'_, V::Element>,
     right: Matrix<'_, V::Element>,
     result: &mut [V::Element],
-    on: bool,
+    (on, Part { across, contracted: (begin, end) }): (bool, Part),
     [block, panel]: [&mut Aligned<V::Element>; 2],
 ) {
     left.check(m, k);
     right.check(k, n);
-    assert!(result.len() >= m * n, "a dense result has one place per element");
+    assert!(across >= n && result.len() >= (m - 1) * across + n, "a result has one place per element");
+    assert!(begin < end && end <= k, "some of the contracted elements are multiplied");
     let width = VECTORS * V::LANES;
     let panels = n.div_ceil(width);
     let readers = match left.column {
@@ -204,7 +206,12 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
     }
     panel.grow(width * k.min(DEPTH));
     let is_near = (m * k + k * n) * size_of::<V::Element>() <= NEAR;
-    let mut blocks = depths(k).flat_map(|depths| evenly(m, ROWS).map(move |rows| (depths, rows))).peekable();
+    // What is multiplied is cut where all would be: so the bits do not depend on it, if the rest is zero.
+    let depths = depths(k).filter_map(|(start, depth)| {
+        let (from, to) = (start.max(begin), (start + depth).min(end));
+        (from < to).then(|| (from, to - from))
+    });
+    let mut blocks = depths.flat_map(|depths| evenly(m, ROWS).map(move |rows| (depths, rows))).peekable();
     while let Some(((k_start, depth), (row_start, rows))) = blocks.next() {
         let tiles = Parts::of(rows, V::ROWS);
         let part = left.from(row_start, k_start);
@@ -290,12 +297,12 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
                     right: from,
                     right_row,
                     copy: if copies { panel.as_mut_ptr() } else { std::ptr::null_mut() },
-                    result: result[(row_start + row) * n + column..].as_mut_ptr(),
-                    result_row: n,
-                    onto: match k_start {
-                        0 if on => Onto::Chain,
-                        0 => Onto::Nothing,
-                        _ => Onto::Sum,
+                    result: result[(row_start + row) * across + column..].as_mut_ptr(),
+                    result_row: across,
+                    onto: match on {
+                        _ if k_start > begin => Onto::Sum,
+                        true => Onto::Chain,
+                        false => Onto::Nothing,
                     },
                 };
                 // SAFETY: both operands and the result were checked to hold all of their elements, those of the tiles

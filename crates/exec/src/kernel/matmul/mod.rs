@@ -19,7 +19,7 @@ mod tile;
 pub(crate) use gemm::{DEPTH, depths, evenly};
 pub(crate) use multiply::{InRegisters, Multiply};
 pub(crate) use pack::{Turned, turned};
-pub(crate) use product::{Dims, Matmul, Matrix, Method, Product};
+pub(crate) use product::{Dims, Matmul, Matrix, Method, Part, Product};
 pub(crate) use register::Vector;
 pub(crate) use scalar::Scalar;
 pub(crate) use tile::VECTORS;

@@ -22,14 +22,26 @@ pub(crate) struct Matrix<'a, T> {
     pub(crate) column: usize,
 }
 
+/// A part of a product.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    /// Elements from one row of the result to the next.
+    pub(crate) across: usize,
+    /// The first contracted element that is multiplied, and the first behind those.
+    pub(crate) contracted: (usize, usize),
+}
+
 /// A product to be computed: `result = left · right`.
 #[derive(Debug)]
 pub(crate) struct Product<'a, T> {
     pub(crate) dims: Dims,
     pub(crate) left: Matrix<'a, T>,
     pub(crate) right: Matrix<'a, T>,
-    /// Dense and row-major.
+    /// Row-major.
     pub(crate) result: &'a mut [T],
+    /// How far rows of the result are apart, and which contracted elements are multiplied, the others being taken for zeros;
+    /// `None`: as many as there are columns, and all. [`Blocked`] alone can do otherwise.
+    pub(crate) part: Option<Part>,
     /// Whether the sums go on from what the result holds, as if this had been contracted before, which is no more than a
     /// [block](crate::kernel::matmul::gemm::DEPTH); else it does not matter. [`Blocked`] alone does so.
     pub(crate) on: bool,

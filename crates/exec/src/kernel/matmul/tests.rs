@@ -24,7 +24,15 @@ fn stored(by_rows: bool, rows: usize, columns: usize, elements: &[f64]) -> Matri
 fn product(method: impl Matmul<f64>, dims: Dims, left: Matrix<'_, f64>, right: Matrix<'_, f64>) -> Vec<f64> {
     let mut result = vec![f64::NAN; dims.m * dims.n];
     let mut room = std::array::from_fn(|_| Aligned::default());
-    method.multiply(Product { dims, left, right, result: &mut result, on: false, room: &mut room });
+    method.multiply(Product {
+        dims,
+        left,
+        right,
+        result: &mut result,
+        part: None,
+        on: false,
+        room: &mut room,
+    });
     result
 }
 
@@ -89,7 +97,10 @@ fn check_sets<T: Multiply + Element>(tolerance: f64) {
         for set in simd::tests::all() {
             let mut result = vec![T::default(); m * n];
             let mut room = std::array::from_fn(|_| Aligned::default());
-            T::multiply(set, Product { dims, left, right, result: &mut result, on: false, room: &mut room });
+            T::multiply(
+                set,
+                Product { dims, left, right, result: &mut result, part: None, on: false, room: &mut room },
+            );
             for (got, expected) in result.iter().zip(&expected) {
                 let bound = tolerance * k as f64;
                 assert!((got.to_f64() - expected).abs() <= bound, "{dims:?}, {set:?}: {got:?}, {expected}");

@@ -19,6 +19,7 @@ use crate::kernel::movement::rearrange::sizes;
 use crate::kernel::movement::view::View;
 use crate::kernel::pieces::Pieces;
 use crate::kernel::products::contraction::{Axes, Axis, Roles, Source};
+use crate::kernel::products::skip::Skip;
 use crate::kernel::regions::region::Region;
 use crate::kernel::regions::role::numel;
 use crate::kernel::scratch::{Aligned, Banked, Scratch};
@@ -47,6 +48,8 @@ pub(crate) struct Dot {
     rows: usize,
     /// Whether no more of the left operand is given than its rows that are to be multiplied.
     is_held: bool,
+    /// What need not be computed.
+    skip: Option<Skip>,
 }
 
 /// Multiplications that make a piece worth handing to another worker.
@@ -104,7 +107,10 @@ impl Dot {
             _ => None,
         };
         let is_held = region.held.contains(&node.operands[0]);
-        Dot { windows: [windows(node.operands[0]), windows(node.operands[1])], is_held, ..dot }
+        let can_skip = dot.method == Method::Blocked && dot.left.is_none();
+        let strides = (dot.row, dot.contracted.0);
+        let skip = if can_skip { Skip::of(graph, region, at, dot.dims, strides) } else { None };
+        Dot { windows: [windows(node.operands[0]), windows(node.operands[1])], is_held, skip, ..dot }
     }
 
     fn new(dtype: DType, roles: Roles, left: Option<View>, right: Option<View>) -> Dot {
@@ -130,6 +136,7 @@ impl Dot {
             windows: [None, None],
             rows: stack * row.size,
             is_held: false,
+            skip: None,
         }
     }
 
@@ -181,14 +188,24 @@ impl Dot {
         }
     }
 
-    /// Computes rows of one matrix, given where the first of them and the right operand start.
-    fn product<T: Scalar>(&self, left: &[T], right: &[T], result: &mut [T], room: &mut [Aligned<T>; 3]) {
+    /// Computes rows of one matrix from number `row` on, given where that and the right operand start.
+    fn product<T: Scalar>(
+        &self,
+        row: usize,
+        left: &[T],
+        right: &[T],
+        result: &mut [T],
+        room: &mut [Aligned<T>; 3],
+    ) {
         let left = Matrix { elements: left, row: self.row, column: self.contracted.0 };
         let right = Matrix { elements: right, row: self.contracted.1, column: self.column };
         let rows =
             if result.len() == self.dims.m * self.dims.n { self.dims.m } else { result.len() / self.dims.n };
         let dims = Dims { m: rows, ..self.dims };
-        self.method.multiply(Product { dims, left, right, result, on: false, room });
+        match self.skip {
+            Some(skip) => skip.multiply(row, dims, left, right, result, room),
+            None => self.method.multiply(Product { dims, left, right, result, part: None, on: false, room }),
+        }
     }
 
     /// Computes the elements `range`. The left operand is given from its element `from` on.
@@ -205,7 +222,13 @@ impl Dot {
             let (left, right) = (reads[0].typed::<T>(), reads[1].typed::<T>());
             let mut no_room = std::array::from_fn(|_| Aligned::default());
             self.each(rows, out, |[ours, theirs], row, part| {
-                self.product(&left[ours + row * self.row - from..], &right[theirs..], part, &mut no_room);
+                self.product(
+                    row,
+                    &left[ours + row * self.row - from..],
+                    &right[theirs..],
+                    part,
+                    &mut no_room,
+                );
             });
             return;
         }
@@ -243,7 +266,7 @@ impl Dot {
                 Some(_) => &made[1][..],
                 None => &right_elements[starts[1] - right_base..],
             };
-            self.product(left, right, part, &mut room);
+            self.product(row, left, right, part, &mut room);
         });
         let [one, other] = made;
         scratch.put(4, one);
@@ -281,7 +304,15 @@ impl Dot {
         let right = Matrix { elements: elements(1), row: self.contracted.1, column: self.column };
         let mut room = ROOM.map(|index| scratch.take::<T>(index, 0));
         let dims = Dims { k: rows.len(), ..self.dims };
-        Method::Blocked.multiply(Product { dims, left, right, result, on, room: &mut room });
+        let all = self.dims.m;
+        let m = self.skip.map_or(all, |skip| skip.rows_of_sum(row..row + rows.len(), dims, left, right));
+        if m > 0 {
+            let (dims, room) = (Dims { m, ..dims }, &mut room);
+            Method::Blocked.multiply(Product { dims, left, right, result, part: None, on, room });
+        }
+        if !on {
+            result[m * dims.n..all * dims.n].fill(T::default());
+        }
         for (index, buffer) in ROOM.into_iter().zip(room) {
             scratch.put(index, buffer);
         }
@@ -341,6 +372,12 @@ impl Dot {
     /// The rows of the result, how many products an element is the sum of, and how many elements a row has.
     pub(crate) fn sizes(&self) -> [usize; 3] {
         [self.rows, self.dims.k, self.dims.n]
+    }
+
+    /// Whether a mask spares a part of it.
+    #[cfg(test)]
+    pub(crate) fn spares(&self) -> bool {
+        self.skip.is_some()
     }
 
     /// How many matrices there are.

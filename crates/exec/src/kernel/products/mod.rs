@@ -4,3 +4,4 @@ pub(crate) mod contraction;
 pub(crate) mod dot;
 pub(crate) mod epilogue;
 pub(crate) mod overlap;
+mod skip;

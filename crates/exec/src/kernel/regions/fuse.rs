@@ -34,6 +34,7 @@ use crate::kernel::regions::merge::{in_order, merge, merge_scalars};
 use crate::kernel::regions::read::{Access, read};
 use crate::kernel::regions::region::{Extent, Region};
 use crate::kernel::regions::role::{Role, numel, role};
+use crate::kernel::regions::unread::note_unread;
 
 /// Nodes in one region; more would only lengthen the list of live registers.
 pub(crate) const LIMIT: u32 = 1024;
@@ -138,7 +139,9 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
         }
         found = in_order(graph, collect(graph, keep, &root_of, &extents, role));
     }
-    heads.in_place(found)
+    let mut found = heads.in_place(found);
+    note_unread(graph, keep, &mut found);
+    found
 }
 
 /// The regions, given the root of each node that is computed.
@@ -193,6 +196,7 @@ fn collect(
             held,
             strip: None,
             turned: None,
+            unread: None,
         });
     }
     for region in &mut regions {

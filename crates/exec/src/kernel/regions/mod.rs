@@ -10,3 +10,4 @@ pub(crate) mod role;
 pub(crate) mod summed;
 pub(crate) mod survey;
 pub(crate) mod turned;
+pub(crate) mod unread;

@@ -1,5 +1,6 @@
 //! Nodes that one kernel computes, and how many elements they have.
 
+use pullback_graph::mask::Unread;
 use pullback_graph::{Graph, NodeId};
 use smallvec::SmallVec;
 
@@ -31,6 +32,8 @@ pub(crate) struct Region {
     pub(crate) strip: Option<Box<Strip>>,
     /// The copy that is read in place of the product's right operand, if that is turned by a step of its own.
     pub(crate) turned: Option<Turned>,
+    /// Which elements of the region's product nobody reads.
+    pub(crate) unread: Option<Unread>,
 }
 
 /// How many elements the nodes of a region have.
@@ -130,6 +133,7 @@ impl Region {
             held: SmallVec::new(),
             strip: None,
             turned: None,
+            unread: None,
         }
     }
 

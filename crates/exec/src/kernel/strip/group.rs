@@ -81,6 +81,7 @@ impl From<Strip> for Region {
             piece: None,
             held: SmallVec::new(),
             turned: None,
+            unread: None,
             strip: Some(Box::new(strip)),
         }
     }

@@ -1,6 +1,7 @@
 //! Kernels against the interpreter: every op of the catalogue, shapes that are cut into pieces, and fused graphs.
 
 mod catalogue;
+mod causal;
 mod columns;
 mod fusion;
 mod recompute;
