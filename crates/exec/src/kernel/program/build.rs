@@ -230,7 +230,9 @@ impl Program {
             }
             if let Action::Accumulate { kind, dtype, columns, .. } = &instruction.action {
                 let Target::Result(result) = instruction.target else { unreachable!("it makes a result") };
-                let sums = Sums::of(*columns, instruction.space == Space::Elements);
+                let is_dense = instruction.space == Space::Elements;
+                let len = if is_dense { self.len } else { self.len / self.columns };
+                let sums = Sums::of(*columns, len, is_dense);
                 let of = (*kind, *dtype);
                 self.reduced.push(Reduced::new(of, sums, instruction.space, result, &mut self.registers));
             }

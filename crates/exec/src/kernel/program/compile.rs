@@ -14,7 +14,7 @@ use crate::kernel::program::by_node::ByNode;
 use crate::kernel::program::fixed::{Fixed, FixedValue};
 use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
 use crate::kernel::program::{agenda, chains, registers, scalar, spreads, stage};
-use crate::kernel::reductions::columns::{Columns, Sums, total_of};
+use crate::kernel::reductions::columns::{Columns, group, total_of};
 use crate::kernel::reductions::fold::ROWS;
 use crate::kernel::regions::region::{Extent, Region};
 use crate::kernel::regions::role::{Role, numel, role};
@@ -350,9 +350,7 @@ impl Compiler<'_> {
     fn piece(&self, flops: usize) -> usize {
         let least = self.head.map_or_else(|| grain(flops), |head| head.piece);
         let groups = self.instructions.iter().filter_map(|instruction| match instruction.action {
-            Action::Accumulate { columns, .. } => {
-                Some(Sums::of(columns, instruction.space == Space::Elements).group())
-            }
+            Action::Accumulate { columns, .. } => Some(group(columns)),
             _ => None,
         });
         let row = self.head.map_or(self.columns, |head| head.row.max(self.columns));

@@ -61,6 +61,11 @@ impl Columns {
     }
 }
 
+/// Elements of a group of so many columns, at least: what it comes to is to be much less than it has.
+pub(crate) fn group(columns: usize) -> usize {
+    ROWS * columns
+}
+
 /// What a program adds rows up in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sums {
@@ -73,20 +78,21 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    /// What so many columns take; `is_dense` unless the program computes one element per row of its own.
-    pub(crate) fn of(columns: usize, is_dense: bool) -> Sums {
-        let times = if columns < LANES { LANES.div_ceil(columns).next_multiple_of(8) } else { 1 };
-        Sums { columns, width: columns * times, in_blocks: is_dense && times == 1 }
+    /// What so many columns take of `len` elements in all; `is_dense` unless the program computes one element per row of its
+    /// own.
+    pub(crate) fn of(columns: usize, len: usize, is_dense: bool) -> Sums {
+        let most = if columns < LANES { LANES.div_ceil(columns).next_multiple_of(8) } else { 1 };
+        // Totals to which no row is added would only be joined to others, as a group ends, and change nothing.
+        let mut times = most;
+        while times > 1 && times.div_ceil(2) * columns >= len {
+            times = times.div_ceil(2);
+        }
+        Sums { columns, width: columns * times, in_blocks: is_dense && most == 1 }
     }
 
     /// The length of what rows are combined in first.
     pub(crate) fn block(&self) -> usize {
         if self.in_blocks { self.width } else { 0 }
-    }
-
-    /// Elements of a group: what it comes to is to be much less than it has.
-    pub(crate) fn group(&self) -> usize {
-        ROWS * self.columns
     }
 }
 
