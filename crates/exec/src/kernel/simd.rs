@@ -61,17 +61,29 @@ impl InstructionSet {
 /// Runs a loop as compiled for the widest instruction set of this processor.
 #[inline]
 pub(crate) fn run<L: Loop>(body: L) -> L::Output {
-    run_as(InstructionSet::detected(), body)
+    // SAFETY: that set was detected.
+    unsafe { run_on(InstructionSet::detected(), body) }
 }
 
 /// Runs a loop as compiled for `set`, or for the widest one detected if this processor lacks `set`.
+#[inline]
 pub(crate) fn run_as<L: Loop>(set: InstructionSet, body: L) -> L::Output {
-    match set.min(InstructionSet::detected()) {
-        InstructionSet::Baseline => body.run::<{ cfg!(target_arch = "aarch64") }>(),
-        // SAFETY: `detected` has found AVX2 and FMA on this processor, and `set` is at most what it found.
+    // SAFETY: the set is at most what was detected.
+    unsafe { run_on(set.min(InstructionSet::detected()), body) }
+}
+
+/// Runs a loop as compiled for `set`.
+///
+/// # Safety
+/// The processor has that set.
+#[inline(always)]
+unsafe fn run_on<L: Loop>(set: InstructionSet, body: L) -> L::Output {
+    match set {
+        InstructionSet::Baseline => baseline(body),
+        // SAFETY: the caller's promise.
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx2 => unsafe { avx2(body) },
-        // SAFETY: as above, for the four AVX-512 features, AVX2 and FMA.
+        // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx512 => unsafe { avx512(body) },
     }
@@ -108,6 +120,12 @@ impl<X, F: Function<X>> Loop for Call<X, F> {
     fn run<const FMA: bool>(self) -> F::Output {
         F::call::<FMA>(self.0)
     }
+}
+
+/// Apart from its caller as the others are, which would have to make room for it in vain.
+#[inline(never)]
+fn baseline<L: Loop>(body: L) -> L::Output {
+    body.run::<{ cfg!(target_arch = "aarch64") }>()
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -13,8 +13,8 @@ use pullback_graph::dispatch;
 
 use crate::kernel::loops;
 use crate::kernel::loops::{Binary, Choose, Compare, Convert, Limit, Unary};
-use crate::kernel::program::code::Code;
-use crate::kernel::simd::{InstructionSet, Loop};
+use crate::kernel::program::code::{Code, Pass};
+use crate::kernel::simd::{self, InstructionSet, Loop};
 use crate::kernel::slice::Typed;
 
 /// Elements per block.
@@ -79,35 +79,30 @@ impl<'a> Blocks<'a> {
         Blocks { steps, spreads, spots, len, columns }
     }
 
-    /// The steps that a block of so many elements takes.
-    #[inline(always)]
-    fn steps(&self, at: usize, len: usize) -> &'a [Step] {
-        let again =
-            self.spreads > 0 && at > 0 && (at - BLOCK) / self.columns == (at + len - 1) / self.columns;
-        &self.steps[if again { self.spreads } else { 0 }..]
-    }
-}
-
-impl Loop for Blocks<'_> {
-    type Output = Result<(), String>;
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) -> Result<(), String> {
+    /// Runs the steps.
+    pub(crate) fn run(&self) -> Result<(), String> {
         let mut at = 0;
         while at + BLOCK <= self.len {
             for step in self.steps(at, BLOCK) {
-                Block::<BLOCK> { spots: self.spots, at, len: BLOCK, columns: self.columns }
-                    .run::<FMA>(step)?;
+                Block::<BLOCK> { spots: self.spots, at, len: BLOCK, columns: self.columns }.step(step)?;
             }
             at += BLOCK;
         }
         if at < self.len {
             let len = self.len - at;
             for step in self.steps(at, len) {
-                Block::<0> { spots: self.spots, at, len, columns: self.columns }.run::<FMA>(step)?;
+                Block::<0> { spots: self.spots, at, len, columns: self.columns }.step(step)?;
             }
         }
         Ok(())
+    }
+
+    /// The steps that a block of so many elements takes.
+    #[inline]
+    fn steps(&self, at: usize, len: usize) -> &'a [Step] {
+        let again =
+            self.spreads > 0 && at > 0 && (at - BLOCK) / self.columns == (at + len - 1) / self.columns;
+        &self.steps[if again { self.spreads } else { 0 }..]
     }
 }
 
@@ -139,11 +134,13 @@ impl<'a, const LEN: usize> Block<'a, LEN> {
         unsafe { slice::from_raw_parts_mut(self.spots[usize::from(spot)].element(self.at), self.len()) }
     }
 
+    /// Runs a step. What is compiled for an instruction set on its own is called right here.
     #[inline(always)]
-    fn run<const FMA: bool>(&self, step: &Step) -> Result<(), String> {
-        let [x, y, z, _] = step.operands;
-        let out = step.target;
+    fn step(self, step: &'a Step) -> Result<(), String> {
+        let ([x, y, ..], out) = (step.operands, step.target);
         match &step.code {
+            // SAFETY: promised to `Blocks::new`; code is made for the set that was detected.
+            Code::Chain(chain) => unsafe { chain(step, self.spots, self.at, self.len()) },
             Code::RoutineF32(routine) => routine(InstructionSet::detected(), self.read(x), self.write(out)),
             Code::RoutineF64(routine) => routine(InstructionSet::detected(), self.read(x), self.write(out)),
             Code::RoutineOfTwoF32(routine) => {
@@ -152,46 +149,55 @@ impl<'a, const LEN: usize> Block<'a, LEN> {
             Code::RoutineOfTwoF64(routine) => {
                 routine(InstructionSet::detected(), self.read(x), self.read(y), self.write(out));
             }
-            Code::UnaryF32(op) => {
-                Unary::<f32> { op: *op, x: self.read(x), out: self.write(out) }.run::<FMA>()
-            }
-            Code::UnaryF64(op) => {
-                Unary::<f64> { op: *op, x: self.read(x), out: self.write(out) }.run::<FMA>()
-            }
-            Code::BinaryF32(op) => {
-                Binary::<f32> { op: *op, x: self.read(x), y: self.read(y), out: self.write(out) }
-                    .run::<FMA>();
-            }
-            Code::BinaryF64(op) => {
-                Binary::<f64> { op: *op, x: self.read(x), y: self.read(y), out: self.write(out) }
-                    .run::<FMA>();
-            }
-            // SAFETY: promised to `Blocks::new`; code is made for the set that was detected.
-            Code::Chain(chain) => unsafe { chain(step, self.spots, self.at, self.len()) },
-            Code::UnaryInt(op) => return loops::unary_int(*op, self.read(x), self.write(out)),
-            Code::BinaryInt(op) => {
-                return loops::binary_int(*op, self.read(x), self.read(y), self.write(out));
-            }
-            Code::Compare(op, dtype) => dispatch!(*dtype, T => {
-                Compare::<T> { op: *op, x: self.read(x), y: self.read(y), out: self.write(out) }.run::<FMA>();
-            }),
-            Code::Logic(op) => loops::logic(*op, self.read(x), self.read(y), self.write(out)),
-            Code::Select(dtype) => dispatch!(*dtype, T => {
-                let condition = self.read(x);
-                Choose::<T> { condition, x: self.read(y), y: self.read(z), out: self.write(out) }.run::<FMA>();
-            }),
-            Code::ClampF32(op) => Limit::<f32> { op, x: self.read(x), out: self.write(out) }.run::<FMA>(),
-            Code::ClampF64(op) => Limit::<f64> { op, x: self.read(x), out: self.write(out) }.run::<FMA>(),
             Code::PolygammaF32(routine) => {
                 routine.run::<f32>(InstructionSet::detected(), self.read(x), self.write(out));
             }
             Code::PolygammaF64(routine) => {
                 routine.run::<f64>(InstructionSet::detected(), self.read(x), self.write(out));
             }
-            Code::Cast(from, to) => dispatch!(*from, From => dispatch!(*to, To => {
+            Code::Pass(pass) => return simd::run(Compiled { block: self, step, pass }),
+        }
+        Ok(())
+    }
+
+    /// Runs a step that is compiled with the machine.
+    #[inline(always)]
+    fn pass<const FMA: bool>(&self, step: &Step, pass: &Pass) -> Result<(), String> {
+        let [x, y, z, _] = step.operands;
+        let out = step.target;
+        match pass {
+            Pass::UnaryF32(op) => {
+                Unary::<f32> { op: *op, x: self.read(x), out: self.write(out) }.run::<FMA>()
+            }
+            Pass::UnaryF64(op) => {
+                Unary::<f64> { op: *op, x: self.read(x), out: self.write(out) }.run::<FMA>()
+            }
+            Pass::BinaryF32(op) => {
+                Binary::<f32> { op: *op, x: self.read(x), y: self.read(y), out: self.write(out) }
+                    .run::<FMA>();
+            }
+            Pass::BinaryF64(op) => {
+                Binary::<f64> { op: *op, x: self.read(x), y: self.read(y), out: self.write(out) }
+                    .run::<FMA>();
+            }
+            Pass::UnaryInt(op) => return loops::unary_int(*op, self.read(x), self.write(out)),
+            Pass::BinaryInt(op) => {
+                return loops::binary_int(*op, self.read(x), self.read(y), self.write(out));
+            }
+            Pass::Compare(op, dtype) => dispatch!(*dtype, T => {
+                Compare::<T> { op: *op, x: self.read(x), y: self.read(y), out: self.write(out) }.run::<FMA>();
+            }),
+            Pass::Logic(op) => loops::logic(*op, self.read(x), self.read(y), self.write(out)),
+            Pass::Select(dtype) => dispatch!(*dtype, T => {
+                let condition = self.read(x);
+                Choose::<T> { condition, x: self.read(y), y: self.read(z), out: self.write(out) }.run::<FMA>();
+            }),
+            Pass::ClampF32(op) => Limit::<f32> { op, x: self.read(x), out: self.write(out) }.run::<FMA>(),
+            Pass::ClampF64(op) => Limit::<f64> { op, x: self.read(x), out: self.write(out) }.run::<FMA>(),
+            Pass::Cast(from, to) => dispatch!(*from, From => dispatch!(*to, To => {
                 Convert::<From, To> { x: self.read(x), out: self.write(out) }.run::<FMA>();
             })),
-            Code::Spread(dtype) => dispatch!(*dtype, T => self.spread(x, self.write::<T>(out))),
+            Pass::Spread(dtype) => dispatch!(*dtype, T => self.spread(x, self.write::<T>(out))),
         }
         Ok(())
     }
@@ -209,5 +215,22 @@ impl<'a, const LEN: usize> Block<'a, LEN> {
             run.fill(unsafe { spot.start.add(row * spot.stride).cast::<T>().read() });
             (row, left, rest) = (row + 1, self.columns, tail);
         }
+    }
+}
+
+/// A step, compiled for every instruction set. One at a time: around the loops of all passes, compilers would prepare for each of
+/// them before every block.
+struct Compiled<'a, const LEN: usize> {
+    block: Block<'a, LEN>,
+    step: &'a Step,
+    pass: &'a Pass,
+}
+
+impl<const LEN: usize> Loop for Compiled<'_, LEN> {
+    type Output = Result<(), String>;
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> Result<(), String> {
+        self.block.pass::<FMA>(self.step, self.pass)
     }
 }

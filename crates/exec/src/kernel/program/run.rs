@@ -222,7 +222,7 @@ impl Piece<'_, '_> {
                 // SAFETY: every home was given a spot for this tile, and none but this worker uses the registers and
                 // the piece's part of the results. Values are written before they are read, a step never writes a
                 // register that it reads, and an input that shares memory with a result is only read by steps before.
-                simd::run(unsafe { Blocks::new(steps, *spreads, spots, len, columns) })
+                unsafe { Blocks::new(steps, *spreads, spots, len, columns) }.run()
             }
             Stage::Load { input, view, target } => {
                 let home = self.program.homes[usize::from(*target)];
