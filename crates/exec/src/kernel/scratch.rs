@@ -22,9 +22,14 @@ impl<T> Default for Aligned<T> {
 
 impl<T: Copy + Default> Aligned<T> {
     /// Grows to `len` elements or more, of unspecified values.
+    #[inline]
     pub(crate) fn grow(&mut self, len: usize) {
+        #[cold]
+        fn zeros<T: Copy + Default>(len: usize) -> Buffer<T> {
+            Buffer::zeros(len)
+        }
         if self.len() < len {
-            self.0 = Buffer::zeros(len);
+            self.0 = zeros(len);
         }
     }
 }
@@ -50,7 +55,7 @@ pub(crate) struct Scratch {
     f64: Bank<f64>,
     i64: Bank<i64>,
     bool: Bank<bool>,
-    /// Where a program finds its operands; empty between two pieces.
+    /// Where a program finds its operands.
     spots: Vec<Spot>,
 }
 
@@ -62,11 +67,17 @@ pub(crate) struct Bank<T> {
 
 impl<T: Copy + Default> Bank<T> {
     /// The buffer of this number, made if there is none.
+    #[inline]
     fn buffer(&mut self, index: usize) -> &mut Aligned<T> {
         if self.buffers.len() <= index {
-            self.buffers.resize_with(index + 1, Aligned::default);
+            self.make(index);
         }
         &mut self.buffers[index]
+    }
+
+    #[cold]
+    fn make(&mut self, index: usize) {
+        self.buffers.resize_with(index + 1, Aligned::default);
     }
 
     fn cover(&mut self, other: &Bank<T>) {
@@ -102,6 +113,7 @@ impl Scratch {
     /// Takes buffer `index` out, grown to `len` elements or more, so that others can be read while it is written.
     ///
     /// Give it back with [`put`](Scratch::put), else the next use allocates again.
+    #[inline]
     pub(crate) fn take<T: Banked>(&mut self, index: usize, len: usize) -> Aligned<T> {
         let mut buffer = std::mem::take(T::bank(self).buffer(index));
         buffer.grow(len);
@@ -109,33 +121,32 @@ impl Scratch {
     }
 
     /// Buffer `index` where it is, grown to `len` elements or more.
+    #[inline]
     pub(crate) fn room<T: Banked>(&mut self, index: usize, len: usize) -> &mut [T] {
         let buffer = T::bank(self).buffer(index);
         buffer.grow(len);
         buffer
     }
 
-    /// Takes the list of a program's spots out, empty.
-    pub(crate) fn take_spots(&mut self) -> Vec<Spot> {
-        let mut spots = std::mem::take(&mut self.spots);
-        spots.clear();
-        spots
-    }
-
-    /// Gives the list of spots back.
-    pub(crate) fn put_spots(&mut self, spots: Vec<Spot>) {
-        self.spots = spots;
+    /// Room for so many spots of a program.
+    #[inline]
+    pub(crate) fn spots(&mut self, len: usize) -> &mut [Spot] {
+        if self.spots.len() < len {
+            self.spots.resize(len, Spot::NOWHERE);
+        }
+        &mut self.spots[..len]
     }
 
     /// Gives buffer `index` back.
+    #[inline]
     pub(crate) fn put<T: Banked>(&mut self, index: usize, buffer: Aligned<T>) {
         T::bank(self).buffers[index] = buffer;
     }
 
     /// Grows every buffer to what `other` has.
     pub(crate) fn cover(&mut self, other: &Scratch) {
-        let Scratch { f32, f64, i64, bool, spots } = self;
-        spots.reserve_exact(other.spots.capacity().saturating_sub(spots.len()));
+        self.spots(other.spots.len());
+        let Scratch { f32, f64, i64, bool, spots: _ } = self;
         f32.cover(&other.f32);
         f64.cover(&other.f64);
         i64.cover(&other.i64);
@@ -144,7 +155,7 @@ impl Scratch {
 
     /// The bytes of all buffers.
     pub(crate) fn bytes(&self) -> usize {
-        let spots = self.spots.capacity() * size_of::<Spot>();
+        let spots = size_of_val(&self.spots[..]);
         spots + self.f32.bytes() + self.f64.bytes() + self.i64.bytes() + self.bool.bytes()
     }
 }
@@ -186,9 +197,9 @@ mod tests {
     #[test]
     fn covering_what_covers_grows_nothing() {
         let (mut one, mut other) = (Scratch::default(), Scratch::default());
-        one.put_spots(vec![Spot { start: std::ptr::null_mut(), stride: 0 }; 5]);
+        one.spots(5);
+        other.spots(4);
         other.cover(&one);
-        other.put_spots(vec![Spot { start: std::ptr::null_mut(), stride: 0 }; 4]);
         let bytes = one.bytes().max(other.bytes());
         for _ in 0..3 {
             one.cover(&other);

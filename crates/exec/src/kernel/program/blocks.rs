@@ -33,6 +33,9 @@ pub(crate) struct Spot {
 unsafe impl Send for Spot {}
 
 impl Spot {
+    /// No place.
+    pub(crate) const NOWHERE: Spot = Spot { start: std::ptr::null_mut(), stride: 0 };
+
     /// Where element number `at` is.
     #[inline(always)]
     pub(crate) fn element<T>(self, at: usize) -> *mut T {

@@ -54,6 +54,8 @@ pub(super) struct Parts {
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(super) fixed: Vec<Fixed>,
+    /// The home of each.
+    pub(super) filled: Vec<u16>,
     pub(super) stages: Vec<Stage>,
     /// What steps name by position.
     pub(super) homes: Vec<Home>,
@@ -186,6 +188,7 @@ impl Program {
         let registers = Layout::of(&counts, tile, tile / columns);
         let mut program = Program {
             fixed,
+            filled: Vec::new(),
             stages: Vec::new(),
             homes: Vec::new(),
             seats: Vec::new(),
@@ -215,9 +218,9 @@ impl Program {
         program
     }
 
-    /// How many groups there are of what is combined.
-    pub(super) fn groups(&self) -> usize {
-        self.pieces().count()
+    /// Whether rows are combined, in several groups.
+    pub(super) fn has_groups(&self) -> bool {
+        !self.reduced.is_empty() && self.len > self.piece
     }
 
     /// Turns the instructions into stages.
@@ -266,6 +269,8 @@ impl Program {
                 }
             }
         }
+        let places = self.fixed.iter().map(|fixed| (fixed.place(), fixed.dtype));
+        self.filled = places.map(|(place, dtype)| homes.number(place, dtype, Space::Elements)).collect();
         self.homes = homes.list;
     }
 
@@ -339,14 +344,6 @@ impl Program {
             like && in_place[*write].is_none() && last_read.is_none_or(|last| last < self.overwritten[*write])
         })
     }
-
-    /// Where a register that keeps what it holds is.
-    pub(super) fn cell(&self, fixed: &Fixed) -> Cell {
-        match fixed.is_tiled() {
-            true => self.layout.tiled(fixed.dtype, fixed.register),
-            false => self.layout.block(fixed.dtype, fixed.register),
-        }
-    }
 }
 
 /// Elements per tile: as many as keep the registers of tiles near. Any number gives the same bits.
@@ -416,7 +413,7 @@ impl ComputeAll for Program {
     }
 
     fn rest(&self, write: usize) -> Option<Totals> {
-        self.reduced.iter().find(|of| of.result == write)?.rest(self.groups())
+        self.reduced.iter().find(|of| of.result == write)?.rest(self.pieces().count())
     }
 
     fn flops(&self) -> u64 {

@@ -4,6 +4,7 @@ use pullback_graph::DType;
 use pullback_graph::op::Scalar;
 
 use crate::kernel::movement::view::View;
+use crate::kernel::program::instruction::Place;
 
 /// A register that is filled once for all tiles of a piece.
 #[derive(Clone, Debug)]
@@ -17,6 +18,11 @@ impl Fixed {
     /// Whether the register is as long as a tile.
     pub(crate) fn is_tiled(&self) -> bool {
         matches!(self.value, FixedValue::Repeat { .. })
+    }
+
+    /// Where instructions find it.
+    pub(crate) fn place(&self) -> Place {
+        if self.is_tiled() { Place::Tiled(self.register) } else { Place::Register(self.register) }
     }
 }
 

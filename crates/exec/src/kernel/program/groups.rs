@@ -62,6 +62,7 @@ impl Piece<'_, '_> {
     }
 
     /// Nothing has been added up yet.
+    #[inline]
     pub(super) fn begin_groups(&self) {
         for of in &self.program.reduced {
             with_fold!(of.kind, of.dtype, T, F => {
@@ -84,8 +85,8 @@ impl Piece<'_, '_> {
     }
 
     /// Writes what the piece has come to.
+    #[inline]
     pub(super) fn end_groups(&mut self) {
-        let group = (self.range.start - self.first).div_ceil(self.program.piece);
         for of in &self.program.reduced {
             let columns = of.sums.columns;
             with_fold!(of.kind, of.dtype, T, F => {
@@ -93,7 +94,8 @@ impl Piece<'_, '_> {
                 let (block, totals) = unsafe { self.sums::<T, F>(of) };
                 simd::run(EndGroup::<T, F> { block, totals, columns });
                 let (totals, write) = (&totals[..columns], &mut self.writes[of.result]);
-                if self.program.groups() > 1 {
+                if self.program.has_groups() {
+                    let group = (self.range.start - self.first).div_ceil(self.program.piece);
                     let written = write.typed::<<F as Fold<T>>::Total>();
                     written[group * columns..][..columns].copy_from_slice(totals);
                 } else {

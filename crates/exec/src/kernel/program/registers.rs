@@ -3,7 +3,7 @@
 use pullback_graph::DType;
 use smallvec::SmallVec;
 
-use crate::kernel::program::fixed::{Fixed, FixedValue};
+use crate::kernel::program::fixed::Fixed;
 use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
 
 /// A value before it has a place; instructions name it by its position in the list.
@@ -64,10 +64,7 @@ pub(crate) fn assign(
         let value = fixed.register;
         let file = if fixed.is_tiled() { &mut tiles } else { &mut blocks };
         fixed.register = file.take(fixed.dtype);
-        places[value] = match fixed.value {
-            FixedValue::Repeat { .. } => Place::Tiled(fixed.register),
-            FixedValue::Literal(_) | FixedValue::Element { .. } => Place::Register(fixed.register),
-        };
+        places[value] = fixed.place();
     }
     let kept = places.clone();
     // Registers of tiles and rows whose last reader is in the stage at hand: others of that stage may read them in later

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::{ptr, slice};
 
-use pullback_graph::dispatch;
+use pullback_graph::{DType, dispatch};
 
 use crate::kernel::compute::Buffers;
 use crate::kernel::program::blocks::{BLOCK, Blocks, Spot};
@@ -42,8 +42,11 @@ pub(super) struct Lengths {
 }
 
 impl Lengths {
-    pub(super) fn of_tile(elements: usize, columns: usize) -> Lengths {
-        Lengths { elements, rows: elements / columns }
+    /// So many elements, in rows of so many columns.
+    #[inline]
+    pub(super) fn new(elements: usize, columns: usize) -> Lengths {
+        // A small program would notice the division.
+        Lengths { elements, rows: if columns == 1 { elements } else { elements / columns } }
     }
 
     pub(super) fn of(self, space: Space) -> usize {
@@ -66,20 +69,16 @@ impl Program {
     ) -> Result<(), String> {
         let Buffers { reads, writes } = buffers;
         let tile = self.tile.min(range.len());
-        let mut spots = scratch.take_spots();
         let numbers = scratch.room::<i64>(0, self.layout.numbers / size_of::<i64>()).as_mut_ptr().cast();
-        let truths = scratch.room::<bool>(0, self.layout.truths).as_mut_ptr().cast();
+        let truths = match self.layout.truths {
+            0 => ptr::dangling_mut(),
+            truths => scratch.room::<bool>(0, truths).as_mut_ptr().cast(),
+        };
+        let spots = scratch.spots(self.homes.len());
+        let first = range.start;
+        let mut piece = Piece { program: self, range, first, reads, writes, made, numbers, truths, tile };
         // Neighboring pieces are one, unless each has totals of its own.
-        let each = if self.reduced.is_empty() { range.len() } else { self.piece };
-        let outcome = range.clone().step_by(each).try_for_each(|start| {
-            let part = start..(start + each).min(range.end);
-            let (first, writes) = (range.start, &mut *writes);
-            spots.clear();
-            Piece { program: self, range: part, first, reads, writes, made, numbers, truths, tile }
-                .run(&mut spots)
-        });
-        scratch.put_spots(spots);
-        outcome
+        if self.has_groups() { piece.run_each(spots) } else { piece.run(spots) }
     }
 }
 
@@ -94,6 +93,14 @@ fn repeat<T: Copy>(elements: &mut [T], period: usize) {
     }
 }
 
+/// Where element `first` of an operand is, from which on it has so many.
+#[inline(always)]
+fn start_of(operand: Slice<'_>, dtype: DType, first: usize, len: usize) -> *mut u8 {
+    assert!(operand.dtype() == dtype && first + len <= operand.len(), "an operand has all its elements");
+    // SAFETY: it was checked that the element is inside the operand.
+    unsafe { operand.start().add(first * dtype.bytes()) }.cast_mut()
+}
+
 /// # Safety
 /// `spot` has so many elements, initialized, and nobody else uses them.
 pub(super) unsafe fn elements<'a, T: Typed>(spot: Spot, len: usize) -> &'a mut [T] {
@@ -102,67 +109,72 @@ pub(super) unsafe fn elements<'a, T: Typed>(spot: Spot, len: usize) -> &'a mut [
 }
 
 impl Piece<'_, '_> {
-    fn run(&mut self, spots: &mut Vec<Spot>) -> Result<(), String> {
-        let program = self.program;
-        let homes = program.homes.iter().zip(&program.seats);
-        spots.extend(homes.map(|(home, seat)| self.spot(*home, *seat)));
-        self.fill();
-        self.begin_groups();
-        let mut start = self.range.start;
-        loop {
-            let tile = start..(start + self.tile).min(self.range.end);
-            let lengths = Lengths::of_tile(tile.len(), program.columns);
-            self.save(spots, lengths);
-            for (at, stage) in program.stages.iter().enumerate() {
-                if tile.end < self.range.end {
-                    program.streams.ask(spots, at);
-                }
-                self.stage(stage, spots, &tile, lengths)?;
-            }
-            start = tile.end;
-            if start == self.range.end {
-                self.end_groups();
-                return Ok(());
-            }
-            program.streams.advance(spots);
+    /// Runs the pieces of the range one by one.
+    fn run_each(&mut self, spots: &mut [Spot]) -> Result<(), String> {
+        let all = self.range.clone();
+        for start in all.clone().step_by(self.program.piece) {
+            self.range = start..(start + self.program.piece).min(all.end);
+            self.run(spots)?;
         }
+        Ok(())
     }
 
-    /// Where the first tile's elements of an input or result are, and where a register is.
-    fn spot(&mut self, home: Home, seat: Seat) -> Spot {
-        let Home { place, dtype, space } = home;
-        let part = || space.part(self.range.clone(), self.program.columns);
+    fn run(&mut self, spots: &mut [Spot]) -> Result<(), String> {
+        self.find(spots);
+        self.fill(spots);
+        self.begin_groups();
+        let mut start = self.range.start;
+        while self.range.end - start > self.tile {
+            self.run_tile(start..start + self.tile, spots)?;
+            self.program.streams.advance(spots);
+            start += self.tile;
+        }
+        self.run_tile(start..self.range.end, spots)?;
+        self.end_groups();
+        Ok(())
+    }
+
+    fn run_tile(&self, tile: Range<usize>, spots: &[Spot]) -> Result<(), String> {
+        let lengths = Lengths::new(tile.len(), self.program.columns);
+        self.save(spots, lengths);
+        for (at, stage) in self.program.stages.iter().enumerate() {
+            if tile.end < self.range.end {
+                self.program.streams.ask(spots, at);
+            }
+            self.stage(stage, spots, &tile, lengths)?;
+        }
+        Ok(())
+    }
+
+    /// Finds where the first tile's elements of inputs and results are, and where registers are.
+    #[inline]
+    fn find(&mut self, spots: &mut [Spot]) {
+        let Program { homes, seats, columns, .. } = self.program;
+        let lengths = |elements| Lengths::new(elements, *columns);
+        let (before, len) = (lengths(self.range.start), lengths(self.range.len()));
         // What belongs to pieces of the same call before this one.
-        let skipped = || space.part(self.first..self.range.start, self.program.columns).len();
-        let start = match seat {
-            Seat::Read(read) => {
-                let (read, part) = (self.reads[read], part());
-                assert!(read.dtype() == dtype && part.end <= read.len(), "an operand has all its elements");
-                // SAFETY: the part was checked to be inside the operand.
-                unsafe { read.start().add(part.start * dtype.bytes()) }.cast_mut()
-            }
-            Seat::Write(write) => {
-                let (part, skipped, write) = (part(), skipped(), &mut self.writes[write]);
-                assert!(
-                    write.dtype() == dtype && skipped + part.len() <= write.len(),
-                    "a result has the elements of the piece"
-                );
-                // SAFETY: it was checked that the part is inside the result.
-                unsafe { write.start().add(skipped * dtype.bytes()) }
-            }
-            Seat::Held(_) | Seat::Made => {
-                let given = if let Seat::Held(read) = seat { self.reads[read] } else { self.made };
-                let (skipped, end) = (skipped(), skipped() + part().len());
-                assert!(
-                    given.dtype() == dtype && end <= given.len(),
-                    "an operand has the elements of the call"
-                );
-                // SAFETY: it was checked that the part is inside what was given.
-                unsafe { given.start().add(skipped * dtype.bytes()) }.cast_mut()
-            }
-            Seat::Memory(cell) => self.memory(cell),
-        };
-        Spot { start, stride: if matches!(place, Place::Register(_)) { 0 } else { dtype.bytes() } }
+        let skipped = lengths(self.range.start - self.first);
+        for ((spot, home), seat) in spots.iter_mut().zip(homes).zip(seats) {
+            let Home { place, dtype, space } = *home;
+            let len = len.of(space);
+            let start = match *seat {
+                Seat::Memory(cell) => self.memory(cell),
+                Seat::Read(read) => start_of(self.reads[read], dtype, before.of(space), len),
+                Seat::Held(read) => start_of(self.reads[read], dtype, skipped.of(space), len),
+                Seat::Made => start_of(self.made, dtype, skipped.of(space), len),
+                Seat::Write(write) => {
+                    let (write, first) = (&mut self.writes[write], skipped.of(space));
+                    assert!(
+                        write.dtype() == dtype && first + len <= write.len(),
+                        "a result has the elements of the piece"
+                    );
+                    // SAFETY: it was checked that the elements are inside the result.
+                    unsafe { write.start().add(first * dtype.bytes()) }
+                }
+            };
+            let stride = if matches!(place, Place::Register(_)) { 0 } else { dtype.bytes() };
+            *spot = Spot { start, stride };
+        }
     }
 
     /// A register, or what else has a place in memory.
@@ -175,9 +187,10 @@ impl Piece<'_, '_> {
     }
 
     /// Fills the registers that keep what they hold.
-    fn fill(&self) {
-        for fixed in &self.program.fixed {
-            let spot = Spot { start: self.memory(self.program.cell(fixed)), stride: 0 };
+    #[inline]
+    fn fill(&self, spots: &[Spot]) {
+        for (fixed, home) in self.program.fixed.iter().zip(&self.program.filled) {
+            let spot = spots[usize::from(*home)];
             let len = if fixed.is_tiled() { self.tile } else { BLOCK.min(self.tile) };
             dispatch!(fixed.dtype, T => {
                 // SAFETY: a register is so long, and nothing runs yet.

@@ -36,7 +36,7 @@ impl Streams {
         if program.tile >= program.len {
             return Streams::none();
         }
-        let lengths = Lengths::of_tile(program.tile, program.columns);
+        let lengths = Lengths::new(program.tile, program.columns);
         let stages = program.stages.len();
         let stream = |(at, (home, seat)): (usize, (&Home, &Seat))| {
             let bytes = lengths.of(home.space) * home.dtype.bytes();
