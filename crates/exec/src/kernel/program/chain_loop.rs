@@ -43,33 +43,38 @@ impl<T: Real> Make<T> for Compiled {
 /// Elements that are read before any of them is written: enough to fill two of the widest registers.
 const TOGETHER: usize = 32;
 
-/// The same of what is left: enough to fill the narrowest register.
+/// The same of what is left: enough to fill a register, and the narrowest one.
+const SOME: usize = 8;
 const FEW: usize = 4;
 
 /// # Safety
 /// As `Blocks::new` says.
 #[inline(always)]
-unsafe fn each<T: Real, V: Value<T>>(step: &Step, spots: &[Spot], at: usize, len: usize) {
+unsafe fn each<T: Real, V: Value<T>>(step: &Step, spots: &[Spot], at: usize, len: usize, rest: Rest) {
     let whole = len - len % TOGETHER;
-    // SAFETY: the caller's promise.
-    unsafe { parts::<T, V, TOGETHER>(step, spots, at, 0..whole) };
+    if whole > 0 {
+        // SAFETY: the caller's promise.
+        unsafe { parts::<T, V, TOGETHER>(step, spots, at, 0..whole) };
+    }
     if whole < len {
         // SAFETY: as above.
-        unsafe { rest::<T, V>(step, spots, at, whole..len) };
+        unsafe { rest(step, spots, at, whole, len) };
     }
 }
 
-/// What is less than a part. A function of its own, so that a loop that has nothing left is short.
-///
+/// What is less than a part, from one element to another. A function of its own, so that a loop that has nothing left is short.
+type Rest = unsafe fn(step: &Step, spots: &[Spot], at: usize, start: usize, end: usize);
+
 /// # Safety
 /// As `Blocks::new` says.
-#[inline(never)]
-unsafe fn rest<T: Real, V: Value<T>>(step: &Step, spots: &[Spot], at: usize, range: Range<usize>) {
-    let fours = range.end - range.len() % FEW;
+#[inline(always)]
+unsafe fn few<T: Real, V: Value<T>>(step: &Step, spots: &[Spot], at: usize, start: usize, end: usize) {
+    let (some, few) = (end - (end - start) % SOME, end - (end - start) % FEW);
     // SAFETY: the caller's promise.
     unsafe {
-        parts::<T, V, FEW>(step, spots, at, range.start..fours);
-        parts::<T, V, 1>(step, spots, at, fours..range.end);
+        parts::<T, V, SOME>(step, spots, at, start..some);
+        parts::<T, V, FEW>(step, spots, at, some..few);
+        parts::<T, V, 1>(step, spots, at, few..end);
     }
 }
 
@@ -114,8 +119,20 @@ macro_rules! loops {
             /// As `Blocks::new` says.
             $(#[$attribute])*
             unsafe fn $name<T: Real, V: Value<T>>(step: &Step, spots: &[Spot], at: usize, len: usize) {
+                $(#[$attribute])*
+                #[inline(never)]
+                unsafe fn rest<T: Real, V: Value<T>>(
+                    step: &Step,
+                    spots: &[Spot],
+                    at: usize,
+                    start: usize,
+                    end: usize,
+                ) {
+                    // SAFETY: the caller's promise.
+                    unsafe { few::<T, V>(step, spots, at, start, end) }
+                }
                 // SAFETY: the caller's promise.
-                unsafe { each::<T, V>(step, spots, at, len) }
+                unsafe { each::<T, V>(step, spots, at, len, rest::<T, V>) }
             }
         )+
     };

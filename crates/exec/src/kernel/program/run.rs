@@ -82,6 +82,18 @@ impl Program {
     }
 }
 
+/// Elements that are written at once where one number is repeated: as many as are read at once, at most. A processor would
+/// wait for what it has written in smaller parts.
+const TOGETHER: usize = 16;
+
+/// Fills `elements`, a multiple of [`TOGETHER`] of them, with one number.
+#[inline(never)]
+fn fill<T: Copy>(elements: &mut [T], value: T) {
+    for part in elements.as_chunks_mut::<TOGETHER>().0 {
+        *part = [value; TOGETHER];
+    }
+}
+
 /// Fills `elements` by repeating the first `period` of them.
 fn repeat<T: Copy>(elements: &mut [T], period: usize) {
     let mut filled = period;
@@ -191,14 +203,17 @@ impl Piece<'_, '_> {
     fn fill(&self, spots: &[Spot]) {
         for (fixed, home) in self.program.fixed.iter().zip(&self.program.filled) {
             let spot = spots[usize::from(*home)];
-            let len = if fixed.is_tiled() { self.tile } else { BLOCK.min(self.tile) };
+            let len = match fixed.is_tiled() {
+                true => self.tile,
+                false => BLOCK.min(self.tile).next_multiple_of(TOGETHER),
+            };
             dispatch!(fixed.dtype, T => {
                 // SAFETY: a register is so long, and nothing runs yet.
                 let elements = unsafe { elements::<T>(spot, len) };
                 match &fixed.value {
-                    FixedValue::Literal(value) => elements.fill(value.get::<T>()),
+                    FixedValue::Literal(value) => fill(elements, value.get::<T>()),
                     FixedValue::Element { input, at } => {
-                        elements.fill(self.reads[*input].typed::<T>()[*at]);
+                        fill(elements, self.reads[*input].typed::<T>()[*at]);
                     }
                     FixedValue::Repeat { input, view } => {
                         let period = view.period().unwrap_or(len).clamp(1, len);
