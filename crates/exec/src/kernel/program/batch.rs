@@ -1,11 +1,13 @@
 //! Instructions over single numbers that do the same, run together: a step says where its numbers are, the code of a batch what
 //! is done to them.
 
+use std::slice;
 use std::sync::Arc;
 
-use pullback_graph::op::{Clamp, CompareOp, LogicOp, Real};
+use pullback_graph::op::{BinaryOp, Clamp, CompareOp, LogicOp, Real, UnaryOp};
 use pullback_graph::{DType, Element, dispatch};
 
+use crate::kernel::loops;
 use crate::kernel::program::instruction::Action;
 use crate::kernel::routine::{BinaryLoop, Polygamma, Routines, UnaryLoop};
 use crate::kernel::simd::InstructionSet;
@@ -26,6 +28,8 @@ pub(super) enum Code {
     UnaryF64(fn(f64) -> f64, Option<UnaryLoop<f64>>),
     BinaryF32(fn((f32, f32)) -> f32, Option<BinaryLoop<f32>>),
     BinaryF64(fn((f64, f64)) -> f64, Option<BinaryLoop<f64>>),
+    UnaryInt(UnaryOp),
+    BinaryInt(BinaryOp),
     Compare(CompareOp, DType),
     Logic(LogicOp),
     /// `y` where `x` holds, else `z`.
@@ -38,8 +42,7 @@ pub(super) enum Code {
 }
 
 impl Code {
-    /// The code of an action; `None` if there is none for single numbers: whole numbers may fail, a row of one is no
-    /// row, and chains are for blocks.
+    /// The code of an action; `None` if there is none for single numbers: a row of one is no row, and chains are for blocks.
     pub(super) fn of(action: &Action) -> Option<Code> {
         let set = InstructionSet::detected();
         Some(match action {
@@ -55,6 +58,8 @@ impl Code {
             Action::Binary { op, dtype: DType::F64, .. } => {
                 Code::BinaryF64(f64::binary_function(set, *op), f64::binary_loop(*op))
             }
+            Action::Unary { op, dtype: DType::I64, .. } => Code::UnaryInt(*op),
+            Action::Binary { op, dtype: DType::I64, .. } => Code::BinaryInt(*op),
             Action::Compare { op, dtype, .. } => Code::Compare(*op, *dtype),
             Action::Logic { op, .. } => Code::Logic(*op),
             Action::Select { .. } => Code::Select,
@@ -85,12 +90,27 @@ const WIDE: std::ops::RangeInclusive<usize> = 3..=64;
 
 impl Code {
     /// Runs the steps, of which none reads what another one writes.
-    pub(super) fn run(&self, steps: &[Step], words: &mut [i64]) {
+    ///
+    /// # Errors
+    /// When whole numbers are divided by zero.
+    pub(super) fn run(&self, steps: &[Step], words: &mut [i64]) -> Result<(), String> {
         match self {
             Code::UnaryF32(function, wide) => unary(*function, *wide, steps, words),
             Code::UnaryF64(function, wide) => unary(*function, *wide, steps, words),
             Code::BinaryF32(function, wide) => binary(*function, *wide, steps, words),
             Code::BinaryF64(function, wide) => binary(*function, *wide, steps, words),
+            Code::UnaryInt(op) => {
+                for step in steps {
+                    let x = [words[step.x as usize]];
+                    loops::unary_int(*op, &x, slice::from_mut(&mut words[step.out as usize]))?;
+                }
+            }
+            Code::BinaryInt(op) => {
+                for step in steps {
+                    let (x, y) = ([words[step.x as usize]], [words[step.y as usize]]);
+                    loops::binary_int(*op, &x, &y, slice::from_mut(&mut words[step.out as usize]))?;
+                }
+            }
             Code::Compare(op, dtype) => dispatch!(*dtype, T => each(steps, words, |x, y, _| {
                 let mut truth = [false];
                 op.map(&[T::from_bits64(x)], &[T::from_bits64(y)], &mut truth);
@@ -114,6 +134,7 @@ impl Code {
                 each(steps, words, |x, _, _| From::from_bits64(x).convert::<To>().to_bits64());
             })),
         }
+        Ok(())
     }
 }
 

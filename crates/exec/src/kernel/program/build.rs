@@ -316,10 +316,7 @@ impl Program {
         scratch: &mut Scratch,
     ) -> Result<(), String> {
         match &self.scalar {
-            Some(scalar) => {
-                scalar.run(buffers, scratch);
-                Ok(())
-            }
+            Some(scalar) => scalar.run(buffers, scratch),
             None if range.is_empty() => Ok(()),
             None => self.run_tiles(range, buffers, made, scratch),
         }

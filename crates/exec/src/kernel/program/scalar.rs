@@ -155,10 +155,12 @@ impl ScalarProgram {
     }
 
     /// Computes the results.
-    pub(crate) fn run(&self, buffers: Buffers<'_, '_>, scratch: &mut Scratch) {
+    ///
+    /// # Errors
+    /// When whole numbers are divided by zero.
+    pub(crate) fn run(&self, buffers: Buffers<'_, '_>, scratch: &mut Scratch) -> Result<(), String> {
         let Buffers { reads, writes } = buffers;
-        let mut buffer = scratch.take::<i64>(0, self.words);
-        let words = &mut buffer[..self.words];
+        let words = &mut scratch.room::<i64>(0, self.words)[..self.words];
         for (value, to) in &self.literals {
             words[*to as usize] = *value as i64;
         }
@@ -171,7 +173,7 @@ impl ScalarProgram {
         }
         let mut start = 0;
         for Batch { code, end } in &self.batches {
-            code.run(&self.steps[start..*end], words);
+            code.run(&self.steps[start..*end], words)?;
             start = *end;
         }
         for (result, from) in &self.stores {
@@ -179,7 +181,7 @@ impl ScalarProgram {
             let write = &mut writes[*result as usize];
             dispatch!(write.dtype(), T => write.typed::<T>()[0] = T::from_bits64(value));
         }
-        scratch.put(0, buffer);
+        Ok(())
     }
 }
 

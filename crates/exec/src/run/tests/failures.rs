@@ -90,6 +90,19 @@ fn indices_out_of_range_are_errors() {
 }
 
 #[test]
+fn whole_numbers_divided_by_zero_are_errors() {
+    for shape in [vec![], vec![3]] {
+        let b = Builder::new();
+        let [x, y] = ["x", "y"].map(|name| b.input(name, I64, shape.as_slice()));
+        let graph = b.finish([("quotient", x / y + 1)]).expect("a valid graph");
+        let mut session = Session::new(&graph).expect("it can be planned");
+        let feeds = |y: i64| [("x", Tensor::full(&shape, 7_i64)), ("y", Tensor::full(&shape, y))];
+        assert!(session.run(feeds(0)).expect_err("it fails").to_string().contains("divided by zero"));
+        assert_eq!(session.run(feeds(2)).expect("it runs")["quotient"], Tensor::full(&shape, 4_i64));
+    }
+}
+
+#[test]
 fn feeds_that_do_not_fit_are_refused() {
     let b = Builder::new();
     let x = b.input("x", F32, [sym("n"), 2.into()]);
