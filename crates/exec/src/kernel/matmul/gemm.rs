@@ -146,7 +146,8 @@ fn is_far<T>(left: Matrix<'_, T>) -> bool {
 /// The instruction set of `V` must be available.
 #[inline(always)]
 unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>) {
-    let Product { dims, left, right, result, part, on, room: [block, panel, turned] } = product;
+    let Product { dims, left, right, result, part, on, room } = product;
+    let [block, panel, turned] = room.expect("a product in blocks has room for copies");
     let Dims { m, k, n } = dims;
     if on || part.is_some() || !is_better_turned::<V>(dims, left, right) {
         let part = part.unwrap_or(Part { across: n, contracted: (0, k) });

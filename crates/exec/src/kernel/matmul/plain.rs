@@ -70,21 +70,23 @@ impl<T: Scalar> Rows<'_, T> {
     #[inline(always)]
     fn strip<const COLUMNS: usize>(&mut self, column: usize) {
         let Product { dims, left, right, result, .. } = &mut self.0;
+        let first = column * right.column;
         for i in 0..dims.m {
             let mut sums = [T::default(); COLUMNS];
-            for k in 0..dims.k {
-                let factor = left.elements[i * left.row + k * left.column];
-                let start = k * right.row + column * right.column;
-                if right.column == 1 {
-                    let values = &right.elements[start..start + COLUMNS];
+            let (mut ours, mut theirs) = (i * left.row, first);
+            for _ in 0..dims.k {
+                let factor = left.elements[ours];
+                if right.column == 1 || COLUMNS == 1 {
+                    let values: &[T; COLUMNS] = right.elements[theirs..].first_chunk().expect("all columns");
                     for (sum, value) in sums.iter_mut().zip(values) {
                         *sum = T::add_product(*sum, factor, *value);
                     }
                 } else {
                     for (j, sum) in sums.iter_mut().enumerate() {
-                        *sum = T::add_product(*sum, factor, right.elements[start + j * right.column]);
+                        *sum = T::add_product(*sum, factor, right.elements[theirs + j * right.column]);
                     }
                 }
+                (ours, theirs) = (ours + left.column, theirs + right.row);
             }
             let start = i * dims.n + column;
             result[start..start + COLUMNS].copy_from_slice(&sums);

@@ -45,8 +45,8 @@ pub(crate) struct Product<'a, T> {
     /// Whether the sums go on from what the result holds, as if this had been contracted before, which is no more than a
     /// [block](crate::kernel::matmul::gemm::DEPTH); else it does not matter. [`Blocked`] alone does so.
     pub(crate) on: bool,
-    /// Room for copies of the operands and of the result, grown to what is needed.
-    pub(crate) room: &'a mut [Aligned<T>; 3],
+    /// Room for copies of the operands and of the result, grown to what is needed; `None` where [`Blocked`] is not asked.
+    pub(crate) room: Option<&'a mut [Aligned<T>; 3]>,
 }
 
 /// A way to multiply matrices.

@@ -189,13 +189,14 @@ impl Dot {
     }
 
     /// Computes rows of one matrix from number `row` on, given where that and the right operand start.
+    #[inline]
     fn product<T: Scalar>(
         &self,
         row: usize,
         left: &[T],
         right: &[T],
         result: &mut [T],
-        room: &mut [Aligned<T>; 3],
+        room: Option<&mut [Aligned<T>; 3]>,
     ) {
         let left = Matrix { elements: left, row: self.row, column: self.contracted.0 };
         let right = Matrix { elements: right, row: self.contracted.1, column: self.column };
@@ -203,7 +204,10 @@ impl Dot {
             if result.len() == self.dims.m * self.dims.n { self.dims.m } else { result.len() / self.dims.n };
         let dims = Dims { m: rows, ..self.dims };
         match self.skip {
-            Some(skip) => skip.multiply(row, dims, left, right, result, room),
+            Some(skip) => {
+                let room = room.expect("a product in blocks has room for copies");
+                skip.multiply(row, dims, left, right, result, room);
+            }
             None => self.method.multiply(Product { dims, left, right, result, part: None, on: false, room }),
         }
     }
@@ -220,15 +224,8 @@ impl Dot {
         let rows = self.rows_of(&range);
         if self.method != Method::Blocked && self.is_read_in_place() {
             let (left, right) = (reads[0].typed::<T>(), reads[1].typed::<T>());
-            let mut no_room = std::array::from_fn(|_| Aligned::default());
             self.each(rows, out, |[ours, theirs], row, part| {
-                self.product(
-                    row,
-                    &left[ours + row * self.row - from..],
-                    &right[theirs..],
-                    part,
-                    &mut no_room,
-                );
+                self.product(row, &left[ours + row * self.row - from..], &right[theirs..], part, None);
             });
             return;
         }
@@ -266,7 +263,7 @@ impl Dot {
                 Some(_) => &made[1][..],
                 None => &right_elements[starts[1] - right_base..],
             };
-            self.product(row, left, right, part, &mut room);
+            self.product(row, left, right, part, Some(&mut room));
         });
         let [one, other] = made;
         scratch.put(4, one);
@@ -307,7 +304,7 @@ impl Dot {
         let all = self.dims.m;
         let m = self.skip.map_or(all, |skip| skip.rows_of_sum(row..row + rows.len(), dims, left, right));
         if m > 0 {
-            let (dims, room) = (Dims { m, ..dims }, &mut room);
+            let (dims, room) = (Dims { m, ..dims }, Some(&mut room));
             Method::Blocked.multiply(Product { dims, left, right, result, part: None, on, room });
         }
         if !on {

@@ -127,6 +127,7 @@ impl Skip {
         let Dims { m, k, n } = dims;
         let mut multiply = |columns: usize, contracted: (usize, usize), result: &mut [T]| {
             let (dims, part) = (Dims { n: columns, ..dims }, Some(Part { across: n, contracted }));
+            let room = Some(&mut *room);
             Method::Blocked.multiply(Product { dims, left, right, result, part, on: false, room });
         };
         match self.what {
