@@ -131,6 +131,10 @@ impl View {
             out.fill(source[self.offset]);
             return;
         };
+        if start + out.len() <= inner.size {
+            let place = self.offset.wrapping_add_signed(start as isize * inner.stride);
+            return copy_run(source, place, inner.stride, out);
+        }
         // Neighbours, or one element again and again, unless that is soon over.
         let is_run = inner.stride == 1 || (inner.stride == 0 && inner.size >= BLOCK / 2);
         let mut walk = Walk::new(outer, self.offset, start / inner.size);
