@@ -237,7 +237,7 @@ struct Hand<'a> {
 }
 
 impl Hand<'_> {
-    #[inline]
+    #[inline(always)]
     fn compute(&mut self, step: StepId, pieces: Range<usize>) -> Result<(), Box<ExecError>> {
         let Instance { plan, slots, touches, touched, .. } = self.instance;
         for state in touches.row(step.index()) {
@@ -274,10 +274,24 @@ impl Work for Hand<'_> {
         }
         let together = self.instance.together[step.index()] as usize;
         let pieces = call * together..(call + 1) * together;
-        let watch = &self.instance.watch;
-        if !watch.is_on {
-            return self.compute(step, pieces);
+        if self.instance.watch.is_on {
+            self.compute_watched(step, pieces)
+        } else {
+            self.compute(step, pieces)
         }
+    }
+
+    #[inline]
+    fn done(&mut self, step: StepId) -> Result<(), Box<ExecError>> {
+        if self.instance.watch.is_on { self.look_at(step) } else { Ok(()) }
+    }
+}
+
+/// What is looked at.
+impl Hand<'_> {
+    #[cold]
+    fn compute_watched(&mut self, step: StepId, pieces: Range<usize>) -> Result<(), Box<ExecError>> {
+        let watch = &self.instance.watch;
         if let Some(cancel) = &watch.cancel {
             cancel.check()?;
         }
@@ -289,12 +303,9 @@ impl Work for Hand<'_> {
         Ok(())
     }
 
-    #[inline]
-    fn done(&mut self, step: StepId) -> Result<(), Box<ExecError>> {
+    #[cold]
+    fn look_at(&mut self, step: StepId) -> Result<(), Box<ExecError>> {
         let Instance { plan, slots, watch, .. } = self.instance;
-        if !watch.is_on {
-            return Ok(());
-        }
         for value in plan.steps()[step.index()].writes() {
             if watch.check_finite
                 && let Some(what) = slots.with_written(*value, first_non_finite)

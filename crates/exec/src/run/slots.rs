@@ -266,6 +266,7 @@ impl Slots {
     ///
     /// To be called only by a run of the plan that these slots were made for: with each piece of each step once, after every
     /// piece of the step's predecessors.
+    #[inline]
     pub(crate) fn with_pieces<R>(
         &self,
         step: StepId,
