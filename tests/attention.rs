@@ -145,9 +145,13 @@ fn the_weights_of_attention_take_no_memory() {
 }
 
 /// The gradients of attention of 8 heads in its queries, keys and values, side by side; and its weights.
-fn differentiated(b: &Builder, length: usize) -> [Expr<'_>; 2] {
+fn differentiated(b: &Builder, length: usize, is_causal: bool) -> [Expr<'_>; 2] {
     let [q, k, v] = ["q", "k", "v"].map(|name| b.input(name, DType::F32, [8, length, 6]));
-    let weights = (q * 0.4).matmul(k.t()).softmax(-1);
+    let scores = (q * 0.4).matmul(k.t());
+    let weights = match is_causal {
+        true => scores.masked_softmax(scores.iota_like(-2).ge(scores.iota_like(-1)), -1),
+        false => scores.softmax(-1),
+    };
     let y = weights.matmul(v);
     let [dq, dk, dv] = grad((y * y).sum(), [q, k, v]).unwrap();
     [dq.concat(&[dk, dv], -1), weights]
@@ -155,18 +159,20 @@ fn differentiated(b: &Builder, length: usize) -> [Expr<'_>; 2] {
 
 #[test]
 fn gradients_that_go_through_rows_of_weights_are_as_right() {
-    let b = Builder::new();
-    let [y, weights] = differentiated(&b, 300);
-    let graph = b.finish([("y", y)]).unwrap();
-    assert!(kernels(&graph).contains(&"strip"), "{:?}", kernels(&graph));
-    check(&b, y, weights);
+    for is_causal in [false, true] {
+        let b = Builder::new();
+        let [y, weights] = differentiated(&b, 300, is_causal);
+        let graph = b.finish([("y", y)]).unwrap();
+        assert!(kernels(&graph).contains(&"strip"), "{:?}", kernels(&graph));
+        check(&b, y, weights);
+    }
 }
 
 #[test]
 fn many_weights_take_none_in_the_gradient_either() {
     let b = Builder::new();
     let length = 1500;
-    let [y, _] = differentiated(&b, length);
+    let [y, _] = differentiated(&b, length, false);
     let graph = b.finish([("y", y)]).unwrap();
     let weights = 8 * length * length * 4;
     assert!(4 * peak(&graph, 2) < weights, "{} bytes", peak(&graph, 2));
