@@ -125,6 +125,9 @@ impl Skip {
         room: &mut [Aligned<T>; 3],
     ) {
         let Dims { m, k, n } = dims;
+        // The limits are those of the whole group, however rows are cut.
+        let start = first - first % GROUP;
+        let last = (start + GROUP).min(self.height) - 1;
         let mut multiply = |columns: usize, contracted: (usize, usize), result: &mut [T]| {
             let (dims, part) = (Dims { n: columns, ..dims }, Some(Part { across: n, contracted }));
             let room = Some(&mut *room);
@@ -132,7 +135,7 @@ impl Skip {
         };
         match self.what {
             What::Columns { finite } => {
-                let limit = self.limit(first + m - 1, n);
+                let limit = self.limit(last, n);
                 let bound = T::bound(k);
                 let can_skip = !finite
                     || (are_within(left, 0..m, 0..k, bound) && are_within(right, 0..k, limit..n, bound));
@@ -143,7 +146,7 @@ impl Skip {
                 result.chunks_exact_mut(n).for_each(|row| row[columns..].fill(T::default()));
             }
             What::Last => {
-                let limit = self.limit(first + m - 1, k);
+                let limit = self.limit(last, k);
                 match can_spare(left, 0..m, limit, right, limit..k, n) {
                     true if limit == 0 => result.fill(T::default()),
                     true => multiply(n, (0, limit), result),
@@ -151,7 +154,7 @@ impl Skip {
                 }
             }
             What::First => {
-                let begin = self.begin(first, k);
+                let begin = self.begin(start, k);
                 match can_spare(left.transposed(), 0..begin, 0, right, 0..begin, n) {
                     true if begin == k => result.fill(T::default()),
                     true => multiply(n, (begin, k), result),
