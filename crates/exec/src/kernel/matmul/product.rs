@@ -49,6 +49,20 @@ pub(crate) struct Product<'a, T> {
     pub(crate) room: Option<&'a mut [Aligned<T>; 3]>,
 }
 
+impl<'a, T> Product<'a, T> {
+    /// All of a product, with a dense result.
+    #[inline(always)]
+    pub(crate) fn whole(
+        dims: Dims,
+        left: Matrix<'a, T>,
+        right: Matrix<'a, T>,
+        result: &'a mut [T],
+        room: Option<&'a mut [Aligned<T>; 3]>,
+    ) -> Product<'a, T> {
+        Product { dims, left, right, result, part: None, on: false, room }
+    }
+}
+
 /// A way to multiply matrices.
 pub(crate) trait Matmul<T> {
     /// Computes a product.

@@ -24,15 +24,7 @@ fn stored(by_rows: bool, rows: usize, columns: usize, elements: &[f64]) -> Matri
 fn product(method: impl Matmul<f64>, dims: Dims, left: Matrix<'_, f64>, right: Matrix<'_, f64>) -> Vec<f64> {
     let mut result = vec![f64::NAN; dims.m * dims.n];
     let mut room = std::array::from_fn(|_| Aligned::default());
-    method.multiply(Product {
-        dims,
-        left,
-        right,
-        result: &mut result,
-        part: None,
-        on: false,
-        room: Some(&mut room),
-    });
+    method.multiply(Product::whole(dims, left, right, &mut result, Some(&mut room)));
     result
 }
 
@@ -97,18 +89,7 @@ fn check_sets<T: Multiply + Element>(tolerance: f64) {
         for set in simd::tests::all() {
             let mut result = vec![T::default(); m * n];
             let mut room = std::array::from_fn(|_| Aligned::default());
-            T::multiply(
-                set,
-                Product {
-                    dims,
-                    left,
-                    right,
-                    result: &mut result,
-                    part: None,
-                    on: false,
-                    room: Some(&mut room),
-                },
-            );
+            T::multiply(set, Product::whole(dims, left, right, &mut result, Some(&mut room)));
             for (got, expected) in result.iter().zip(&expected) {
                 let bound = tolerance * k as f64;
                 assert!((got.to_f64() - expected).abs() <= bound, "{dims:?}, {set:?}: {got:?}, {expected}");

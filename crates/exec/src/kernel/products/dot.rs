@@ -203,12 +203,10 @@ impl Dot {
         let rows =
             if result.len() == self.dims.m * self.dims.n { self.dims.m } else { result.len() / self.dims.n };
         let dims = Dims { m: rows, ..self.dims };
+        let product = Product::whole(dims, left, right, result, room);
         match self.skip {
-            Some(skip) => {
-                let room = room.expect("a product in blocks has room for copies");
-                skip.multiply(row, dims, left, right, result, room);
-            }
-            None => self.method.multiply(Product { dims, left, right, result, part: None, on: false, room }),
+            Some(skip) => skip.multiply(row, product),
+            None => self.method.multiply(product),
         }
     }
 

@@ -16,7 +16,6 @@ use crate::kernel::matmul::{Dims, Matrix, Method, Part, Product, Scalar};
 use crate::kernel::movement::rearrange::sizes;
 use crate::kernel::regions::region::Region;
 use crate::kernel::regions::role::{Role, role};
-use crate::kernel::scratch::Aligned;
 
 /// What need not be computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,16 +91,9 @@ impl Skip {
         spares(shift, rows, columns).then_some(Skip { what: What::Columns { finite }, shift, height: rows })
     }
 
-    /// Computes rows of one matrix, of which `row` is the first; `left` starts with it, if it is not turned.
-    pub(super) fn multiply<T: Scalar>(
-        self,
-        row: usize,
-        dims: Dims,
-        left: Matrix<'_, T>,
-        right: Matrix<'_, T>,
-        result: &mut [T],
-        room: &mut [Aligned<T>; 3],
-    ) {
+    /// Computes rows of one matrix, of which `row` is the first; the left operand starts with it.
+    pub(super) fn multiply<T: Scalar>(self, row: usize, product: Product<'_, T>) {
+        let Product { dims, left, right, result, mut room, .. } = product;
         let Dims { m, n, .. } = dims;
         let mut at = 0;
         while at < m {
@@ -109,28 +101,22 @@ impl Skip {
             let count = (GROUP - first % GROUP).min(self.height - first).min(m - at);
             let part = &mut result[at * n..(at + count) * n];
             let dims = Dims { m: count, ..dims };
-            self.group(first, dims, left.from(at, 0), right, part, room);
+            let room = room.as_deref_mut();
+            self.group(first, Product::whole(dims, left.from(at, 0), right, part, room));
             at += count;
         }
     }
 
     /// Computes rows of a group, of which `first` is the first.
-    fn group<T: Scalar>(
-        self,
-        first: usize,
-        dims: Dims,
-        left: Matrix<'_, T>,
-        right: Matrix<'_, T>,
-        result: &mut [T],
-        room: &mut [Aligned<T>; 3],
-    ) {
+    fn group<T: Scalar>(self, first: usize, product: Product<'_, T>) {
+        let Product { dims, left, right, result, mut room, .. } = product;
         let Dims { m, k, n } = dims;
         // The limits are those of the whole group, however rows are cut.
         let start = first - first % GROUP;
         let last = (start + GROUP).min(self.height) - 1;
         let mut multiply = |columns: usize, contracted: (usize, usize), result: &mut [T]| {
             let (dims, part) = (Dims { n: columns, ..dims }, Some(Part { across: n, contracted }));
-            let room = Some(&mut *room);
+            let room = room.as_deref_mut();
             Method::Blocked.multiply(Product { dims, left, right, result, part, on: false, room });
         };
         match self.what {
