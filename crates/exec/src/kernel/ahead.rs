@@ -86,6 +86,17 @@ pub(crate) fn prefetch<const NEAR: bool, T>(place: *const T) {
             false => _mm_prefetch::<_MM_HINT_T1>(place.cast()),
         }
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        use std::arch::asm;
+        match NEAR {
+            true => asm!("prfm pldl1keep, [{0}]", in(reg) place, options(nostack, preserves_flags, readonly)),
+            false => {
+                asm!("prfm pldl2keep, [{0}]", in(reg) place, options(nostack, preserves_flags, readonly))
+            }
+        }
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = place;
 }

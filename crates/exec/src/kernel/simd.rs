@@ -4,6 +4,7 @@
 //! variant; wider registers only make it faster. A loop that sums must fix its lanes itself (see `reduce`).
 #![allow(unsafe_code, reason = "calling a function compiled for an instruction set that was detected")]
 
+#[cfg(target_arch = "x86_64")]
 use std::marker::PhantomData;
 use std::sync::OnceLock;
 

@@ -1,6 +1,9 @@
 //! Vector registers as matrix products use them: whole and masked loads and stores, sums of products, and turning rows into
 //! columns.
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
+#[cfg(not(target_arch = "aarch64"))]
 mod portable;
 #[cfg(test)]
 mod tests;
@@ -10,5 +13,8 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+#[cfg(not(target_arch = "aarch64"))]
 pub(crate) use portable::{Four, Two};
+#[cfg(target_arch = "aarch64")]
+pub(crate) use std::arch::aarch64::{float32x4_t as Four, float64x2_t as Two};
 pub(crate) use vector::{Turn, Vector};

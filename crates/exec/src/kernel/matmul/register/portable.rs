@@ -1,4 +1,4 @@
-//! Registers of the baseline.
+//! Registers of the baseline where nothing is known of it, or, on x86-64, where it lacks a fused product and sum.
 #![allow(
     unsafe_code,
     reason = "loads and stores of vector registers, inside bounds that the caller has checked"
@@ -67,11 +67,8 @@ macro_rules! portable {
 
                 #[inline(always)]
                 unsafe fn add_product(self, a: Self, b: Self) -> Self {
-                    // Where the target has no such instruction, rounding once would be a call per element.
-                    $Name(std::array::from_fn(|lane| match cfg!(target_arch = "aarch64") {
-                        true => a.0[lane].mul_add(b.0[lane], self.0[lane]),
-                        false => self.0[lane] + a.0[lane] * b.0[lane],
-                    }))
+                    // Not all of these targets have an instruction that rounds once, and a call per element would be slow.
+                    $Name(std::array::from_fn(|lane| self.0[lane] + a.0[lane] * b.0[lane]))
                 }
 
                 #[inline(always)]
