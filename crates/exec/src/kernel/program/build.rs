@@ -104,10 +104,10 @@ pub(super) enum Stage {
     },
     /// Reads a view.
     Load { input: usize, view: View, target: u16 },
-    /// Combines the elements of each row.
-    Fold { kind: ReduceKind, x: u16, target: u16 },
-    /// Combines rows.
-    Accumulate { x: u16, reduced: usize },
+    /// Combines the elements of each row, or their products with others.
+    Fold { kind: ReduceKind, x: u16, times: Option<u16>, target: u16 },
+    /// Combines rows, or their products with others.
+    Accumulate { x: u16, times: Option<u16>, reduced: usize },
 }
 
 /// Where the elements of an operand or a result are.
@@ -249,10 +249,12 @@ impl Program {
                     *last = Stage::Load { input: *input, view: (**view).clone(), target: numbers[0] };
                 }
                 (Action::Fold { kind, .. }, last) => {
-                    *last = Stage::Fold { kind: *kind, x: numbers[1], target: numbers[0] };
+                    let times = numbers.get(2).copied();
+                    *last = Stage::Fold { kind: *kind, x: numbers[1], times, target: numbers[0] };
                 }
                 (Action::Accumulate { .. }, last) => {
-                    *last = Stage::Accumulate { x: numbers[0], reduced: self.reduced.len() - 1 };
+                    let (times, reduced) = (numbers.get(1).copied(), self.reduced.len() - 1);
+                    *last = Stage::Accumulate { x: numbers[0], times, reduced };
                 }
                 (action, Stage::Blocks { steps, spreads, .. }) => {
                     let is_spread = matches!(action, Action::Spread { .. });
@@ -359,10 +361,13 @@ fn tile(counts: &Counts, period: usize, columns: usize, len: usize) -> usize {
 /// The target of an instruction, unless it is what a piece comes to, and its operands, the last one repeated.
 fn uses(instruction: &Instruction) -> Vec<(Place, DType, Space)> {
     let space = instruction.space;
+    let of_terms = |dtype: DType, space| {
+        instruction.action.places().map(move |place| (place, dtype, space)).collect::<Vec<_>>()
+    };
     let (target, operands) = match &instruction.action {
-        Action::Accumulate { dtype, x, .. } => return vec![(*x, *dtype, space)],
+        Action::Accumulate { dtype, .. } => return of_terms(*dtype, space),
         Action::Load { dtype, .. } => (*dtype, Vec::new()),
-        Action::Fold { dtype, x, .. } => (*dtype, vec![(*x, *dtype, Space::Elements)]),
+        Action::Fold { dtype, .. } => (*dtype, of_terms(*dtype, Space::Elements)),
         Action::Spread { dtype, x } => (*dtype, vec![(*x, *dtype, Space::Rows); 4]),
         action => {
             let (_, operands, result) = code::code(action).expect("what is no fold and no load has a code");

@@ -1,15 +1,16 @@
 //! Instructions of arithmetic that only hand numbers to the next one, made one with it.
 //!
 //! Between two instructions a block goes through the first-level cache, and finding out what to do next takes about as long
-//! as doing it: a chain saves both.
+//! as doing it: a chain saves both. Products that are only added up are computed by what adds them, where a whole tile of them
+//! would be written and read again.
 
 use pullback_graph::DType;
 use pullback_graph::op::BinaryOp;
 use smallvec::SmallVec;
 
 use crate::kernel::program::instruction::{Action, Instruction, Place};
+use crate::kernel::program::readers::Readers;
 use crate::kernel::program::registers::Value;
-use crate::kernel::program::stage::target;
 use crate::kernel::routine::{Chain, Then};
 
 /// The instructions with chains in them, in their order, each with the number of its stage. Places and targets are the
@@ -20,29 +21,15 @@ pub(super) fn chained(
     instructions: Vec<(usize, Instruction)>,
     values: &[Value],
 ) -> Vec<(usize, Instruction)> {
-    // The only reader of each value, behind the count of all.
-    let mut readers = vec![0_usize; values.len()];
-    let mut writer = vec![None; values.len()];
-    for (at, (_, instruction)) in instructions.iter().enumerate() {
-        writer[target(instruction)] = Some(at);
-        let mut read: SmallVec<[usize; 4]> = instruction.action.places().filter_map(register).collect();
-        read.sort_unstable();
-        read.dedup();
-        read.into_iter().for_each(|value| readers[value] += 1);
-    }
+    let readers = Readers::of(&instructions, values);
     let mut chained: Vec<Option<(usize, Instruction)>> = instructions.into_iter().map(Some).collect();
     for at in 0..chained.len() {
         let Some((stage, second)) = &chained[at] else { continue };
-        // Where the instruction is that computes an operand for this one alone.
-        let before = |place| {
-            let value = register(place)?;
-            let before = writer[value]?;
-            let (before_stage, _) = chained[before].as_ref()?;
-            (readers[value] == 1 && values[value].result.is_none() && before_stage == stage).then_some(before)
-        };
+        // The instruction that computes an operand for this one alone, and where it is.
         let first = |place| {
-            let before = before(place)?;
-            chained[before].as_ref().map(|(_, first)| (before, &first.action))
+            let before = readers.writer_for_one(place)?;
+            let (before_stage, first) = chained[before].as_ref()?;
+            (before_stage == stage).then_some((before, &first.action))
         };
         let found = match &second.action {
             Action::Binary { op, dtype, x, y } => joined(*op, *dtype, [*x, *y], first),
@@ -56,13 +43,6 @@ pub(super) fn chained(
         }
     }
     chained.into_iter().flatten().collect()
-}
-
-fn register(place: Place) -> Option<usize> {
-    match place {
-        Place::Register(value) => Some(value),
-        Place::Input(_) | Place::Tiled(_) | Place::Row(_) | Place::Result(_) => None,
-    }
 }
 
 /// An instruction with what computes its operands, if there is such a chain, and where that was. `first` finds what computes

@@ -13,7 +13,7 @@ use crate::kernel::program::build::{Parts, Program};
 use crate::kernel::program::by_node::ByNode;
 use crate::kernel::program::fixed::{Fixed, FixedValue};
 use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
-use crate::kernel::program::{agenda, chains, registers, scalar, spreads, stage};
+use crate::kernel::program::{agenda, chains, registers, scalar, spreads, stage, summands};
 use crate::kernel::reductions::columns::{Columns, group, total_of};
 use crate::kernel::reductions::fold::ROWS;
 use crate::kernel::regions::region::{Extent, Region};
@@ -184,7 +184,7 @@ impl Compiler<'_> {
         let Op::Reduce(op) = &self.graph.node(node).op else { unreachable!("only reductions combine rows") };
         let kind = op.kind;
         let x = self.whole(operand, Space::Elements);
-        self.computed(node, Action::Fold { kind, dtype, x }, Space::Rows)
+        self.computed(node, Action::Fold { kind, dtype, x, times: None }, Space::Rows)
     }
 
     fn accumulate(&mut self, node: NodeId, Columns { run, .. }: Columns) -> Value {
@@ -194,12 +194,15 @@ impl Compiler<'_> {
         let (kind, columns) = (op.kind, numel(self.graph, node));
         let (x, space) = if run > 1 {
             let x = self.whole(operand, Space::Elements);
-            (Place::Register(self.emit(Action::Fold { kind, dtype, x }, dtype, Space::Rows)), Space::Rows)
+            (
+                Place::Register(self.emit(Action::Fold { kind, dtype, x, times: None }, dtype, Space::Rows)),
+                Space::Rows,
+            )
         } else {
             let space = self.space(operand);
             (self.whole(operand, space), space)
         };
-        self.computed(node, Action::Accumulate { kind, dtype, x, columns }, space)
+        self.computed(node, Action::Accumulate { kind, dtype, x, times: None, columns }, space)
     }
 
     /// Where instructions that go through whole tiles find `node`.
@@ -324,7 +327,7 @@ impl Compiler<'_> {
             }
             false => {
                 let ordered = spreads::repeated(stage::ordered(unordered, values), &mut self.named);
-                chains::chained(ordered, &self.named)
+                summands::multiplied(chains::chained(ordered, &self.named), &self.named)
             }
         };
         let counts = registers::assign(&self.named, &mut self.fixed, &mut instructions);

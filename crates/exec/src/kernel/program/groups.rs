@@ -1,15 +1,15 @@
 //! Results that combine rows: each piece of a program is a group, and adds up what it goes through.
 #![allow(unsafe_code, reason = "totals are in a worker's memory, and found there by address")]
 
-use pullback_graph::DType;
 use pullback_graph::op::ReduceKind;
+use pullback_graph::{DType, dispatch_float};
 
 use crate::kernel::program::blocks::Spot;
 use crate::kernel::program::instruction::Space;
 use crate::kernel::program::layout::{Cell, Layout};
-use crate::kernel::program::run::{Piece, elements};
+use crate::kernel::program::run::{Piece, elements, products};
 use crate::kernel::reductions::columns::{Accumulate, EndGroup, Sums, Totals, total_of};
-use crate::kernel::reductions::fold::{Fold, with_fold};
+use crate::kernel::reductions::fold::{Fold, Sum, with_fold};
 use crate::kernel::scratch::Banked;
 use crate::kernel::simd;
 
@@ -74,14 +74,26 @@ impl Piece<'_, '_> {
         }
     }
 
-    /// Adds so many elements at `x`, the first of which is at this position among all.
-    pub(super) fn accumulate(&self, of: &Reduced, x: Spot, first: usize, len: usize) {
-        with_fold!(of.kind, of.dtype, T, F => {
-            // SAFETY: the operand has the elements of the tile, which are apart from sums, and sums are used by this stage
-            // alone.
-            let (elements, (block, totals)) = unsafe { (elements::<T>(x, len), self.sums::<T, F>(of)) };
-            simd::run(Accumulate::<T, F> { elements, first, block, totals });
-        });
+    /// Adds so many elements at `x`, or their products with others, the first of which is at this position among all.
+    pub(super) fn accumulate(
+        &self,
+        of: &Reduced,
+        (x, times): (Spot, Option<Spot>),
+        first: usize,
+        len: usize,
+    ) {
+        // SAFETY: operands have the elements of the tile, which are apart from sums, and sums are used by this stage alone.
+        match times {
+            None => with_fold!(of.kind, of.dtype, T, F => {
+                let (terms, (block, totals)) = unsafe { (&*elements::<T>(x, len), self.sums::<T, F>(of)) };
+                simd::run(Accumulate::<_, _, F> { terms, first, block, totals });
+            }),
+            Some(times) => dispatch_float!(of.dtype, T => {
+                let (terms, (block, totals)) =
+                    unsafe { (products::<T>(x, times, len), self.sums::<T, Sum>(of)) };
+                simd::run(Accumulate::<_, _, Sum> { terms, first, block, totals });
+            }, else unreachable!("products of floats alone are added up")),
+        }
     }
 
     /// Writes what the piece has come to.

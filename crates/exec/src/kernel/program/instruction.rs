@@ -114,22 +114,24 @@ pub(crate) enum Action {
         dtype: DType,
         x: Place,
     },
-    /// Combines the elements of each row.
+    /// Combines the elements of each row; what they come to times others, if there are any, in sums of floats alone.
     Fold {
         kind: ReduceKind,
         dtype: DType,
         x: Place,
+        times: Option<Place>,
     },
     /// Repeats each row's number along the row.
     Spread {
         dtype: DType,
         x: Place,
     },
-    /// Adds the tile to what the piece has come to, rows of so many columns to each other.
+    /// Adds the tile to what the piece has come to, rows of so many columns to each other; times others as in a fold.
     Accumulate {
         kind: ReduceKind,
         dtype: DType,
         x: Place,
+        times: Option<Place>,
         columns: usize,
     },
 }
@@ -175,9 +177,10 @@ impl Action {
             | Action::Clamp { x, .. }
             | Action::Polygamma { x, .. }
             | Action::Cast { x, .. }
-            | Action::Fold { x, .. }
-            | Action::Spread { x, .. }
-            | Action::Accumulate { x, .. } => [Some(*x), None, None, None],
+            | Action::Spread { x, .. } => [Some(*x), None, None, None],
+            Action::Fold { x, times, .. } | Action::Accumulate { x, times, .. } => {
+                [Some(*x), *times, None, None]
+            }
             Action::Binary { x, y, .. } | Action::Compare { x, y, .. } | Action::Logic { x, y, .. } => {
                 [Some(*x), Some(*y), None, None]
             }
@@ -195,9 +198,10 @@ impl Action {
             | Action::Clamp { x, .. }
             | Action::Polygamma { x, .. }
             | Action::Cast { x, .. }
-            | Action::Fold { x, .. }
-            | Action::Spread { x, .. }
-            | Action::Accumulate { x, .. } => [Some(x), None, None, None],
+            | Action::Spread { x, .. } => [Some(x), None, None, None],
+            Action::Fold { x, times, .. } | Action::Accumulate { x, times, .. } => {
+                [Some(x), times.as_mut(), None, None]
+            }
             Action::Binary { x, y, .. } | Action::Compare { x, y, .. } | Action::Logic { x, y, .. } => {
                 [Some(x), Some(y), None, None]
             }

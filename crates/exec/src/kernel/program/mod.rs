@@ -21,6 +21,7 @@ mod code;
 mod compile;
 mod fixed;
 mod instruction;
+mod readers;
 mod registers;
 mod layout;
 mod groups;
@@ -29,6 +30,7 @@ mod scalar;
 mod spreads;
 mod stage;
 mod streams;
+mod summands;
 
 pub(crate) use crate::kernel::program::blocks::Spot;
 pub(crate) use crate::kernel::program::build::Program;

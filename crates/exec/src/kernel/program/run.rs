@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::{ptr, slice};
 
-use pullback_graph::{DType, dispatch};
+use pullback_graph::{DType, dispatch, dispatch_float};
 
 use crate::kernel::compute::Buffers;
 use crate::kernel::program::blocks::{BLOCK, Blocks, Spot};
@@ -13,7 +13,8 @@ use crate::kernel::program::build::{Home, Program, Seat, Stage};
 use crate::kernel::program::fixed::FixedValue;
 use crate::kernel::program::instruction::{Place, Space};
 use crate::kernel::program::layout::Cell;
-use crate::kernel::reductions::fold::{Rows, with_fold};
+use crate::kernel::reductions::fold::{Rows, Sum, with_fold};
+use crate::kernel::reductions::terms::Products;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::simd;
 use crate::kernel::slice::{Slice, SliceMut, Typed};
@@ -118,6 +119,14 @@ fn start_of(operand: Slice<'_>, dtype: DType, first: usize, len: usize) -> *mut 
 pub(super) unsafe fn elements<'a, T: Typed>(spot: Spot, len: usize) -> &'a mut [T] {
     // SAFETY: the caller's promise.
     unsafe { slice::from_raw_parts_mut(spot.start.cast(), len) }
+}
+
+/// # Safety
+/// Both spots have so many elements, initialized, and nobody writes them.
+pub(super) unsafe fn products<'a, T: Typed>(x: Spot, times: Spot, len: usize) -> Products<'a, T> {
+    // SAFETY: the caller's promise.
+    let [x, times] = [x, times].map(|spot| unsafe { slice::from_raw_parts(spot.start.cast(), len) });
+    Products(x, times)
 }
 
 impl Piece<'_, '_> {
@@ -262,20 +271,28 @@ impl Piece<'_, '_> {
                 });
                 Ok(())
             }
-            Stage::Fold { kind, x, target } => {
-                let rows = lengths.rows;
-                let (x_spot, out) = (spots[usize::from(*x)], spots[usize::from(*target)]);
-                with_fold!(*kind, self.program.homes[usize::from(*x)].dtype, T, F => {
-                    // SAFETY: the operand has the elements of the tile, the target one per row, and they are apart.
-                    let (elements, out) = unsafe { (elements::<T>(x_spot, tile.len()), elements(out, rows)) };
-                    simd::run(Rows { elements, columns, out, fold: PhantomData::<F> });
-                });
+            Stage::Fold { kind, x, times, target } => {
+                let (len, rows) = (tile.len(), lengths.rows);
+                let [x_spot, out] = [x, target].map(|home| spots[usize::from(*home)]);
+                let dtype = self.program.homes[usize::from(*x)].dtype;
+                // SAFETY: operands have the elements of the tile, the target one per row, and they are apart.
+                match times.map(|times| spots[usize::from(times)]) {
+                    None => with_fold!(*kind, dtype, T, F => {
+                        let (terms, out) = unsafe { (&*elements::<T>(x_spot, len), elements(out, rows)) };
+                        simd::run(Rows { terms, columns, out, fold: PhantomData::<F> });
+                    }),
+                    Some(times) => dispatch_float!(dtype, T => {
+                        let (terms, out) = unsafe { (products::<T>(x_spot, times, len), elements(out, rows)) };
+                        simd::run(Rows { terms, columns, out, fold: PhantomData::<Sum> });
+                    }, else unreachable!("products of floats alone are added up")),
+                }
                 Ok(())
             }
-            Stage::Accumulate { x, reduced } => {
+            Stage::Accumulate { x, times, reduced } => {
                 let reduced = &self.program.reduced[*reduced];
                 let part = reduced.space.part(tile.clone(), columns);
-                self.accumulate(reduced, spots[usize::from(*x)], part.start, part.len());
+                let times = times.map(|times| spots[usize::from(times)]);
+                self.accumulate(reduced, (spots[usize::from(*x)], times), part.start, part.len());
                 Ok(())
             }
         }

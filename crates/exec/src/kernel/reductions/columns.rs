@@ -17,6 +17,7 @@ use crate::kernel::compute::Compute;
 use crate::kernel::movement::rearrange::sizes;
 use crate::kernel::pieces::{GRAIN, Pieces};
 use crate::kernel::reductions::fold::{Fold, ROWS, with_fold};
+use crate::kernel::reductions::terms::Terms;
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::simd::{self, Loop};
 use crate::kernel::slice::{Slice, SliceMut};
@@ -96,32 +97,32 @@ impl Sums {
     }
 }
 
-/// Adds elements to what the ones before them came to.
-pub(crate) struct Accumulate<'a, T, F: Fold<T>> {
-    pub(crate) elements: &'a [T],
-    /// The position of the first element among all.
+/// Adds terms to what the ones before them came to.
+pub(crate) struct Accumulate<'a, T, S, F: Fold<T>> {
+    pub(crate) terms: S,
+    /// The position of the first one among all.
     pub(crate) first: usize,
     /// Of rows whose block has not ended; empty if there are no blocks.
     pub(crate) block: &'a mut [T],
     pub(crate) totals: &'a mut [F::Total],
 }
 
-impl<T: Copy, F: Fold<T>> Loop for Accumulate<'_, T, F> {
+impl<T: Copy, S: Terms<T>, F: Fold<T>> Loop for Accumulate<'_, T, S, F> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Accumulate { elements, first, block, totals } = self;
+        let Accumulate { terms, first, block, totals } = self;
         let width = totals.len();
-        let (mut at, mut rest) = (first, elements);
-        while !rest.is_empty() {
+        let (mut at, end) = (first, first + terms.count());
+        while at < end {
             let (row, lane) = (at / width, at % width);
             // Whole rows up to the end of the block, or else what there is of one.
-            let rows = if lane == 0 { (rest.len() / width).min(ROWS - row % ROWS) } else { 0 };
-            let len = if rows > 0 { rows * width } else { (width - lane).min(rest.len()) };
-            let (part, tail) = rest.split_at(len);
+            let rows = if lane == 0 { ((end - at) / width).min(ROWS - row % ROWS) } else { 0 };
+            let len = if rows > 0 { rows * width } else { (width - lane).min(end - at) };
+            let part = terms.part(at - first, len);
             let lanes = lane..(lane + len).min(width);
-            (at, rest) = (at + len, tail);
+            at += len;
             if block.is_empty() {
                 add_rows(&mut totals[lanes], part, F::add);
                 continue;
@@ -136,20 +137,21 @@ impl<T: Copy, F: Fold<T>> Loop for Accumulate<'_, T, F> {
 
 /// Adds whole rows to what earlier ones came to, in their order.
 #[inline(always)]
-fn add_rows<A: Copy, T: Copy>(into: &mut [A], rows: &[T], add: impl Fn(A, T) -> A) {
+fn add_rows<A: Copy, T: Copy>(into: &mut [A], terms: impl Terms<T>, add: impl Fn(A, T) -> A) {
     let columns = into.len();
+    let row = |at: usize| terms.part(at * columns, columns);
+    let rows = terms.count() / columns;
     // Four at a time: sums are read and written once for them.
-    let mut fours = rows.chunks_exact(4 * columns);
-    for four in &mut fours {
-        let (first, second) = four.split_at(2 * columns);
-        let ((a, b), (c, d)) = (first.split_at(columns), second.split_at(columns));
-        for ((((into, a), b), c), d) in into.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            *into = add(add(add(add(*into, *a), *b), *c), *d);
+    let fours = rows - rows % 4;
+    for first in (0..fours).step_by(4) {
+        let [a, b, c, d] = [row(first), row(first + 1), row(first + 2), row(first + 3)];
+        for (at, into) in into.iter_mut().enumerate() {
+            *into = add(add(add(add(*into, a.term(at)), b.term(at)), c.term(at)), d.term(at));
         }
     }
-    for row in fours.remainder().chunks_exact(columns) {
-        for (into, x) in into.iter_mut().zip(row) {
-            *into = add(*into, *x);
+    for row in (fours..rows).map(row) {
+        for (at, into) in into.iter_mut().enumerate() {
+            *into = add(*into, row.term(at));
         }
     }
 }

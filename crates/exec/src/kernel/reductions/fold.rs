@@ -12,6 +12,7 @@ use std::marker::PhantomData;
 
 use pullback_graph::op::Real;
 
+use crate::kernel::reductions::terms::Terms;
 use crate::kernel::scratch::Banked;
 use crate::kernel::simd::Loop;
 
@@ -213,52 +214,58 @@ impl<T: Copy, F: Fold<T>> Loop for Run<'_, T, F> {
 }
 
 #[inline(always)]
-pub(crate) fn total<T: Copy, F: Fold<T>>(mut total: F::Total, elements: &[T]) -> F::Total {
-    if F::IN_ORDER || elements.len() < SHORT {
-        for element in elements {
-            total = F::add(total, *element);
+pub(crate) fn total<T: Copy, F: Fold<T>>(mut total: F::Total, terms: impl Terms<T>) -> F::Total {
+    let count = terms.count();
+    if F::IN_ORDER || count < SHORT {
+        for at in 0..count {
+            total = F::add(total, terms.term(at));
         }
         return total;
     }
-    for block in elements.chunks(BLOCK) {
+    for start in (0..count).step_by(BLOCK) {
+        let block = terms.part(start, BLOCK.min(count - start));
         // 256 bytes of lanes: four registers of AVX-512, and no more than the baseline has.
-        let sum = if size_of::<T>() <= 4 { lanes::<T, F, 64>(block) } else { lanes::<T, F, 32>(block) };
+        let sum = if size_of::<T>() <= 4 { lanes::<T, F, _, 64>(block) } else { lanes::<T, F, _, 32>(block) };
         total = F::add(total, sum);
     }
     total
 }
 
 /// Combines each row of so many columns into one element: the same bits as a [`Run`] per row.
-pub(crate) struct Rows<'a, T, F> {
-    pub(crate) elements: &'a [T],
+pub(crate) struct Rows<'a, T, S, F> {
+    pub(crate) terms: S,
     pub(crate) columns: usize,
     pub(crate) out: &'a mut [T],
     pub(crate) fold: PhantomData<F>,
 }
 
-impl<T: Copy, F: Fold<T>> Loop for Rows<'_, T, F> {
+impl<T: Copy, S: Terms<T>, F: Fold<T>> Loop for Rows<'_, T, S, F> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        for (out, row) in self.out.iter_mut().zip(self.elements.chunks_exact(self.columns)) {
+        for (row, out) in self.out.iter_mut().enumerate() {
+            let row = self.terms.part(row * self.columns, self.columns);
             *out = F::finish(total::<T, F>(F::NOTHING, row));
         }
     }
 }
 
 #[inline(always)]
-fn lanes<T: Copy, F: Fold<T>, const LANES: usize>(block: &[T]) -> T {
-    let (rows, rest) = block.as_chunks::<LANES>();
+fn lanes<T: Copy, F: Fold<T>, S: Terms<T>, const LANES: usize>(block: S) -> T {
+    let count = block.count();
+    let whole = count - count % LANES;
     // An array of its own, which is only ever used as a whole, so that it is in registers.
     let mut sums = [F::IDENTITY; LANES];
-    for row in rows {
+    for start in (0..whole).step_by(LANES) {
+        let row: [T; LANES] = block.part(start, LANES).first();
         sums = std::array::from_fn(|lane| F::combine(sums[lane], row[lane]));
     }
-    if !rest.is_empty() {
+    if whole < count {
+        let rest = block.part(whole, count - whole);
         let mut lanes = sums;
-        for (lane, element) in lanes.iter_mut().zip(rest) {
-            *lane = F::combine(*lane, *element);
+        for (at, lane) in lanes[..count - whole].iter_mut().enumerate() {
+            *lane = F::combine(*lane, rest.term(at));
         }
         sums = lanes;
     }

@@ -7,3 +7,4 @@ pub(crate) mod lanes;
 pub(crate) mod reduce;
 pub(crate) mod running;
 pub(crate) mod sort;
+pub(crate) mod terms;

@@ -174,6 +174,11 @@ impl Chain {
     }
 }
 
+/// Whether a function gives the product of its operands, as what adds products up computes them.
+pub(crate) fn is_product(op: BinaryOp) -> bool {
+    op == BinaryOp::Mul
+}
+
 /// Nothing is made: a chain is listed.
 struct Listed;
 

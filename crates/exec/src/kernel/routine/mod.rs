@@ -25,7 +25,7 @@ use std::marker::PhantomData;
 
 use pullback_graph::op::{BinaryOp, Real, UnaryOp};
 
-pub(crate) use crate::kernel::routine::chain::{Chain, Make, Then, Value};
+pub(crate) use crate::kernel::routine::chain::{Chain, Make, Then, Value, is_product};
 pub(crate) use crate::kernel::routine::double::polygamma::Polygamma;
 use crate::kernel::simd::{self, Function, InstructionSet, Loop};
 
