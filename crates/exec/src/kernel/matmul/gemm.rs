@@ -10,7 +10,7 @@
 //! sum in the same order, however rows are split and whatever is copied.
 //!
 //! A few rows times columns that lie side by side in memory are computed as many rows times a few columns, and turned: so the
-//! few are turned, not the many.
+//! few are turned, not the many. So are rows that lie side by side times a few columns, where rows make better tiles.
 #![allow(unsafe_code, reason = "tiles take pointers; the bounds of whole operands are checked once")]
 
 use crate::kernel::ahead::{Ahead, LINE};
@@ -47,6 +47,9 @@ const LINE_READERS: usize = 24;
 /// before the next rows are read of them; and the panels that make it worth to copy a block whose rows are such elements.
 const FAR: usize = 1 << 11;
 const FAR_READERS: usize = 2;
+
+/// So much has to be contracted that turning a tile of the result takes little beside it.
+const TURNED_DEPTH: usize = 128;
 
 /// So many contracted elements of so many tiles are copied at once then: few enough lines to be read from, and to be written to.
 const BAND: usize = 8;
@@ -149,32 +152,45 @@ unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>
     let Product { dims, left, right, result, part, on, room } = product;
     let [block, panel, turned] = room.expect("a product in blocks has room for copies");
     let Dims { m, k, n } = dims;
-    if on || part.is_some() || !is_better_turned::<V>(dims, left, right) {
-        let part = part.unwrap_or(Part { across: n, contracted: (0, k) });
+    let part = part.unwrap_or(Part { across: n, contracted: (0, k) });
+    if on || !is_better_turned::<V>(dims, left, right) {
         // SAFETY: as the caller promises.
         unsafe { in_blocks::<V>(dims, left, right, result, (on, part), [block, panel]) };
         return;
     }
     turned.grow(n * m);
-    let (dims, part) = (Dims { m: n, k, n: m }, Part { across: m, contracted: (0, k) });
+    let (dims, dense) = (Dims { m: n, k, n: m }, Part { across: m, ..part });
     // SAFETY: as the caller promises.
     unsafe {
-        in_blocks::<V>(dims, right.transposed(), left.transposed(), turned, (false, part), [block, panel]);
-        copy::<V>(Matrix { elements: &turned[..n * m], row: 1, column: m }, m, n, n, result);
+        in_blocks::<V>(dims, right.transposed(), left.transposed(), turned, (false, dense), [block, panel]);
+        copy::<V>(Matrix { elements: &turned[..n * m], row: 1, column: m }, m, n, part.across, result);
     }
 }
 
-/// Whether columns are better computed as rows: the right operand would have to be turned, and has so many more elements than
-/// the left one and the result, which are turned then. Half as many columns as fit a tile leave half of its registers empty.
+/// Whether columns are better computed as rows, and the result turned.
+///
+/// Where the right operand is stored by columns and the left one by rows, the right one would have to be turned: it has so many
+/// more elements than the left one and the result, which are turned then. Half as many columns as fit a tile leave half of its
+/// registers empty.
+///
+/// Where it is the other way round, nothing but the result has to be turned: that is less than copying a left operand whose
+/// elements are far apart for few columns, and than leaving registers empty, if enough is contracted.
 #[inline(always)]
 fn is_better_turned<V: Vector>(
     Dims { m, k, n }: Dims,
     left: Matrix<'_, V::Element>,
     right: Matrix<'_, V::Element>,
 ) -> bool {
-    let lies = right.column != 1 && right.row == 1 && left.column == 1;
-    let times = if m < VECTORS * V::LANES { 6 } else { 2 };
-    lies && times * m * (k + n) <= k * n
+    let width = VECTORS * V::LANES;
+    let (left_by_rows, right_by_rows) = (left.column == 1, right.column == 1);
+    if left_by_rows && !right_by_rows && right.row == 1 {
+        let times = if m < width { 6 } else { 2 };
+        return times * m * (k + n) <= k * n;
+    }
+    let lies = !left_by_rows && left.row == 1 && right_by_rows && m >= width;
+    let is_few = n * TURNED_DEPTH <= k * width && is_far(left) && !is_far(right.transposed());
+    let is_empty = 4 * n.next_multiple_of(V::LANES) >= 5 * n && k >= TURNED_DEPTH;
+    lies && (is_few || is_empty)
 }
 
 /// Computes a part of a product in blocks, or goes `on` with its sums.

@@ -51,6 +51,7 @@ fn backends_agree_for_all_storage_orders_and_any_row_split() {
         (100, 530, 290),
         (40, 300, 600),
         (9, 500, 400),
+        (256, 400, 20),
     ] {
         let dims = Dims { m, k, n };
         let (left, right) = matrices(dims);
