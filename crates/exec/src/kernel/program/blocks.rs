@@ -84,16 +84,17 @@ impl<'a> Blocks<'a> {
 
     /// Runs the steps.
     pub(crate) fn run(&self) -> Result<(), String> {
+        let mut spread = Spread { end: 0, columns: self.columns };
         let mut at = 0;
         while at + BLOCK <= self.len {
-            for step in self.steps(at, BLOCK) {
+            for step in self.steps(&mut spread, at, BLOCK) {
                 Block::<BLOCK> { spots: self.spots, at, len: BLOCK, columns: self.columns }.step(step)?;
             }
             at += BLOCK;
         }
         if at < self.len {
             let len = self.len - at;
-            for step in self.steps(at, len) {
+            for step in self.steps(&mut spread, at, len) {
                 Block::<0> { spots: self.spots, at, len, columns: self.columns }.step(step)?;
             }
         }
@@ -102,10 +103,31 @@ impl<'a> Blocks<'a> {
 
     /// The steps that a block of so many elements takes.
     #[inline]
-    fn steps(&self, at: usize, len: usize) -> &'a [Step] {
-        let again =
-            self.spreads > 0 && at > 0 && (at - BLOCK) / self.columns == (at + len - 1) / self.columns;
-        &self.steps[if again { self.spreads } else { 0 }..]
+    fn steps(&self, spread: &mut Spread, at: usize, len: usize) -> &'a [Step] {
+        &self.steps[if self.spreads > 0 && spread.again(at, len) { self.spreads } else { 0 }..]
+    }
+}
+
+/// Which row's numbers are spread out.
+struct Spread {
+    /// Where the row ends in which the block before began; 0 before the first block.
+    end: usize,
+    columns: usize,
+}
+
+impl Spread {
+    /// Whether a block is of the same row as the one before, and both of no other.
+    #[inline]
+    fn again(&mut self, at: usize, len: usize) -> bool {
+        // Two blocks are longer than such a row.
+        if self.columns <= BLOCK {
+            return false;
+        }
+        let again = at + len <= self.end;
+        if at >= self.end {
+            self.end += self.columns;
+        }
+        again
     }
 }
 

@@ -8,9 +8,12 @@ use crate::kernel::program::build::{Home, Program, Seat};
 use crate::kernel::program::instruction::{Place, Space};
 use crate::kernel::program::run::Lengths;
 
-/// The way from tile to tile: of every home that is elsewhere for each of them.
+/// The way from tile to tile: of every home that is elsewhere for each of them, those first of which parts are asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Streams(Vec<Stream>);
+pub(super) struct Streams {
+    all: Vec<Stream>,
+    asked: usize,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct Stream {
@@ -24,7 +27,7 @@ struct Stream {
 impl Streams {
     /// No way: there is one tile at most.
     pub(super) fn none() -> Streams {
-        Streams(Vec::new())
+        Streams { all: Vec::new(), asked: 0 }
     }
 
     /// The streams of a program that has stages, homes and seats.
@@ -48,13 +51,14 @@ impl Streams {
         };
         let homes = program.homes.iter().zip(&program.seats).enumerate();
         let moving = homes.filter(|(_, (_, seat))| !matches!(seat, Seat::Memory(_)));
-        Streams(moving.map(stream).collect())
+        let (asked, others): (Vec<_>, Vec<_>) = moving.map(stream).partition(|stream| stream.share > 0);
+        Streams { asked: asked.len(), all: [asked, others].concat() }
     }
 
     /// Moves on to the next tile.
     #[inline]
     pub(super) fn advance(&self, spots: &mut [Spot]) {
-        for Stream { home, bytes, .. } in &self.0 {
+        for Stream { home, bytes, .. } in &self.all {
             let spot = &mut spots[usize::from(*home)];
             spot.start = spot.start.wrapping_add(*bytes);
         }
@@ -63,10 +67,12 @@ impl Streams {
     /// Asks for the part of the next tile that `stage` is to ask for.
     #[inline]
     pub(super) fn ask(&self, spots: &[Spot], stage: usize) {
-        for Stream { home, bytes, share } in &self.0 {
+        for Stream { home, bytes, share } in &self.all[..self.asked] {
             let next = spots[usize::from(*home)].start.wrapping_add(*bytes);
-            for byte in (stage * share..((stage + 1) * share).min(*bytes)).step_by(LINE) {
+            let (mut byte, end) = (stage * share, ((stage + 1) * share).min(*bytes));
+            while byte < end {
                 prefetch::<false, u8>(next.wrapping_add(byte));
+                byte += LINE;
             }
         }
     }
