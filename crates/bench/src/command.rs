@@ -118,12 +118,13 @@ fn find_out(
 ) -> Result<(Finding, Option<Profile>), pullback::Error> {
     let known = published(row.name).expect("what other engines take is known of every workload");
     let (published, aim) = known.rival(threads);
-    let rival = others.best(row.name, threads).unwrap_or(published);
+    let rival = others.best(row.name, threads).or(published);
     let mut runner = Runner::new(workload, threads)?;
     let patience = if arguments.full_check { Duration::MAX } else { Duration::from_secs(10) };
     let agreement = check(&mut runner, known, usize::MAX, patience)?;
     let window = Duration::try_from_secs_f64(arguments.seconds).unwrap_or_default();
-    let per_call = arguments.steps_per_call.unwrap_or(rival.steps_per_call).max(1);
+    let as_theirs = rival.as_ref().map_or(1, |rival| rival.steps_per_call);
+    let per_call = arguments.steps_per_call.unwrap_or(as_theirs).max(1);
     let times = measure(&mut runner, window, per_call)?;
     let (steps, bytes) = runner.size()?;
     let (building, planning) = runner.preparation();

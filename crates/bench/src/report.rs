@@ -22,10 +22,10 @@ pub struct Finding {
     pub per_call: usize,
     /// What is known of the workload.
     pub known: &'static Published,
-    /// The engine compared with.
-    pub rival: Rival,
-    /// How many times faster than that we mean to be.
-    pub aim: f64,
+    /// The engine compared with, if there is one.
+    pub rival: Option<Rival>,
+    /// How many times faster than that we mean to be, if that was said.
+    pub aim: Option<f64>,
     /// What this machine can do.
     pub here: Limits,
     /// Whether the answers are right.
@@ -45,36 +45,40 @@ pub const HEAD: &str = "\
 | workload | threads | a call | median | min | p90 | floor | its share | best rival | its median | times faster | aim | MB | steps | build + plan | losses |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|";
 
+/// What stands in the table for a figure that is not known.
+const UNKNOWN: &str = "–";
+
 impl Finding {
     /// The time that this machine needs at least, in µs.
-    fn floor(&self) -> f64 {
-        self.known.floor.micros(&self.here)
+    fn floor(&self) -> Option<f64> {
+        self.known.floor_micros(&self.here)
     }
 
     /// How many times faster than the best other engine.
     #[must_use]
-    pub fn faster(&self) -> f64 {
-        self.rival.median / self.times.median()
+    pub fn faster(&self) -> Option<f64> {
+        self.rival.as_ref().map(|rival| rival.median / self.times.median())
     }
 
     /// The finding as a line of the table.
     #[must_use]
     pub fn row(&self) -> String {
-        let (rival, aim) = (&self.rival, self.aim);
-        let met = if self.faster() >= aim { " met" } else { "" };
+        let (floor, rival, faster) = (self.floor(), self.rival.as_ref(), self.faster());
+        let met = |aim: f64| if faster.is_some_and(|faster| faster >= aim) { " met" } else { "" };
         format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {:.0} % | {} | {} | {:.2} | {aim}{met} | {:.1} | {} | {:.1} + {:.1} ms | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {:.1} | {} | {:.1} + {:.1} ms | {} |",
             self.workload.name,
             self.threads,
             self.per_call,
             time(self.times.median()),
             time(self.times.min()),
             time(self.times.p90()),
-            time(self.floor()),
-            100.0 * self.floor() / self.times.median(),
-            rival.engine,
-            time(rival.median),
-            self.faster(),
+            cell(floor, time),
+            cell(floor, |floor| format!("{:.0} %", 100.0 * floor / self.times.median())),
+            rival.map_or(UNKNOWN, |rival| &rival.engine),
+            cell(rival.map(|rival| rival.median), time),
+            cell(faster, |faster| format!("{faster:.2}")),
+            cell(self.aim, |aim| format!("{aim}{}", met(aim))),
             self.bytes as f64 / 1e6,
             self.steps,
             millis(self.building),
@@ -86,7 +90,7 @@ impl Finding {
     /// The finding with all figures.
     #[must_use]
     pub fn json(&self) -> Value {
-        let (rival, aim) = (&self.rival, self.aim);
+        let rival = self.rival.as_ref();
         json!({
             "workload": self.workload.name,
             "what": self.workload.what,
@@ -97,11 +101,11 @@ impl Finding {
             "min_us": self.times.min(),
             "p90_us": self.times.p90(),
             "floor_us": self.floor(),
-            "floor_of_rivals_machine_us": self.known.floor.micros(&LIMITS[usize::from(self.threads > 1)]),
-            "rival": rival.engine,
-            "rival_median_us": rival.median,
+            "floor_of_rivals_machine_us": self.known.floor_micros(&LIMITS[usize::from(self.threads > 1)]),
+            "rival": rival.map(|rival| rival.engine.as_ref()),
+            "rival_median_us": rival.map(|rival| rival.median),
             "times_faster": self.faster(),
-            "aim": aim,
+            "aim": self.aim,
             "plan_steps": self.steps,
             "plan_bytes": self.bytes,
             "building_ms": millis(self.building),
@@ -128,6 +132,11 @@ pub fn limits_line(threads: usize, limits: &Limits) -> String {
 #[must_use]
 pub fn limits_json(threads: usize, limits: &Limits) -> Value {
     json!({ "threads": threads, "gflops": limits.gflops, "triad_gb_per_s": limits.bandwidth })
+}
+
+/// A figure in a cell of the table, if it is known.
+fn cell(figure: Option<f64>, print: impl Fn(f64) -> String) -> String {
+    figure.map_or_else(|| UNKNOWN.to_string(), print)
 }
 
 /// A time in µs or ms, with three digits.

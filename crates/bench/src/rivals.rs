@@ -18,12 +18,12 @@ use crate::error::BenchError;
 /// What is known of a workload.
 #[derive(Clone, Debug)]
 pub struct Published {
-    /// The best engine on 1 and on 2 threads.
-    pub best: [Rival; 2],
+    /// The best engine on 1 and on 2 threads, if any was measured.
+    pub best: Option<[Rival; 2]>,
     /// How many times faster than that we mean to be.
-    pub aims: [f64; 2],
-    /// What a step costs at least.
-    pub floor: Floor,
+    pub aims: Option<[f64; 2]>,
+    /// What a step costs at least, if that was counted.
+    pub floor: Option<Floor>,
     /// Losses after so many updates.
     pub losses: &'static [(usize, f64)],
     /// The sum and the Euclidean norm of every other output, in order.
@@ -33,9 +33,15 @@ pub struct Published {
 impl Published {
     /// The best engine on so many threads, and how many times faster we mean to be. With more than two, those on two.
     #[must_use]
-    pub fn rival(&self, threads: usize) -> (Rival, f64) {
+    pub fn rival(&self, threads: usize) -> (Option<Rival>, Option<f64>) {
         let at = usize::from(threads > 1);
-        (self.best[at].clone(), self.aims[at])
+        (self.best.as_ref().map(|best| best[at].clone()), self.aims.map(|aims| aims[at]))
+    }
+
+    /// The time that a machine with these limits needs at least, in µs.
+    #[must_use]
+    pub fn floor_micros(&self, limits: &Limits) -> Option<f64> {
+        self.floor.map(|floor| floor.micros(limits))
     }
 }
 
@@ -184,9 +190,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W1b32",
         Published {
-            best: [jax_loop(137.9), jax_loop(158.5)],
-            aims: [1.4, 2.0],
-            floor: work(7.332, 1.5414, Level::L2),
+            best: Some([jax_loop(137.9), jax_loop(158.5)]),
+            aims: Some([1.4, 2.0]),
+            floor: Some(work(7.332, 1.5414, Level::L2)),
             losses: &[(0, 2.298_531_3), (1, 2.226_688_6), (10, 1.653_600_2), (50, 0.005_390_617)],
             sums: &[],
         },
@@ -194,9 +200,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W1b128",
         Published {
-            best: [jax_loop(397.4), jax_loop(321.5)],
-            aims: [1.3, 1.8],
-            floor: work(29.33, 1.5414, Level::L2),
+            best: Some([jax_loop(397.4), jax_loop(321.5)]),
+            aims: Some([1.3, 1.8]),
+            floor: Some(work(29.33, 1.5414, Level::L2)),
             losses: &[(0, 2.298_842_4), (1, 2.258_065_5), (10, 1.940_944), (50, 0.040_434_38)],
             sums: &[],
         },
@@ -204,9 +210,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W2",
         Published {
-            best: [rival(PYTORCH, 29_870.0), rival(JAX, 16_120.0)],
-            aims: [1.2, 1.25],
-            floor: work(2448.4, 52.183, Level::Dram),
+            best: Some([rival(PYTORCH, 29_870.0), rival(JAX, 16_120.0)]),
+            aims: Some([1.2, 1.25]),
+            floor: Some(work(2448.4, 52.183, Level::Dram)),
             losses: &[(0, 2.301_590_7), (1, 2.092_640_6), (10, 0.013_208_735), (50, 7.450_58e-9)],
             sums: &[],
         },
@@ -214,9 +220,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W3",
         Published {
-            best: [jax_loop(1.4), jax_loop(1.4)],
-            aims: [1.4, 1.4],
-            floor: work(0.0004, 0.0, Level::L1),
+            best: Some([jax_loop(1.4), jax_loop(1.4)]),
+            aims: Some([1.4, 1.4]),
+            floor: Some(work(0.0004, 0.0, Level::L1)),
             losses: &[(0, 0.252_889_75), (1, 0.252_764_17), (10, 0.251_679_75), (50, 0.247_650_07)],
             sums: &[],
         },
@@ -224,9 +230,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W4",
         Published {
-            best: [jax_loop(11_140.0), rival(JAX, 7_510.0)],
-            aims: [1.4, 1.8],
-            floor: work(746.1, 42.517, Level::L3),
+            best: Some([jax_loop(11_140.0), rival(JAX, 7_510.0)]),
+            aims: Some([1.4, 1.8]),
+            floor: Some(work(746.1, 42.517, Level::L3)),
             losses: &[(0, 2.309_025_8), (1, 2.296_868_3), (10, 2.199_413_8), (50, 1.833_479)],
             sums: &[],
         },
@@ -234,9 +240,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W5",
         Published {
-            best: [rival(PYTORCH, 24_470.0), rival(PYTORCH_COMPILED, 11_020.0)],
-            aims: [1.8, 1.6],
-            floor: work(1121.3, 6.0528, Level::L3),
+            best: Some([rival(PYTORCH, 24_470.0), rival(PYTORCH_COMPILED, 11_020.0)]),
+            aims: Some([1.8, 1.6]),
+            floor: Some(work(1121.3, 6.0528, Level::L3)),
             losses: &[(0, 2.318_827_6), (1, 2.206_510_5), (10, 1.944_804_5), (50, 0.005_726_577)],
             sums: &[],
         },
@@ -244,9 +250,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W6",
         Published {
-            best: [rival(TF_XLA, 248_390.0), rival(TF_XLA, 153_450.0)],
-            aims: [1.25, 1.4],
-            floor: work(20_300.0, 90.052, Level::Dram),
+            best: Some([rival(TF_XLA, 248_390.0), rival(TF_XLA, 153_450.0)]),
+            aims: Some([1.25, 1.4]),
+            floor: Some(work(20_300.0, 90.052, Level::Dram)),
             losses: &[(0, 4.730_606_6), (1, 4.553_243_2), (10, 3.156_304_6), (50, 0.007_940_15)],
             sums: &[],
         },
@@ -254,9 +260,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W7",
         Published {
-            best: [rival(PYTORCH_COMPILED, 5_700.0), rival(PYTORCH_COMPILED, 2_860.0)],
-            aims: [1.3, 1.3],
-            floor: work(150.0, 16.8, Level::Dram),
+            best: Some([rival(PYTORCH_COMPILED, 5_700.0), rival(PYTORCH_COMPILED, 2_860.0)]),
+            aims: Some([1.3, 1.3]),
+            floor: Some(work(150.0, 16.8, Level::Dram)),
             losses: &[(0, 528_685.375)],
             sums: &[(-172_234.698, 480.980_18), (173_867.702, 1_237.527_29)],
         },
@@ -264,9 +270,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W8",
         Published {
-            best: [rival(PYTORCH, 15_410.0), rival(PYTORCH, 9_370.0)],
-            aims: [3.5, 3.5],
-            floor: work(190.0, 50.4, Level::Dram),
+            best: Some([rival(PYTORCH, 15_410.0), rival(PYTORCH, 9_370.0)]),
+            aims: Some([3.5, 3.5]),
+            floor: Some(work(190.0, 50.4, Level::Dram)),
             losses: &[(0, 0.896_679_8)],
             sums: &[(0.0, 1.379_405_26), (0.844_898_3, 2.010_062_21), (0.0, 1.501_059_98)],
         },
@@ -274,9 +280,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W9n1000",
         Published {
-            best: [rival(JAX, 46.1), rival(JAX, 79.2)],
-            aims: [1.5, 1.5],
-            floor: Floor::Operations(1_000),
+            best: Some([rival(JAX, 46.1), rival(JAX, 79.2)]),
+            aims: Some([1.5, 1.5]),
+            floor: Some(Floor::Operations(1_000)),
             losses: &[(0, 0.120_971_14)],
             sums: &[
                 scalar(0.034_201_72),
@@ -293,9 +299,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W9n10000",
         Published {
-            best: [rival(PYTORCH, 113_590.0), rival(PYTORCH, 127_010.0)],
-            aims: [100.0, 100.0],
-            floor: Floor::Operations(10_000),
+            best: Some([rival(PYTORCH, 113_590.0), rival(PYTORCH, 127_010.0)]),
+            aims: Some([100.0, 100.0]),
+            floor: Some(Floor::Operations(10_000)),
             losses: &[(0, 0.228_595_76)],
             sums: &[
                 scalar(0.076_414_25),
@@ -312,9 +318,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W9n100000",
         Published {
-            best: [rival(PYTORCH, 1_506_390.0), rival(PYTORCH, 1_604_960.0)],
-            aims: [100.0, 100.0],
-            floor: Floor::Operations(100_000),
+            best: Some([rival(PYTORCH, 1_506_390.0), rival(PYTORCH, 1_604_960.0)]),
+            aims: Some([100.0, 100.0]),
+            floor: Some(Floor::Operations(100_000)),
             losses: &[(0, 0.183_922_16)],
             sums: &[
                 scalar(0.246_699_54),
@@ -331,9 +337,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W10",
         Published {
-            best: [rival(JAX, 629.6), rival(JAX, 557.6)],
-            aims: [1.2, 1.6],
-            floor: work(48.2, 0.4404, Level::L2),
+            best: Some([rival(JAX, 629.6), rival(JAX, 557.6)]),
+            aims: Some([1.2, 1.6]),
+            floor: Some(work(48.2, 0.4404, Level::L2)),
             losses: &[],
             sums: &[
                 (-2.850_159_2, 2.700_529_63),
@@ -348,9 +354,9 @@ const PUBLISHED: &[(&str, Published)] = &[
     (
         "W11",
         Published {
-            best: [jax_loop(2_190.0), jax_loop(2_090.0)],
-            aims: [1.7, 1.7],
-            floor: work(78.5, 16.64, Level::L3),
+            best: Some([jax_loop(2_190.0), jax_loop(2_090.0)]),
+            aims: Some([1.7, 1.7]),
+            floor: Some(work(78.5, 16.64, Level::L3)),
             losses: &[(0, 0.348_833_86), (1, 0.347_636_37), (10, 0.341_461_9), (50, 0.331_406_98)],
             sums: &[],
         },
