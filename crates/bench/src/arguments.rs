@@ -25,20 +25,26 @@ pub enum Command {
 /// Whose memory to measure.
 #[derive(Args, Debug)]
 pub struct Memory {
-    /// Only these workloads, such as W2,W6.
+    /// Only these workloads, such as W2,LSTM128.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub only: Vec<String>,
+    /// The other models instead of W1 to W11.
+    #[arg(long)]
+    pub models: bool,
     /// Numbers of threads, each measured for itself.
     #[arg(long, value_delimiter = ',', default_value = "1,2", value_name = "COUNTS")]
     pub threads: Vec<usize>,
 }
 
-/// How to measure the workloads W1 to W11.
+/// How to measure the workloads.
 #[derive(Args, Debug)]
 pub struct Rivals {
-    /// Only these workloads, such as W1b32,W7.
+    /// Only these workloads, such as W1b32,LSTM128.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub only: Vec<String>,
+    /// The other models instead of W1 to W11.
+    #[arg(long)]
+    pub models: bool,
     /// Numbers of threads, each measured for itself.
     #[arg(long, value_delimiter = ',', default_value = "1,2", value_name = "COUNTS")]
     pub threads: Vec<usize>,

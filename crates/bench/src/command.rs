@@ -14,14 +14,14 @@ use crate::measure::measure;
 use crate::report::{Finding, HEAD, limits_json, limits_line};
 use crate::rivals::{Limits, Others, published};
 use crate::runner::Runner;
-use crate::workloads::{Row, WORKLOADS, Workload, find};
+use crate::workloads::{MODELS, Row, WORKLOADS, Workload, find};
 
 /// Measures the workloads, writes a table to `out`, and answers whether all losses agree.
 ///
 /// # Errors
 /// When a workload is not known, a run fails, or the report cannot be written.
 pub fn rivals(arguments: &Rivals, out: &mut impl Write) -> Result<bool, BenchError> {
-    let rows = chosen(&arguments.only)?;
+    let rows = chosen(&arguments.only, arguments.models)?;
     let others = arguments.others.as_deref().map(Others::read).transpose()?.unwrap_or_default();
     let mut limits = Vec::new();
     for threads in &arguments.threads {
@@ -96,13 +96,13 @@ fn predictions(
     Ok(())
 }
 
-/// The workloads of these names; all if there are none.
-pub(crate) fn chosen(names: &[String]) -> Result<Vec<&'static Row>, BenchError> {
+/// The workloads and models of these names; if there are none, all models or all workloads.
+pub(crate) fn chosen(names: &[String], models: bool) -> Result<Vec<&'static Row>, BenchError> {
     if names.is_empty() {
-        return Ok(WORKLOADS.iter().collect());
+        return Ok(if models { MODELS.iter().collect() } else { WORKLOADS.iter().collect() });
     }
     let row = |name: &String| {
-        let known = || WORKLOADS.iter().map(|row| row.name).collect();
+        let known = || WORKLOADS.iter().chain(&MODELS).map(|row| row.name).collect();
         find(name).ok_or_else(|| BenchError::Unknown { name: name.clone(), known: known() })
     };
     names.iter().map(row).collect()
@@ -116,7 +116,7 @@ fn find_out(
     others: &Others,
     arguments: &Rivals,
 ) -> Result<(Finding, Option<Profile>), pullback::Error> {
-    let known = published(row.name).expect("what other engines take is known of every workload");
+    let known = published(row.name).expect("what other engines answer is known of every workload");
     let (published, aim) = known.rival(threads);
     let rival = others.best(row.name, threads).or(published);
     let mut runner = Runner::new(workload, threads)?;

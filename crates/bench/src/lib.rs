@@ -1,5 +1,5 @@
 //! pullback on eleven workloads, W1 to W11, that other engines were measured on: the same inputs to the bit, the same
-//! arithmetic, and so the same losses.
+//! arithmetic, and so the same losses; and on models of other kinds, whose losses are known.
 //!
 //! - [`inputs`]: the recipe of the inputs, and [`workloads`]: the graphs.
 //! - [`rivals`]: what other engines take, what they answer, and how much faster we mean to be.
@@ -10,6 +10,7 @@
 pub mod inputs;
 pub mod workloads;
 pub mod rivals;
+mod answers;
 pub mod machine;
 mod runner;
 mod measure;

@@ -20,7 +20,7 @@ const STEPS: usize = 20;
 /// # Errors
 /// When a workload is not known, a run fails, the system does not tell, or the table cannot be written.
 pub fn memory(arguments: &Memory, out: &mut impl Write) -> Result<(), BenchError> {
-    let rows = chosen(&arguments.only)?;
+    let rows = chosen(&arguments.only, arguments.models)?;
     let pairs: Vec<(&Row, usize)> =
         rows.iter().flat_map(|row| arguments.threads.iter().map(move |threads| (*row, *threads))).collect();
     if let [(row, threads)] = pairs.as_slice() {

@@ -6,7 +6,11 @@
 use std::time::Duration;
 
 use pullback::interpret;
-use pullback_bench::workloads::{Gpt, WORKLOADS, Workload, cnn, find, gpt, row_norm, towers};
+use pullback_bench::workloads::{
+    Encoder, Gpt, MODELS, WORKLOADS, Workload, autoencoder, batch_norm, causal, causal_inference, cnn,
+    encoder, find, gpt, gru, lstm, penalty, pooled, projected, row_norm, separable, stack, stack_inference,
+    towers,
+};
 use pullback_bench::{Runner, check, rivals};
 
 /// Two steps at full size, on two threads.
@@ -93,8 +97,52 @@ fn a_deep_chain_trains_as_elsewhere() {
 }
 
 #[test]
+fn recurrent_networks_train_as_elsewhere() {
+    agrees_with_the_interpreter(&lstm("LSTM128", 6, [5, 3, 4]).unwrap());
+    agrees_with_the_interpreter(&gru("GRU64", 6, [5, 3, 4]).unwrap());
+    agrees("LSTM128");
+    agrees("GRU64");
+}
+
+#[test]
+fn dense_layers_train_and_answer_as_elsewhere() {
+    agrees_with_the_interpreter(&autoencoder(&[12, 8, 3, 8, 12], 5).unwrap());
+    agrees_with_the_interpreter(&stack(16, 3, 4).unwrap());
+    agrees_with_the_interpreter(&stack_inference(16, 3, 4).unwrap());
+    agrees("AUTOENCODER");
+    agrees("DENSE512");
+    agrees("DENSE512INF");
+}
+
+#[test]
+fn a_penalty_of_slopes_trains_as_elsewhere() {
+    agrees_with_the_interpreter(&penalty(&[6, 8, 8, 1], 5).unwrap());
+    agrees("PENALTY");
+}
+
+#[test]
+fn convolutions_with_normalization_with_pools_and_by_channel_train_as_interpreted() {
+    agrees_with_the_interpreter(&batch_norm(2, 6).unwrap());
+    agrees_with_the_interpreter(&pooled(1, 8).unwrap());
+    agrees_with_the_interpreter(&separable(2, 6).unwrap());
+}
+
+#[test]
+fn attention_trains_and_answers_as_interpreted() {
+    agrees_with_the_interpreter(&causal("CAUSAL256", 2, 9).unwrap());
+    agrees_with_the_interpreter(&causal_inference("CAUSALINF", 2, 9).unwrap());
+    agrees_with_the_interpreter(&projected(16, 4, 10).unwrap());
+}
+
+#[test]
+fn an_encoder_trains_as_interpreted() {
+    let sizes = Encoder { length: 6, width: 8, heads: 2, layers: 2, batch: 3 };
+    agrees_with_the_interpreter(&encoder(sizes).unwrap());
+}
+
+#[test]
 fn every_workload_is_known_of_other_engines() {
-    for row in WORKLOADS {
+    for row in WORKLOADS.iter().chain(&MODELS) {
         let known = rivals::published(row.name).unwrap_or_else(|| panic!("{}", row.name));
         assert!(!known.losses.is_empty() || !known.sums.is_empty(), "{}", row.name);
     }

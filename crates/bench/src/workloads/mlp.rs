@@ -40,7 +40,8 @@ pub fn hessian_vector(tag: &str, widths: [usize; 4], batch: usize) -> Result<Wor
     Ok(Workload::pure(graph, [weights, vector, data].concat(), begin.elapsed()))
 }
 
-fn parameters(tag: &str, widths: &[usize]) -> Vec<Named> {
+/// Weights and biases of the layers, counted from 1.
+pub(super) fn parameters(tag: &str, widths: &[usize]) -> Vec<Named> {
     let layers = widths.windows(2).enumerate();
     let layer = layers.flat_map(|(at, sizes)| {
         let (at, scale) = (at + 1, fan(sizes[0]));
@@ -61,8 +62,13 @@ fn data(tag: &str, widths: &[usize], batch: usize) -> Vec<Named> {
 }
 
 fn loss<'g>(parameters: &[Expr<'g>], data: &[Expr<'g>]) -> Expr<'g> {
+    cross_entropy(layers(parameters, data[0]), data[1], Reduction::Mean)
+}
+
+/// Dense layers of these parameters, with ReLU between them.
+pub(super) fn layers<'g>(parameters: &[Expr<'g>], x: Expr<'g>) -> Expr<'g> {
     let (layers, _) = parameters.as_chunks::<2>();
     let (last, hidden) = layers.split_last().expect("a network has layers");
-    let x = hidden.iter().fold(data[0], |x, [w, b]| (x.dot(*w) + *b).relu());
-    cross_entropy(x.dot(last[0]) + last[1], data[1], Reduction::Mean)
+    let x = hidden.iter().fold(x, |x, [w, b]| (x.dot(*w) + *b).relu());
+    x.dot(last[0]) + last[1]
 }

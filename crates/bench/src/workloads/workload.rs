@@ -1,9 +1,10 @@
-//! What a workload is, and the two kinds: a step of training, and a loss with its gradients.
+//! What a workload is, and the kinds: a step of training, a loss with its gradients, and an answer without either.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pullback::autodiff::{GradOptions, gradients};
+use pullback::graph::Output;
 use pullback::nn::{Initializer, Optimizer, Step, TrainingStep};
 use pullback::{Builder, Error, Expr, Graph, Tensor};
 
@@ -67,6 +68,31 @@ impl Workload {
         let named = variables.iter().zip(found).map(|((name, _), gradient)| (format!("d{name}"), gradient));
         let graph = builder.finish(std::iter::once(("loss".to_string(), loss)).chain(named))?;
         Ok(Workload::pure(graph, [variables, data].concat(), begin.elapsed()))
+    }
+
+    /// What a network that is not trained any more answers: `y`, and the mean of its squares as `loss`. No run changes the
+    /// parameters.
+    ///
+    /// # Errors
+    /// When the graph cannot be built.
+    pub(crate) fn inference(
+        parameters: Vec<Named>,
+        data: Vec<Named>,
+        answer: impl for<'g> FnOnce(&[Expr<'g>], &[Expr<'g>]) -> Expr<'g>,
+    ) -> Result<Workload, Error> {
+        let begin = Instant::now();
+        let builder = Builder::new();
+        let weights: Vec<_> = parameters
+            .iter()
+            .map(|(name, value)| builder.parameter(name, value.dtype(), value.shape()))
+            .collect();
+        let y = answer(&weights, &declare(&builder, &data));
+        let results = [("loss", y.square().mean()), ("y", y)].map(Output::from);
+        let kept = parameters.iter().zip(&weights);
+        let kept = kept.map(|((name, _), weight)| Output::new(name.as_str(), weight.id()).updating(*weight));
+        let graph = builder.finish(results.into_iter().chain(kept))?;
+        let start = parameters.into_iter().map(|(name, value)| (Arc::from(name), value)).collect();
+        Ok(Workload { graph, feeds: data, start, building: begin.elapsed() })
     }
 
     /// A graph without state.
