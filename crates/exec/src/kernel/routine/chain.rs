@@ -114,6 +114,11 @@ macro_rules! chains {
             }
         )+
 
+        /// Whether a function gives the product of its operands, as what adds products up computes them.
+        pub(crate) fn is_product(op: BinaryOp) -> bool {
+            op == BinaryOp::$Factor
+        }
+
         impl Chain {
             /// Makes something from the chain's type; nothing if there is no such chain.
             pub(crate) fn make<T: Real, M: Make<T>>(self, of: M) -> Option<M::Made> {
@@ -172,11 +177,6 @@ impl Chain {
             Then::Product(second) => second.value(between, z * w),
         }
     }
-}
-
-/// Whether a function gives the product of its operands, as what adds products up computes them.
-pub(crate) fn is_product(op: BinaryOp) -> bool {
-    op == BinaryOp::Mul
 }
 
 /// Nothing is made: a chain is listed.
