@@ -48,7 +48,7 @@ const LINE_READERS: usize = 24;
 const FAR: usize = 1 << 11;
 const FAR_READERS: usize = 2;
 
-/// So much has to be contracted that turning a tile of the result takes little beside it.
+/// So much has to be contracted, for each panel of the result that is turned, that turning it takes little beside it.
 const TURNED_DEPTH: usize = 128;
 
 /// So many contracted elements of so many tiles are copied at once then: few enough lines to be read from, and to be written to.

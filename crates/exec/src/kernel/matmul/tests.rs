@@ -4,7 +4,7 @@ use pullback_graph::Element;
 
 use super::gemm::Blocked;
 use super::plain::Plain;
-use super::{Dims, Matmul, Matrix, Method, Multiply, Product, Scalar};
+use super::{Dims, Matmul, Matrix, Method, Multiply, Part, Product, Scalar};
 use crate::kernel::scratch::Aligned;
 use crate::kernel::simd;
 
@@ -73,6 +73,35 @@ fn backends_agree_for_all_storage_orders_and_any_row_split() {
                     parts.extend(product(Blocked, Dims { m: rows, ..dims }, a.from(start, 0), b));
                 }
                 assert_eq!(parts, whole, "{dims:?} in blocks of {split} rows, storage {orders}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_part_of_a_product_is_the_product_of_what_is_not_zero() {
+    // In blocks, by rows and by columns; turned, whose left elements are far apart; turned, whose columns fill no register.
+    for (m, k, n) in [(40, 300, 64), (256, 400, 20), (64, 300, 5)] {
+        let dims = Dims { m, k, n };
+        let (left, right) = matrices(dims);
+        let (begin, end) = (k / 4, k - 17);
+        for by_rows in [true, false] {
+            let zeroed = |at: usize, value: f64| {
+                let contracted = if by_rows { at % k } else { at / m };
+                if (begin..end).contains(&contracted) { value } else { 0.0 }
+            };
+            let rest: Vec<f64> = left.iter().enumerate().map(|(at, value)| zeroed(at, *value)).collect();
+            let right = stored(true, k, n, &right);
+            let expected = product(Blocked, dims, stored(by_rows, m, k, &rest), right);
+            let across = n + 3;
+            let mut result = vec![7.0; m * across];
+            let mut room = std::array::from_fn(|_| Aligned::default());
+            let left = stored(by_rows, m, k, &left);
+            let whole = Product::whole(dims, left, right, &mut result, Some(&mut room));
+            Blocked.multiply(Product { part: Some(Part { across, contracted: (begin, end) }), ..whole });
+            for (row, expected) in result.chunks(across).zip(expected.chunks(n)) {
+                assert_eq!(&row[..n], expected, "{dims:?}, left operand by rows: {by_rows}");
+                assert_eq!(row[n..], [7.0; 3], "{dims:?}: what lies between rows");
             }
         }
     }
