@@ -9,6 +9,8 @@ mod portable;
 mod tests;
 #[cfg(target_arch = "x86_64")]
 mod turn;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod turning;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;

@@ -53,3 +53,88 @@ pub(crate) unsafe trait Turn: Vector {
     /// Turns `LINES` rows of `NEIGHBORS` elements, `row` apart, into `NEIGHBORS` rows of `LINES`, `to_row` apart.
     unsafe fn turn(from: *const Self::Element, row: usize, to: *mut Self::Element, to_row: usize);
 }
+
+/// Implements [`Vector`] for registers, each by its instructions.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! registers {
+    ($($register:ident of $ty:ty, $lanes:literal lanes, $rows:literal rows, turning $turning:ident: $zero:expr, $splat:ident $load:ident $store:ident $add:ident $apart:ident,
+        product |$a:ident, $b:ident, $sum:ident| $fma:expr,
+        part $mask:ty: |$count:ident| $first:expr, |$from:ident, $part:ident| $load_part:expr, |$to:ident, $values:ident| $store_part:expr;)*) => {
+        $(
+            // SAFETY: methods are instructions of the register's set; masked ones touch only the lanes of the mask.
+            unsafe impl $crate::kernel::matmul::Vector for $register {
+                type Element = $ty;
+                type Mask = $mask;
+                type Turning = $turning;
+                const LANES: usize = $lanes;
+                const ROWS: usize = $rows;
+
+                #[inline(always)]
+                unsafe fn zero() -> Self {
+                    // SAFETY: the instruction set is there.
+                    unsafe { $zero }
+                }
+
+                #[inline(always)]
+                unsafe fn splat(from: *const $ty) -> Self {
+                    // SAFETY: the instruction set is there, and one element to read.
+                    unsafe { $splat(*from) }
+                }
+
+                #[inline(always)]
+                unsafe fn load(from: *const $ty) -> Self {
+                    // SAFETY: the instruction set is there, and `LANES` elements to read.
+                    unsafe { $load(from) }
+                }
+
+                #[inline(always)]
+                #[allow(unused_unsafe, reason = "some masks are numbers")]
+                unsafe fn first($count: usize) -> $mask {
+                    // SAFETY: the instruction set is there.
+                    unsafe { $first }
+                }
+
+                #[inline(always)]
+                unsafe fn load_part($from: *const $ty, $part: $mask) -> Self {
+                    // SAFETY: the instruction set is there, and the elements in the lanes of the mask.
+                    unsafe { $load_part }
+                }
+
+                #[inline(always)]
+                unsafe fn store(self, to: *mut $ty) {
+                    // SAFETY: the instruction set is there, and room for `LANES` elements.
+                    unsafe { $store(to, self) }
+                }
+
+                #[inline(always)]
+                unsafe fn store_part(self, $to: *mut $ty, $part: $mask) {
+                    let $values = self;
+                    // SAFETY: the instruction set is there, and room in the lanes of the mask.
+                    unsafe { $store_part }
+                }
+
+                #[inline(always)]
+                unsafe fn add_product(self, $a: Self, $b: Self) -> Self {
+                    let $sum = self;
+                    // SAFETY: the instruction set is there.
+                    unsafe { $fma }
+                }
+
+                #[inline(always)]
+                unsafe fn add(self, other: Self) -> Self {
+                    // SAFETY: the instruction set is there.
+                    unsafe { $add(self, other) }
+                }
+
+                #[inline(always)]
+                unsafe fn apart(product: impl $crate::kernel::matmul::InRegisters<$ty>) {
+                    // SAFETY: the instruction set is there.
+                    unsafe { $apart::<Self, _>(product) }
+                }
+            }
+        )*
+    };
+}
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(super) use registers;

@@ -7,7 +7,7 @@
 use std::arch::x86_64::*;
 
 use crate::kernel::matmul::InRegisters;
-use crate::kernel::matmul::register::Vector;
+use crate::kernel::matmul::register::vector::{Vector, registers};
 
 /// Lanes that are all ones, then as many that are zero: from the middle on, masks for any count.
 static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -95,100 +95,25 @@ fn avx512<V: Vector, P: InRegisters<V::Element>>(product: P) {
     unsafe { product.compute::<V>() }
 }
 
-/// Registers with their instructions.
-macro_rules! registers {
-    ($($register:ident of $ty:ty, $lanes:literal lanes, $rows:literal rows, turning $turning:ident: $zero:ident $splat:ident $load:ident $store:ident $fma:ident $add:ident $apart:ident,
-        part $mask:ty: |$count:ident| $first:expr, |$from:ident, $part:ident| $load_part:expr, |$to:ident, $values:ident| $store_part:expr;)*) => {
-        $(
-            // SAFETY: methods are instructions of the register's set; masked ones touch only the lanes of the mask.
-            unsafe impl Vector for $register {
-                type Element = $ty;
-                type Mask = $mask;
-                type Turning = $turning;
-                const LANES: usize = $lanes;
-                const ROWS: usize = $rows;
-
-                #[inline(always)]
-                unsafe fn zero() -> Self {
-                    // SAFETY: the instruction set is there.
-                    unsafe { $zero() }
-                }
-
-                #[inline(always)]
-                unsafe fn splat(from: *const $ty) -> Self {
-                    // SAFETY: the instruction set is there, and one element to read.
-                    unsafe { $splat(*from) }
-                }
-
-                #[inline(always)]
-                unsafe fn load(from: *const $ty) -> Self {
-                    // SAFETY: the instruction set is there, and `LANES` elements to read.
-                    unsafe { $load(from) }
-                }
-
-                #[inline(always)]
-                #[allow(unused_unsafe, reason = "masks of AVX-512 are numbers")]
-                unsafe fn first($count: usize) -> $mask {
-                    // SAFETY: the instruction set is there.
-                    unsafe { $first }
-                }
-
-                #[inline(always)]
-                unsafe fn load_part($from: *const $ty, $part: $mask) -> Self {
-                    // SAFETY: the instruction set is there, and the elements in the lanes of the mask.
-                    unsafe { $load_part }
-                }
-
-                #[inline(always)]
-                unsafe fn store(self, to: *mut $ty) {
-                    // SAFETY: the instruction set is there, and room for `LANES` elements.
-                    unsafe { $store(to, self) }
-                }
-
-                #[inline(always)]
-                unsafe fn store_part(self, $to: *mut $ty, $part: $mask) {
-                    let $values = self;
-                    // SAFETY: the instruction set is there, and room in the lanes of the mask.
-                    unsafe { $store_part }
-                }
-
-                #[inline(always)]
-                unsafe fn add_product(self, a: Self, b: Self) -> Self {
-                    // SAFETY: the instruction set is there.
-                    unsafe { $fma(a, b, self) }
-                }
-
-                #[inline(always)]
-                unsafe fn add(self, other: Self) -> Self {
-                    // SAFETY: the instruction set is there.
-                    unsafe { $add(self, other) }
-                }
-
-                #[inline(always)]
-                unsafe fn apart(product: impl InRegisters<$ty>) {
-                    // SAFETY: the instruction set is there.
-                    unsafe { $apart::<Self, _>(product) }
-                }
-            }
-        )*
-    };
-}
-
 registers! {
     __m512 of f32, 16 lanes, 12 rows, turning __m512:
-        _mm512_setzero_ps _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_add_ps avx512,
+        _mm512_setzero_ps(), _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps avx512,
+        product |a, b, sum| _mm512_fmadd_ps(a, b, sum),
         part __mmask16: |count| ((1_u32 << count) - 1) as __mmask16,
         |from, part| _mm512_maskz_loadu_ps(part, from), |to, values| _mm512_mask_storeu_ps(to, part, values);
     __m512d of f64, 8 lanes, 12 rows, turning __m256d:
-        _mm512_setzero_pd _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd _mm512_add_pd avx512,
+        _mm512_setzero_pd(), _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd avx512,
+        product |a, b, sum| _mm512_fmadd_pd(a, b, sum),
         part __mmask8: |count| ((1_u32 << count) - 1) as __mmask8,
         |from, part| _mm512_maskz_loadu_pd(part, from), |to, values| _mm512_mask_storeu_pd(to, part, values);
     __m256 of f32, 8 lanes, 6 rows, turning __m256:
-        _mm256_setzero_ps _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_add_ps avx2,
+        _mm256_setzero_ps(), _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps avx2,
+        product |a, b, sum| _mm256_fmadd_ps(a, b, sum),
         part Part: |count| Part { lanes: words(count), count },
         |from, part| _mm256_maskload_ps(from, part.lanes), |to, values| store_f32(to, values, part.count);
     __m256d of f64, 4 lanes, 6 rows, turning __m256d:
-        _mm256_setzero_pd _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_fmadd_pd _mm256_add_pd avx2,
+        _mm256_setzero_pd(), _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd avx2,
+        product |a, b, sum| _mm256_fmadd_pd(a, b, sum),
         part Part: |count| Part { lanes: words(2 * count), count },
         |from, part| _mm256_maskload_pd(from, part.lanes), |to, values| store_f64(to, values, part.count);
 }
