@@ -58,11 +58,25 @@ pub fn custom_vjp<'g, const N: usize>(
 ) -> Result<Expr<'g>, Box<TypeError>> {
     let caller = Location::caller();
     let builder = operands.first().expect("a value with a rule of its own has operands").builder();
-    builder.scope(name, || with_rule(name, operands, value(operands), caller, rule))
+    builder.scope(name, || try_with_rule(name, operands, value(operands), caller, rule))
+}
+
+/// `value`, differentiated in `operands` by `rule`; mistakes are reported as those of any op are.
+pub(super) fn with_rule<'g, const N: usize>(
+    name: &str,
+    operands: [Expr<'g>; N],
+    value: Expr<'g>,
+    caller: &'static Location<'static>,
+    rule: impl for<'r> FnOnce(CustomSite<'r, N>) -> [Expr<'r>; N],
+) -> Expr<'g> {
+    match try_with_rule(name, operands, value, caller, rule) {
+        Ok(made) => made,
+        Err(error) => fail(&error),
+    }
 }
 
 /// `value`, differentiated in `operands` by `rule`.
-fn with_rule<'g, const N: usize>(
+fn try_with_rule<'g, const N: usize>(
     name: &str,
     operands: [Expr<'g>; N],
     value: Expr<'g>,
@@ -168,19 +182,13 @@ impl<'g> Expr<'g> {
     #[must_use]
     #[track_caller]
     pub fn with_gradient_of(self, surrogate: Expr<'g>) -> Expr<'g> {
-        match with_rule("with_gradient_of", [surrogate], self, Location::caller(), |at| [at.cotangent]) {
-            Ok(made) => made,
-            Err(error) => fail(&error),
-        }
+        with_rule("with_gradient_of", [surrogate], self, Location::caller(), |at| [at.cotangent])
     }
 
     /// The same value, with a rule for its cotangent.
     #[track_caller]
     fn with_own_rule(self, name: &str, rule: impl for<'r> FnOnce(Expr<'r>) -> Expr<'r>) -> Expr<'g> {
-        match with_rule(name, [self], self, Location::caller(), |at| [rule(at.cotangent)]) {
-            Ok(made) => made,
-            Err(error) => fail(&error),
-        }
+        with_rule(name, [self], self, Location::caller(), |at| [rule(at.cotangent)])
     }
 
     #[track_caller]

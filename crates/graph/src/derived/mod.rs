@@ -1,7 +1,7 @@
 //! Derived ops: methods of [`Expr`](crate::Expr) that are composed of other ops.
 //!
-//! They have no rules of their own: every order of their derivatives follows from the primitives. Each opens a box in the
-//! dumps, and its nodes carry the caller's line.
+//! Every order of their derivatives follows from the primitives; where the rule that follows is wasteful, as for the softmax,
+//! a [`custom_vjp`] of primitives stands for it. Each opens a box in the dumps, and its nodes carry the caller's line.
 
 mod arithmetic;
 mod activation;

@@ -1,10 +1,11 @@
 //! Softmax and what is built on the sum of exponentials.
 //!
 //! A sum of exponentials of which the largest is 1 has an ordinary inverse: one division for each sum, and no division for
-//! each element, here and in the gradient.
+//! each element.
 
 use std::panic::Location;
 
+use crate::derived::custom_vjp::{CustomSite, with_rule};
 use crate::expr::{Axes, Expr};
 use crate::kinks::{Kink, Subgradient};
 
@@ -40,7 +41,9 @@ impl<'g> Expr<'g> {
         })
     }
 
-    /// `e^x / Σ e^x` along `axis`, without overflow. A row of nothing but -∞ has no softmax: it is NaN.
+    /// `y = e^x / Σ e^x` along `axis`, without overflow. A row of nothing but -∞ has no softmax: it is NaN.
+    ///
+    /// The cotangent of `x` is `y · (ȳ - Σ ȳ · y)`.
     ///
     /// # Panics
     /// When there is no such axis, or the elements are not floats.
@@ -49,7 +52,8 @@ impl<'g> Expr<'g> {
     pub fn softmax(self, axis: i64) -> Expr<'g> {
         self.builder().derived("softmax", Location::caller(), || {
             let exp = (self - self.largest(axis.into()).keep_dims(self, axis)).exp();
-            exp * exp.sum_over(axis).recip().keep_dims(self, axis)
+            let softmax = exp * exp.sum_over(axis).recip().keep_dims(self, axis);
+            with_rule("softmax", [self], softmax, Location::caller(), |at| [slope(at, axis)])
         })
     }
 
@@ -63,11 +67,15 @@ impl<'g> Expr<'g> {
     pub fn masked_softmax(self, mask: Expr<'g>, axis: i64) -> Expr<'g> {
         self.builder().derived("masked_softmax", Location::caller(), || {
             let largest = mask.select(self, f64::NEG_INFINITY).largest(axis.into()).keep_dims(self, axis);
-            // Selected before and after: what is masked may hold NaN, in value and in slope.
+            // Selected before and after, and in the slope: what is masked may hold NaN.
             let shifted = mask.select(self - largest, 0.0);
             let exp = mask.select(shifted.exp(), 0.0);
             let sum = exp.sum_over(axis);
-            exp * sum.eq(0.0).select(sum.ones_like(), sum).recip().keep_dims(self, axis)
+            let softmax = exp * sum.eq(0.0).select(sum.ones_like(), sum).recip().keep_dims(self, axis);
+            with_rule("masked_softmax", [self, mask], softmax, Location::caller(), |at| {
+                let mask = at.operands[1];
+                [mask.select(slope(at, axis), 0.0), mask]
+            })
         })
     }
 
@@ -91,4 +99,14 @@ impl<'g> Expr<'g> {
         let largest = self.stop_gradient().max_over(axes);
         largest.is_finite().select(largest, largest.zeros_like())
     }
+}
+
+/// The cotangent of what a softmax is of: `y · (ȳ - Σ ȳ · y)`.
+///
+/// It reads the softmax alone. The rule that follows from what the softmax is made of reads its exponentials as well, which
+/// would be kept for nothing else: in attention, as many numbers as there are weights.
+#[track_caller]
+fn slope<'r, const N: usize>(at: CustomSite<'r, N>, axis: i64) -> Expr<'r> {
+    let mean = (at.cotangent * at.result).sum_over(axis).keep_dims(at.result, axis);
+    at.result * (at.cotangent - mean)
 }
