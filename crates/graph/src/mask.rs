@@ -52,7 +52,21 @@ type Axes = [Option<usize>; 2];
 #[must_use]
 pub fn alike(graph: &Graph, node: NodeId) -> Option<i64> {
     let axes = last_axes(graph, node)?;
-    Some(Search { graph, visits: 0 }.alike(node, axes)).filter(|shift| *shift != NOWHERE)
+    Some(Search { graph, finite: None, visits: 0 }.alike(node, axes)).filter(|shift| *shift != NOWHERE)
+}
+
+/// From which shift on the matrices that `node` consists of are zero all over their outside, if the node `finite` is finite
+/// there; `None` if that is not known.
+///
+/// # Panics
+/// As [`alike`].
+///
+/// # Complexity
+/// As [`alike`].
+#[must_use]
+pub fn zero(graph: &Graph, node: NodeId, finite: Option<NodeId>) -> Option<i64> {
+    let axes = last_axes(graph, node)?;
+    Some(Search { graph, finite, visits: 0 }.zero(node, axes)).filter(|shift| *shift != NOWHERE)
 }
 
 /// Which elements of a value change nothing that is read: those outside, from a certain shift on.
@@ -80,7 +94,7 @@ pub fn unread<'r>(
 ) -> Option<Unread> {
     let axes = last_axes(graph, node)?;
     let (first, shape) = (node, &graph.ty(node).shape);
-    let mut search = Search { graph, visits: 0 };
+    let mut search = Search { graph, finite: None, visits: 0 };
     let mut unread = Unread { shift: EVERYWHERE, finite: false };
     // What follows from the node outside, and is itself not to be read there; and who reads that.
     let mut follow = vec![first];
@@ -143,6 +157,8 @@ struct Linear {
 
 struct Search<'a> {
     graph: &'a Graph,
+    /// A node that is taken to be finite.
+    finite: Option<NodeId>,
     visits: usize,
 }
 
@@ -210,6 +226,14 @@ impl Search<'_> {
                 }
                 None => NOWHERE,
             },
+            Op::Binary(BinaryOp::Mul) if self.finite.is_some() => {
+                let [x, y] = [0, 1].map(|at| self.operand(node, at));
+                match self.finite {
+                    finite if finite == Some(x) => self.zero(y, axes),
+                    finite if finite == Some(y) => self.zero(x, axes),
+                    _ => NOWHERE,
+                }
+            }
             _ => match self.moved(node, axes) {
                 Some((operand, axes)) => self.zero(operand, axes),
                 None => NOWHERE,

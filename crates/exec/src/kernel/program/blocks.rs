@@ -53,22 +53,42 @@ pub(crate) struct Step {
     pub(crate) target: u16,
 }
 
-/// Steps to be run over `len` elements.
+/// Elements that are gone through: `count` runs of `len` neighbours, `apart` elements from one's first to the next one's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Runs {
+    pub(crate) count: usize,
+    pub(crate) len: usize,
+    pub(crate) apart: usize,
+}
+
+impl Runs {
+    /// The first so many elements.
+    pub(crate) fn whole(len: usize) -> Runs {
+        Runs { count: 1, len, apart: len }
+    }
+
+    /// Where each begins.
+    pub(crate) fn starts(self) -> impl Iterator<Item = usize> {
+        (0..self.count).map(move |run| run * self.apart)
+    }
+}
+
+/// Steps to be run over elements.
 pub(crate) struct Blocks<'a> {
     steps: &'a [Step],
     spreads: usize,
     spots: &'a [Spot],
-    len: usize,
+    runs: Runs,
     columns: usize,
 }
 
 impl<'a> Blocks<'a> {
-    /// `steps` over `len` elements at these spots, rows having so many `columns`. The first `spreads` of them spread out
+    /// `steps` over elements at these spots, rows having so many `columns`. The first `spreads` of them spread out
     /// numbers of rows, to spots of stride 0 that no other step writes: not again for a block of the row that the one before
     /// was of.
     ///
     /// # Safety
-    /// For every step and while the blocks run: each operand's spot has `len` elements of the operand's type, or the
+    /// For every step and while the blocks run: each operand's spot has these elements of the operand's type, or the
     /// first `BLOCK` of them if its stride is 0, or one per row that is begun if it is spread, all initialized; nobody
     /// else writes them. The target's spot has as many of its type, nobody else uses them, and no element of an operand of
     /// the same step shares memory with one of the target, unless all do and the code [may overwrite](Code::may_overwrite).
@@ -76,26 +96,28 @@ impl<'a> Blocks<'a> {
         steps: &'a [Step],
         spreads: usize,
         spots: &'a [Spot],
-        len: usize,
+        runs: Runs,
         columns: usize,
     ) -> Blocks<'a> {
-        Blocks { steps, spreads, spots, len, columns }
+        Blocks { steps, spreads, spots, runs, columns }
     }
 
     /// Runs the steps.
     pub(crate) fn run(&self) -> Result<(), String> {
         let mut spread = Spread { end: 0, columns: self.columns };
-        let mut at = 0;
-        while at + BLOCK <= self.len {
-            for step in self.steps(&mut spread, at, BLOCK) {
-                Block::<BLOCK> { spots: self.spots, at, len: BLOCK, columns: self.columns }.step(step)?;
+        for start in self.runs.starts() {
+            let (mut at, end) = (start, start + self.runs.len);
+            while at + BLOCK <= end {
+                for step in self.steps(&mut spread, at, BLOCK) {
+                    Block::<BLOCK> { spots: self.spots, at, len: BLOCK, columns: self.columns }.step(step)?;
+                }
+                at += BLOCK;
             }
-            at += BLOCK;
-        }
-        if at < self.len {
-            let len = self.len - at;
-            for step in self.steps(&mut spread, at, len) {
-                Block::<0> { spots: self.spots, at, len, columns: self.columns }.step(step)?;
+            if at < end {
+                let len = end - at;
+                for step in self.steps(&mut spread, at, len) {
+                    Block::<0> { spots: self.spots, at, len, columns: self.columns }.step(step)?;
+                }
             }
         }
         Ok(())

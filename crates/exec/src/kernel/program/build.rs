@@ -19,6 +19,7 @@ use crate::kernel::program::registers::Counts;
 use crate::kernel::program::scalar::ScalarProgram;
 use crate::kernel::program::streams::Streams;
 use crate::kernel::reductions::columns::{Sums, Totals};
+use crate::kernel::regions::narrow::Narrow;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::slice::Slice;
 
@@ -48,6 +49,8 @@ pub(super) struct Parts {
     pub(super) piece: usize,
     /// Arithmetic per element.
     pub(super) flops: usize,
+    /// How far rows have to be gone through, if not to their end.
+    pub(super) narrow: Option<Narrow>,
 }
 
 /// An elementwise kernel.
@@ -85,6 +88,8 @@ pub(crate) struct Program {
     pub(super) reduced: Vec<Reduced>,
     /// Elements per tile.
     pub(super) tile: usize,
+    /// How far rows have to be gone through, if not to their end.
+    pub(super) narrow: Option<Narrow>,
     pub(super) flops: usize,
     /// How many functions the instructions are.
     pub(super) functions: usize,
@@ -165,7 +170,7 @@ impl From<Target> for Place {
 impl Program {
     pub(super) fn new(parts: Parts) -> Program {
         let Parts { instructions, fixed, counts, operands, made, held, in_place, .. } = parts;
-        let Parts { period, columns, results, len, piece, flops, .. } = parts;
+        let Parts { period, columns, results, len, piece, flops, narrow, .. } = parts;
         let scalar = match len {
             1 => ScalarProgram::of(&fixed, &instructions, &counts, &results),
             _ => None,
@@ -205,6 +210,8 @@ impl Program {
             results,
             len,
             piece,
+            // Rows are begun one by one: what repeats itself must do so in each of them.
+            narrow: narrow.filter(|_| period == columns),
             reduced: Vec::new(),
             tile,
             flops,
@@ -322,6 +329,13 @@ impl Program {
             None if range.is_empty() => Ok(()),
             None => self.run_tiles(range, buffers, made, scratch),
         }
+    }
+
+    /// The home where what is made is before anything overwrites it.
+    pub(super) fn home_of_made(&self) -> Option<usize> {
+        let made = self.homes.iter().position(|home| Some(home.place) == self.made.map(Place::Input))?;
+        let saved = self.saves.iter().find(|(_, to)| usize::from(*to) == made);
+        Some(saved.map_or(made, |(from, _)| usize::from(*from)))
     }
 
     /// The position of the input that is made for each piece.

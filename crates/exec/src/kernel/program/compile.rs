@@ -345,6 +345,7 @@ impl Compiler<'_> {
             len: self.region.extent.len(),
             piece,
             flops,
+            narrow: self.region.narrow,
         })
     }
 

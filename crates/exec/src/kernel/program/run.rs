@@ -5,16 +5,17 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::{ptr, slice};
 
-use pullback_graph::{DType, dispatch, dispatch_float};
+use pullback_graph::{DType, Element, dispatch, dispatch_float};
 
 use crate::kernel::compute::Buffers;
-use crate::kernel::program::blocks::{BLOCK, Blocks, Spot};
+use crate::kernel::program::blocks::{BLOCK, Blocks, Runs, Spot};
 use crate::kernel::program::build::{Home, Program, Seat, Stage};
 use crate::kernel::program::fixed::FixedValue;
 use crate::kernel::program::instruction::{Place, Space};
 use crate::kernel::program::layout::Cell;
 use crate::kernel::reductions::fold::{Rows, Sum, with_fold};
 use crate::kernel::reductions::terms::Products;
+use crate::kernel::regions::narrow::Narrow;
 use crate::kernel::scratch::Scratch;
 use crate::kernel::simd;
 use crate::kernel::slice::{Slice, SliceMut, Typed};
@@ -54,6 +55,27 @@ impl Lengths {
         match space {
             Space::Elements => self.elements,
             Space::Rows => self.rows,
+            Space::Groups { .. } => unreachable!("tiles have no part in what a piece comes to"),
+        }
+    }
+}
+
+/// What is gone through of a tile: the first `width` elements of each row.
+#[derive(Clone, Copy)]
+struct Area {
+    rows: usize,
+    columns: usize,
+    width: usize,
+}
+
+impl Area {
+    fn runs(self, space: Space) -> Runs {
+        match space {
+            Space::Elements if self.width < self.columns => {
+                Runs { count: self.rows, len: self.width, apart: self.columns }
+            }
+            Space::Elements => Runs::whole(self.rows * self.columns),
+            Space::Rows => Runs::whole(self.rows),
             Space::Groups { .. } => unreachable!("tiles have no part in what a piece comes to"),
         }
     }
@@ -156,15 +178,53 @@ impl Piece<'_, '_> {
     }
 
     fn run_tile(&self, tile: Range<usize>, spots: &[Spot]) -> Result<(), String> {
-        let lengths = Lengths::new(tile.len(), self.program.columns);
+        let columns = self.program.columns;
+        let lengths = Lengths::new(tile.len(), columns);
+        let width =
+            self.program.narrow.map_or(columns, |narrow| self.width(narrow, &tile, lengths.rows, spots));
+        let area = Area { rows: lengths.rows, columns, width };
         self.save(spots, lengths);
         for (at, stage) in self.program.stages.iter().enumerate() {
             if tile.end < self.range.end {
                 self.program.streams.ask(spots, at);
             }
-            self.stage(stage, spots, &tile, lengths)?;
+            self.stage(stage, spots, tile.start, area)?;
+        }
+        if width < columns {
+            self.extend(spots, area);
         }
         Ok(())
+    }
+
+    /// How many elements of the rows of a tile are to be gone through; the last of each is as those behind it.
+    fn width(&self, narrow: Narrow, tile: &Range<usize>, rows: usize, spots: &[Spot]) -> usize {
+        let Program { columns, homes, .. } = self.program;
+        let first = tile.start / columns;
+        let width = narrow.width(first..first + rows, *columns);
+        let Some(made) = self.program.home_of_made().filter(|_| narrow.finite) else { return width };
+        // SAFETY: what is made has the elements of the tile, and nothing has written over it.
+        let is_finite = dispatch!(homes[made].dtype, T => unsafe {
+            let made = elements::<T>(spots[made], tile.len());
+            made.chunks_exact(*columns).all(|row| {
+                row[width..].iter().fold(true, |all, x| all & (Element::to_f64(*x).abs() < f64::INFINITY))
+            })
+        });
+        if is_finite { width } else { *columns }
+    }
+
+    /// Repeats the last element that was gone through, in the rows of every result.
+    fn extend(&self, spots: &[Spot], Area { rows, columns, width }: Area) {
+        for (spot, home) in spots.iter().zip(&self.program.homes) {
+            if matches!(home.place, Place::Result(_)) && home.space == Space::Elements {
+                // SAFETY: the result has the elements of the tile, and nobody else uses them.
+                dispatch!(home.dtype, T => unsafe {
+                    for row in elements::<T>(*spot, rows * columns).chunks_exact_mut(columns) {
+                        let last = row[width - 1];
+                        row[width..].fill(last);
+                    }
+                });
+            }
+        }
     }
 
     /// Finds where the first tile's elements of inputs and results are, and where registers are.
@@ -245,54 +305,56 @@ impl Piece<'_, '_> {
         }
     }
 
-    fn stage(
-        &self,
-        stage: &Stage,
-        spots: &[Spot],
-        tile: &Range<usize>,
-        lengths: Lengths,
-    ) -> Result<(), String> {
-        let columns = self.program.columns;
+    fn stage(&self, stage: &Stage, spots: &[Spot], first: usize, area: Area) -> Result<(), String> {
+        let Area { rows, columns, width } = area;
         match stage {
             Stage::Blocks { space, steps, spreads } => {
-                let len = lengths.of(*space);
+                let runs = area.runs(*space);
                 // SAFETY: every home was given a spot for this tile, and none but this worker uses the registers and
                 // the piece's part of the results. Values are written before they are read, a step never writes a
                 // register that it reads, and an input that shares memory with a result is only read by steps before.
-                unsafe { Blocks::new(steps, *spreads, spots, len, columns) }.run()
+                unsafe { Blocks::new(steps, *spreads, spots, runs, columns) }.run()
             }
             Stage::Load { input, view, target } => {
                 let home = self.program.homes[usize::from(*target)];
-                let part = home.space.part(tile.clone(), columns);
+                let (runs, first) = (area.runs(home.space), Lengths::new(first, columns).of(home.space));
                 dispatch!(home.dtype, T => {
-                    // SAFETY: the target has so many elements.
-                    let out = unsafe { elements::<T>(spots[usize::from(*target)], part.len()) };
-                    view.copy(self.reads[*input].typed::<T>(), part.start, out);
+                    for start in runs.starts() {
+                        let spot = spots[usize::from(*target)];
+                        // SAFETY: the target has so many elements.
+                        let out = unsafe { slice::from_raw_parts_mut(spot.element(start), runs.len) };
+                        view.copy(self.reads[*input].typed::<T>(), first + start, out);
+                    }
                 });
                 Ok(())
             }
             Stage::Fold { kind, x, times, target } => {
-                let (len, rows) = (tile.len(), lengths.rows);
+                let len = rows * columns;
                 let [x_spot, out] = [x, target].map(|home| spots[usize::from(*home)]);
                 let dtype = self.program.homes[usize::from(*x)].dtype;
                 // SAFETY: operands have the elements of the tile, the target one per row, and they are apart.
                 match times.map(|times| spots[usize::from(times)]) {
                     None => with_fold!(*kind, dtype, T, F => {
                         let (terms, out) = unsafe { (&*elements::<T>(x_spot, len), elements(out, rows)) };
-                        simd::run(Rows { terms, columns, out, fold: PhantomData::<F> });
+                        simd::run(Rows { terms, columns: width, apart: columns, out, fold: PhantomData::<F> });
                     }),
                     Some(times) => dispatch_float!(dtype, T => {
                         let (terms, out) = unsafe { (products::<T>(x_spot, times, len), elements(out, rows)) };
-                        simd::run(Rows { terms, columns, out, fold: PhantomData::<Sum> });
+                        simd::run(Rows { terms, columns: width, apart: columns, out, fold: PhantomData::<Sum> });
                     }, else unreachable!("products of floats alone are added up")),
                 }
                 Ok(())
             }
             Stage::Accumulate { x, times, reduced } => {
                 let reduced = &self.program.reduced[*reduced];
-                let part = reduced.space.part(tile.clone(), columns);
                 let times = times.map(|times| spots[usize::from(times)]);
-                self.accumulate(reduced, (spots[usize::from(*x)], times), part.start, part.len());
+                let first = Lengths::new(first, columns).of(reduced.space);
+                self.accumulate(
+                    reduced,
+                    (spots[usize::from(*x)], times),
+                    first,
+                    area.runs(reduced.space).len,
+                );
                 Ok(())
             }
         }

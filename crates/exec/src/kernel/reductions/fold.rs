@@ -231,10 +231,12 @@ pub(crate) fn total<T: Copy, F: Fold<T>>(mut total: F::Total, terms: impl Terms<
     total
 }
 
-/// Combines each row of so many columns into one element: the same bits as a [`Run`] per row.
+/// Combines so many columns of each row into one element: the same bits as a [`Run`] per row.
 pub(crate) struct Rows<'a, T, S, F> {
     pub(crate) terms: S,
     pub(crate) columns: usize,
+    /// From a row to the next.
+    pub(crate) apart: usize,
     pub(crate) out: &'a mut [T],
     pub(crate) fold: PhantomData<F>,
 }
@@ -245,7 +247,7 @@ impl<T: Copy, S: Terms<T>, F: Fold<T>> Loop for Rows<'_, T, S, F> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for (row, out) in self.out.iter_mut().enumerate() {
-            let row = self.terms.part(row * self.columns, self.columns);
+            let row = self.terms.part(row * self.apart, self.columns);
             *out = F::finish(total::<T, F>(F::NOTHING, row));
         }
     }

@@ -197,6 +197,7 @@ fn collect(
             strip: None,
             turned: None,
             unread: None,
+            narrow: None,
         });
     }
     for region in &mut regions {

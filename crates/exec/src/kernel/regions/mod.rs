@@ -3,6 +3,7 @@
 pub(crate) mod fuse;
 pub(crate) mod heads;
 pub(crate) mod merge;
+pub(crate) mod narrow;
 pub(crate) mod read;
 pub(crate) mod recompute;
 pub(crate) mod region;

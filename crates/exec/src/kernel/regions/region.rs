@@ -5,6 +5,7 @@ use pullback_graph::{Graph, NodeId};
 use smallvec::SmallVec;
 
 use crate::kernel::reductions::columns::Columns;
+use crate::kernel::regions::narrow::Narrow;
 use crate::kernel::regions::read::{Access, read};
 use crate::kernel::regions::role::{Role, numel, role};
 use crate::kernel::regions::turned::Turned;
@@ -34,6 +35,8 @@ pub(crate) struct Region {
     pub(crate) turned: Option<Turned>,
     /// Which elements of the region's product nobody reads.
     pub(crate) unread: Option<Unread>,
+    /// How far the region's program has to go through rows, if not to their end.
+    pub(crate) narrow: Option<Narrow>,
 }
 
 /// How many elements the nodes of a region have.
@@ -134,6 +137,7 @@ impl Region {
             strip: None,
             turned: None,
             unread: None,
+            narrow: None,
         }
     }
 

@@ -1,15 +1,17 @@
-//! Products of which not all is read.
+//! Products and rows of which not all is read.
 
 use pullback_graph::{Graph, NodeId, Op, mask};
 
 use crate::csr::Csr;
 use crate::kernel::movement::rearrange::sizes;
-use crate::kernel::regions::region::Region;
+use crate::kernel::regions::narrow::Narrow;
+use crate::kernel::regions::region::{Extent, Region};
 
 /// Rows and columns of a product at least, for it to be looked at.
 const LEAST: usize = 64;
 
-/// Notes in every region that computes a product which of that nobody reads. What `keep` holds for is read.
+/// Notes in every region which part of its product nobody reads, and how far its program has to go through rows. What `keep`
+/// holds for is read.
 ///
 /// # Complexity
 /// Linear in nodes and operands.
@@ -18,19 +20,20 @@ pub(crate) fn note_unread(graph: &Graph, keep: &dyn Fn(NodeId) -> bool, regions:
         matches!(graph.node(*node).op, Op::DotGeneral(_))
             && matches!(sizes(graph, *node)[..], [.., rows, columns] if rows.min(columns) >= LEAST)
     };
-    let products = regions.iter_mut().filter_map(|region| {
-        let product = region.nodes.iter().copied().find(is_wide)?;
-        Some((region, product))
-    });
-    let mut products = products.peekable();
-    // No mask compares positions.
-    if products.peek().is_none() || !graph.ids().any(|id| matches!(graph.node(id).op, Op::Iota(_))) {
+    let has_rows = |region: &Region| matches!(region.extent, Extent::Rows { .. });
+    let is_candidate = |region: &Region| has_rows(region) || region.nodes.iter().any(is_wide);
+    let is_positions = |id| matches!(graph.node(id).op, Op::Iota(_));
+    // Without positions no mask compares them.
+    if !regions.iter().any(is_candidate) || !graph.ids().any(is_positions) {
         return;
     }
     let read_by = |id: NodeId| graph.node(id).operands.iter().map(move |operand| (operand.index(), id));
     let edges: Vec<(usize, NodeId)> = graph.ids().flat_map(read_by).collect();
     let readers = Csr::from_pairs(graph.len(), edges.iter().copied());
-    for (region, product) in products {
-        region.unread = mask::unread(graph, product, |node| readers.row(node.index()), keep);
+    for region in regions.iter_mut().filter(|region| is_candidate(region)) {
+        let product = region.nodes.iter().copied().find(is_wide);
+        let unread = |product| mask::unread(graph, product, |node| readers.row(node.index()), keep);
+        region.unread = product.and_then(unread);
+        region.narrow = Narrow::of(graph, region, &readers, keep);
     }
 }

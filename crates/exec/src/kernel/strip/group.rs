@@ -82,6 +82,7 @@ impl From<Strip> for Region {
             held: SmallVec::new(),
             turned: None,
             unread: None,
+            narrow: None,
             strip: Some(Box::new(strip)),
         }
     }

@@ -156,3 +156,42 @@ fn what_others_read_is_computed_as_a_whole() {
     let feeds: Vec<Tensor> = (1..4).map(|seed| quarters(&[2, 200, DEPTH], seed)).collect();
     check(&graph, &feeds, "read outside");
 }
+
+#[test]
+fn rows_are_gone_through_to_the_limit() {
+    let sizes = [2, 130, 600];
+    for (what, mask) in MASKS {
+        let builder = Builder::new();
+        let [x, bias] = [("x", [2, 130, 600]), ("bias", [1, 1, 600])]
+            .map(|(name, sizes)| builder.input(name, DType::F32, sizes));
+        let mask = mask(x);
+        let shifted = mask.select(x - mask.select(x, -3.0).max_over(-1).expand_dims(-1), 0.25);
+        let exp = mask.select(shifted.exp(), 0.0);
+        let sum = exp.sum_over(-1).expand_dims(-1);
+        let outputs = [exp / (sum + 1.0), shifted, sum, mask.select(x + bias, sum)];
+        let names = ["weights", "shifted", "sum", "biased"];
+        let graph = builder.finish(names.into_iter().zip(outputs)).unwrap();
+        let narrow = fused(&graph).into_iter().filter(|region| region.narrow.is_some());
+        assert!(narrow.count() > 0, "{what}");
+        let feeds = [quarters(&sizes, 1), quarters(&[1, 1, 600], 2)];
+        super::fusion::check(&graph, &feeds, what);
+    }
+}
+
+#[test]
+fn attention_of_many_keys_is_that_of_its_nodes() {
+    for stack in [1, 9] {
+        let part = Part::Backward;
+        let sizes = [stack, 130, 600];
+        let graph = graph(DType::F32, sizes, MASKS[0].1, part);
+        let narrow = fused(&graph).into_iter().flat_map(|region| match region.strip {
+            Some(strip) => strip.regions,
+            None => vec![region],
+        });
+        assert!(narrow.filter(|region| region.narrow.is_some()).count() > 0, "{part:?}");
+        check(&graph, &feeds(DType::F32, sizes), &format!("{part:?}"));
+        let mut feeds = feeds(DType::F32, sizes);
+        feeds[2].make_mut::<f32>().unwrap()[(600 * stack - 4) * DEPTH] = f32::NAN;
+        check(&graph, &feeds, &format!("{part:?} with NaN"));
+    }
+}

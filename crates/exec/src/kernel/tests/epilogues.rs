@@ -1,5 +1,6 @@
 //! Products with the work that is done on their result, against the same graphs node by node.
 
+use pullback_graph::pass::optimize;
 use pullback_graph::{Builder, ConvOptions, DType, Expr, Graph, Tensor};
 
 use super::fusion::{check, fused};
@@ -27,7 +28,7 @@ fn kernels_of<'b, const N: usize>(
     let inputs = [0, 1, 2].map(|at| builder.input(names[at], DType::F32, sizes[at].to_vec()));
     let names: Vec<String> = (0..N).map(|at| format!("out{at}")).collect();
     let outputs = names.iter().map(String::as_str).zip(outputs(inputs)).collect::<Vec<_>>();
-    let graph = builder.finish(outputs).unwrap();
+    let graph = optimize(&builder.finish(outputs).unwrap());
     let feeds: Vec<Tensor> = sizes.iter().zip(1..).map(|(sizes, seed)| quarters(sizes, seed)).collect();
     check(&graph, &feeds, &format!("{sizes:?}"));
     kernels(&graph)

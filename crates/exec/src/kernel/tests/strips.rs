@@ -1,5 +1,6 @@
 //! Kernels that go through the same rows together, against the same graphs node by node.
 
+use pullback_graph::pass::optimize;
 use pullback_graph::{AttentionOptions, Builder, DType, Expr, Graph, Tensor};
 
 use super::epilogues::{kernels, quarters};
@@ -17,7 +18,7 @@ fn kernels_of<const N: usize, const M: usize>(
     let names = ["a", "b", "c", "d"];
     let inputs = std::array::from_fn(|at| builder.input(names[at], dtype, sizes[at].to_vec()));
     let names: Vec<String> = (0..M).map(|at| format!("out{at}")).collect();
-    let graph: Graph = builder.finish(names.iter().map(String::as_str).zip(outputs(inputs))).unwrap();
+    let graph = optimize(&builder.finish(names.iter().map(String::as_str).zip(outputs(inputs))).unwrap());
     let feeds: Vec<Tensor> =
         sizes.iter().zip(1..).map(|(sizes, seed)| quarters(sizes, seed).cast(dtype)).collect();
     check(&graph, &feeds, &format!("{sizes:?} of {dtype}"));
@@ -80,8 +81,7 @@ fn differentiated<'b>([q, k, v]: [Expr<'b>; 3], slope: impl FnOnce(Expr<'b>) -> 
     let y = weights.matmul(v);
     let dy = slope(y);
     let dw = dy.matmul(v.t());
-    let slope = weights * dw;
-    let ds = slope - weights * slope.sum_over(-1).expand_dims(-1);
+    let ds = weights * (dw - (dw * weights).sum_over(-1).expand_dims(-1));
     [y, ds.matmul(k) * 0.5, scaled.t().matmul(ds).t(), weights.t().matmul(dy)]
 }
 
@@ -107,7 +107,7 @@ fn the_gradient_of_attention_is_one_kernel() {
                     builder.input(["q", "k", "v", "dy"][at], dtype, sizes[at].to_vec())
                 });
                 let outputs = differentiated([q, k, v], |y| if waits { dy * y.max() } else { dy });
-                builder.finish(["y", "dq", "dk", "dv"].into_iter().zip(outputs)).unwrap()
+                optimize(&builder.finish(["y", "dq", "dk", "dv"].into_iter().zip(outputs)).unwrap())
             };
             let what = format!("{sizes:?} of {dtype}");
             // The slope of each row is known once the row is.
@@ -141,7 +141,7 @@ fn rows_of_two_values_that_are_held_are_multiplied_and_added_up() {
             std::array::from_fn(|at| builder.input(["q", "k", "v"][at], dtype, [8, 290, 6]));
         // Weights and slopes are both made row by row.
         let outputs = differentiated(inputs, |y| y + y).into_iter().skip(1);
-        let graph = builder.finish(["dq", "dk", "dv"].into_iter().zip(outputs)).unwrap();
+        let graph = optimize(&builder.finish(["dq", "dk", "dv"].into_iter().zip(outputs)).unwrap());
         assert!(again_from(&graph, 1).is_none());
         assert!(largest(&graph) < 8 * 290 * 290, "{:?}", kernels(&graph));
         let feeds: Vec<Tensor> = (1..4).map(|seed| quarters(&[8, 290, 6], seed).cast(dtype)).collect();
@@ -155,8 +155,8 @@ fn few_matrices_are_not_added_up_by_one_thread_each() {
     let sizes: [&[usize]; 4] = [&[2, 300, 12], &[2, 90, 12], &[2, 90, 20], &[2, 300, 20]];
     let [q, k, v, dy] =
         std::array::from_fn(|at| builder.input(["q", "k", "v", "dy"][at], DType::F32, sizes[at].to_vec()));
-    let graph =
-        builder.finish(["y", "dq", "dk", "dv"].into_iter().zip(differentiated([q, k, v], |_| dy))).unwrap();
+    let outputs = differentiated([q, k, v], |_| dy);
+    let graph = optimize(&builder.finish(["y", "dq", "dk", "dv"].into_iter().zip(outputs)).unwrap());
     assert!(again_from(&graph, 1).is_none());
     assert!(!kernels(&graph).contains(&"strip"), "{:?}", kernels(&graph));
 }

@@ -1,6 +1,7 @@
 //! Right operands that are turned by steps of their own.
 
-use pullback_graph::{Builder, DType, Expr, Graph, Tensor, interpret};
+use pullback_graph::pass::optimize;
+use pullback_graph::{Builder, DType, Expr, Tensor, interpret};
 
 use crate::plan::{Plan, PlanOptions, plan};
 use crate::{Options, Session};
@@ -18,7 +19,7 @@ fn kernels_of<const N: usize>(
     let builder = Builder::new();
     let names = ["a", "b", "c"];
     let inputs = std::array::from_fn(|at| builder.input(names[at], DType::F32, sizes[at].to_vec()));
-    let graph: Graph = builder.finish([("out", output(inputs))]).unwrap();
+    let graph = optimize(&builder.finish([("out", output(inputs))]).unwrap());
     let feeds: Vec<Tensor> = sizes.iter().zip(1..).map(|(sizes, seed)| quarters(sizes, seed)).collect();
     let expected = interpret(&graph, names.into_iter().zip(&feeds)).unwrap();
     for threads in [1, 2] {
