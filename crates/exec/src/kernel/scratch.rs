@@ -7,6 +7,7 @@ use std::ops::{Deref, DerefMut};
 
 use pullback_graph::Buffer;
 
+use crate::kernel::matmul::Panels;
 use crate::kernel::program::Spot;
 use crate::kernel::slice::Typed;
 
@@ -63,6 +64,7 @@ pub(crate) struct Scratch {
 #[derive(Debug, Default)]
 pub(crate) struct Bank<T> {
     buffers: Vec<Aligned<T>>,
+    panels: Vec<Panels<T>>,
 }
 
 impl<T: Copy + Default> Bank<T> {
@@ -84,10 +86,13 @@ impl<T: Copy + Default> Bank<T> {
         for (index, buffer) in other.buffers.iter().enumerate() {
             self.buffer(index).grow(buffer.len());
         }
+        self.panels.resize_with(self.panels.len().max(other.panels.len()), Panels::default);
+        self.panels.iter_mut().zip(&other.panels).for_each(|(own, other)| own.cover(other));
     }
 
     fn bytes(&self) -> usize {
-        self.buffers.iter().map(|buffer| size_of_val(&buffer[..])).sum()
+        let buffers = self.buffers.iter().map(|buffer| size_of_val(&buffer[..]));
+        buffers.chain(self.panels.iter().map(Panels::bytes)).sum()
     }
 }
 
@@ -141,6 +146,26 @@ impl Scratch {
     #[inline]
     pub(crate) fn put<T: Banked>(&mut self, index: usize, buffer: Aligned<T>) {
         T::bank(self).buffers[index] = buffer;
+    }
+
+    /// Takes panels number `index` out; give them back with [`put_panels`](Scratch::put_panels).
+    pub(crate) fn take_panels<T: Banked>(&mut self, index: usize) -> Panels<T> {
+        let panels = &mut T::bank(self).panels;
+        if panels.len() <= index {
+            panels.resize_with(index + 1, Panels::default);
+        }
+        std::mem::take(&mut panels[index])
+    }
+
+    /// Gives panels number `index` back.
+    pub(crate) fn put_panels<T: Banked>(&mut self, index: usize, panels: Panels<T>) {
+        T::bank(self).panels[index] = panels;
+    }
+
+    /// Forgets what panels hold: operands are about to be others.
+    pub(crate) fn forget_panels(&mut self) {
+        self.f32.panels.iter_mut().for_each(Panels::forget);
+        self.f64.panels.iter_mut().for_each(Panels::forget);
     }
 
     /// Grows every buffer to what `other` has.

@@ -5,7 +5,7 @@
 //! rows of the block go by (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008). A panel is
 //! copied side by side if its columns are not neighbors or if enough rows read it, the left operand if enough panels do: rows
 //! that are a power of two apart push each other out of the first-level cache. A panel whose columns are neighbors is copied by
-//! the first tile that reads it. Meanwhile the next panel and the next block of the left operand are asked for. Copies change
+//! the first tile that reads it, and kept if other rows are about to be multiplied by it. Meanwhile the next panel and the next block of the left operand are asked for. Copies change
 //! no bits, and where blocks of the contracted axis end depends on its length alone: each element of the result is the same
 //! sum in the same order, however rows are split and whatever is copied.
 //!
@@ -15,8 +15,9 @@
 
 use crate::kernel::ahead::{Ahead, LINE};
 use crate::kernel::matmul::pack::copy;
+use crate::kernel::matmul::panels::{Depth, Panels};
 use crate::kernel::matmul::tile::{self, Onto, STEPS, Strided, Tiles, VECTORS};
-use crate::kernel::matmul::{Dims, InRegisters, Matmul, Matrix, Multiply, Part, Product, Vector};
+use crate::kernel::matmul::{Dims, InRegisters, Matmul, Matrix, Multiply, Part, Product, Room, Vector};
 use crate::kernel::scratch::Aligned;
 use crate::kernel::simd::InstructionSet;
 
@@ -150,19 +151,20 @@ fn is_far<T>(left: Matrix<'_, T>) -> bool {
 #[inline(always)]
 unsafe fn multiply<V: Vector<Element: Default>>(product: Product<'_, V::Element>) {
     let Product { dims, left, right, result, part, on, room } = product;
-    let [block, panel, turned] = room.expect("a product in blocks has room for copies");
+    let Room { block, panel, turned, kept } = room.expect("a product in blocks has room for copies");
     let Dims { m, k, n } = dims;
     let part = part.unwrap_or(Part { across: n, contracted: (0, k) });
     if on || !is_better_turned::<V>(dims, left, right) {
         // SAFETY: as the caller promises.
-        unsafe { in_blocks::<V>(dims, left, right, result, (on, part), [block, panel]) };
+        unsafe { in_blocks::<V>(dims, left, right, result, (on, part), [block, panel], kept.as_mut()) };
         return;
     }
     turned.grow(n * m);
     let (dims, dense) = (Dims { m: n, k, n: m }, Part { across: m, ..part });
     // SAFETY: as the caller promises.
     unsafe {
-        in_blocks::<V>(dims, right.transposed(), left.transposed(), turned, (false, dense), [block, panel]);
+        let (left, right) = (right.transposed(), left.transposed());
+        in_blocks::<V>(dims, left, right, turned, (false, dense), [block, panel], None);
         copy::<V>(Matrix { elements: &turned[..n * m], row: 1, column: m }, m, n, part.across, result);
     }
 }
@@ -205,6 +207,7 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
     result: &mut [V::Element],
     (on, Part { across, contracted: (begin, end) }): (bool, Part),
     [block, panel]: [&mut Aligned<V::Element>; 2],
+    mut kept: Option<&mut Panels<V::Element>>,
 ) {
     left.check(m, k);
     right.check(k, n);
@@ -222,14 +225,18 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
         block.grow(m.min(ROWS) * k.min(DEPTH));
     }
     panel.grow(width * k.min(DEPTH));
+    if let Some(kept) = kept.as_deref_mut() {
+        kept.open(k, across, width);
+    }
     let is_near = (m * k + k * n) * size_of::<V::Element>() <= NEAR;
     // What is multiplied is cut where all would be: so the bits do not depend on it, if the rest is zero.
-    let depths = depths(k).filter_map(|(start, depth)| {
+    let depths = depths(k).enumerate().filter_map(|(block, (start, depth))| {
         let (from, to) = (start.max(begin), (start + depth).min(end));
-        (from < to).then(|| (from, to - from))
+        (from < to).then(|| Depth { block, skipped: from - start, start: from, len: to - from })
     });
-    let mut blocks = depths.flat_map(|depths| evenly(m, ROWS).map(move |rows| (depths, rows))).peekable();
-    while let Some(((k_start, depth), (row_start, rows))) = blocks.next() {
+    let mut blocks = depths.flat_map(|depth| evenly(m, ROWS).map(move |rows| (depth, rows))).peekable();
+    while let Some((part_of_axis, (row_start, rows))) = blocks.next() {
+        let Depth { start: k_start, len: depth, .. } = part_of_axis;
         let tiles = Parts::of(rows, V::ROWS);
         let part = left.from(row_start, k_start);
         if copies_left {
@@ -243,11 +250,9 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
         // asks for the next tile's, and the last one, or the panels behind, for the next block's.
         let asks_by_tile = !copies_left && !is_near && left.column != 1;
         let next_block = blocks.peek().filter(|_| !is_near).copied();
-        if let Some(((k_start, depth), (row_start, rows))) =
-            next_block.filter(|_| !asks_by_tile || panels > 1)
-        {
+        if let Some((next, (row_start, rows))) = next_block.filter(|_| !asks_by_tile || panels > 1) {
             let panels = if asks_by_tile { panels - 1 } else { panels };
-            ahead[1] = Ahead::of(left.from(row_start, k_start), rows, depth, times * panels);
+            ahead[1] = Ahead::of(left.from(row_start, next.start), rows, next.len, times * panels);
         }
         let of_block = ahead[1];
         let copies_right = right.column != 1 || rows > PANEL_READERS * V::ROWS;
@@ -257,17 +262,29 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
         for column in (0..n).step_by(width) {
             let columns = width.min(n - column);
             let next = width.min(n - column - columns);
-            ahead[0] = match blocks.peek() {
-                _ if is_near => Ahead::nothing(),
-                _ if next > 0 => Ahead::of(right.from(k_start, column + columns), depth, next, times),
-                Some(((k_start, depth), _)) => {
-                    Ahead::of(right.from(*k_start, 0), *depth, width.min(n), times)
-                }
-                None => Ahead::nothing(),
+            let next_panel = match blocks.peek() {
+                _ if is_near => None,
+                _ if next > 0 => Some((part_of_axis, column + columns, next)),
+                Some((depth, _)) => Some((*depth, 0, width.min(n))),
+                None => None,
             };
+            ahead[0] = next_panel.map_or(Ahead::nothing(), |(depth, column, columns)| {
+                let kept = kept.as_deref().and_then(|kept| kept.part(column / width, depth));
+                let next = match kept {
+                    Some(elements) => Matrix { elements, row: width, column: 1 },
+                    None => right.from(depth.start, column),
+                };
+                Ahead::of(next, depth.len, columns, times)
+            });
             let right = right.from(k_start, column);
-            let on_the_way = can_copy && columns == width;
-            if copies_right && !on_the_way {
+            // What is kept is kept as a whole.
+            let is_whole = columns == width.min(across - column);
+            let (panel, is_there) = match kept.as_deref_mut().filter(|_| copies_right && is_whole) {
+                Some(kept) => kept.place(column / width, part_of_axis),
+                None => (&mut panel[..], false),
+            };
+            let on_the_way = can_copy && columns == width && !is_there;
+            if copies_right && !on_the_way && !is_there {
                 // SAFETY: the instruction set is there.
                 unsafe { copy::<V>(right, depth, columns, width, panel) };
             }
@@ -281,8 +298,8 @@ unsafe fn in_blocks<V: Vector<Element: Default>>(
                 if asks {
                     let next = match next_block {
                         _ if at < tiles.count => Some((part.from(row + rows, 0), tiles.part(at).1, depth)),
-                        Some(((k_start, depth), (row_start, rows))) if panels == 1 => {
-                            Some((left.from(row_start, k_start), rows.min(V::ROWS), depth))
+                        Some((next, (row_start, rows))) if panels == 1 => {
+                            Some((left.from(row_start, next.start), rows.min(V::ROWS), next.len))
                         }
                         _ => None,
                     };

@@ -3,6 +3,7 @@
 use crate::kernel::matmul::Scalar;
 use crate::kernel::matmul::gemm::Blocked;
 use crate::kernel::matmul::lines::Lines;
+use crate::kernel::matmul::panels::Panels;
 use crate::kernel::matmul::plain::{Plain, TINY};
 use crate::kernel::scratch::Aligned;
 
@@ -31,6 +32,19 @@ pub(crate) struct Part {
     pub(crate) contracted: (usize, usize),
 }
 
+/// Room for copies, grown to what is needed.
+#[derive(Debug, Default)]
+pub(crate) struct Room<T> {
+    /// Of a block of the left operand.
+    pub(crate) block: Aligned<T>,
+    /// Of a panel of the right operand.
+    pub(crate) panel: Aligned<T>,
+    /// Of a result that is to be turned.
+    pub(crate) turned: Aligned<T>,
+    /// Of all panels of the right operand, if others are about to be multiplied by it.
+    pub(crate) kept: Option<Panels<T>>,
+}
+
 /// A product to be computed: `result = left · right`.
 #[derive(Debug)]
 pub(crate) struct Product<'a, T> {
@@ -45,8 +59,8 @@ pub(crate) struct Product<'a, T> {
     /// Whether the sums go on from what the result holds, as if this had been contracted before, which is no more than a
     /// [block](crate::kernel::matmul::gemm::DEPTH); else it does not matter. [`Blocked`] alone does so.
     pub(crate) on: bool,
-    /// Room for copies of the operands and of the result, grown to what is needed; `None` where [`Blocked`] is not asked.
-    pub(crate) room: Option<&'a mut [Aligned<T>; 3]>,
+    /// `None` where [`Blocked`] is not asked.
+    pub(crate) room: Option<&'a mut Room<T>>,
 }
 
 impl<'a, T> Product<'a, T> {
@@ -57,7 +71,7 @@ impl<'a, T> Product<'a, T> {
         left: Matrix<'a, T>,
         right: Matrix<'a, T>,
         result: &'a mut [T],
-        room: Option<&'a mut [Aligned<T>; 3]>,
+        room: Option<&'a mut Room<T>>,
     ) -> Product<'a, T> {
         Product { dims, left, right, result, part: None, on: false, room }
     }

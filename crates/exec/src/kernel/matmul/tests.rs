@@ -4,8 +4,7 @@ use pullback_graph::Element;
 
 use super::gemm::Blocked;
 use super::plain::Plain;
-use super::{Dims, Matmul, Matrix, Method, Multiply, Part, Product, Scalar};
-use crate::kernel::scratch::Aligned;
+use super::{Dims, Matmul, Matrix, Method, Multiply, Panels, Part, Product, Room, Scalar};
 use crate::kernel::simd;
 
 fn matrices(dims: Dims) -> (Vec<f64>, Vec<f64>) {
@@ -23,7 +22,7 @@ fn stored(by_rows: bool, rows: usize, columns: usize, elements: &[f64]) -> Matri
 
 fn product(method: impl Matmul<f64>, dims: Dims, left: Matrix<'_, f64>, right: Matrix<'_, f64>) -> Vec<f64> {
     let mut result = vec![f64::NAN; dims.m * dims.n];
-    let mut room = std::array::from_fn(|_| Aligned::default());
+    let mut room = Room::default();
     method.multiply(Product::whole(dims, left, right, &mut result, Some(&mut room)));
     result
 }
@@ -95,13 +94,49 @@ fn a_part_of_a_product_is_the_product_of_what_is_not_zero() {
             let expected = product(Blocked, dims, stored(by_rows, m, k, &rest), right);
             let across = n + 3;
             let mut result = vec![7.0; m * across];
-            let mut room = std::array::from_fn(|_| Aligned::default());
+            let mut room = Room::default();
             let left = stored(by_rows, m, k, &left);
             let whole = Product::whole(dims, left, right, &mut result, Some(&mut room));
             Blocked.multiply(Product { part: Some(Part { across, contracted: (begin, end) }), ..whole });
             for (row, expected) in result.chunks(across).zip(expected.chunks(n)) {
                 assert_eq!(&row[..n], expected, "{dims:?}, left operand by rows: {by_rows}");
                 assert_eq!(row[n..], [7.0; 3], "{dims:?}: what lies between rows");
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_are_multiplied_by_panels_that_are_kept() {
+    let dims = Dims { m: 230, k: 600, n: 150 };
+    let Dims { k, n, .. } = dims;
+    let (left, right) = matrices(dims);
+    let of = |part: Part, columns: usize, row: usize, by_rows: bool, room: &mut Room<f64>| {
+        let dims = Dims { m: 46, k, n: columns };
+        let mut result = vec![f64::NAN; 46 * n];
+        let left = Matrix { elements: &left[row * k..], row: k, column: 1 };
+        let right = stored(by_rows, k, n, &right);
+        let whole = Product::whole(dims, left, right, &mut result, Some(room));
+        Blocked.multiply(Product { part: Some(part), ..whole });
+        result
+    };
+    for by_rows in [true, false] {
+        let mut room = Room { kept: Some(Panels::default()), ..Room::default() };
+        // More and fewer columns, and contracted elements.
+        for columns in [16, 40, n, 64, 100, n] {
+            room.kept.as_mut().unwrap().keep(0);
+            for (group, (begin, end)) in
+                [(0, 100), (0, 300), (120, 330), (300, k), (0, k)].into_iter().enumerate()
+            {
+                let part = Part { across: n, contracted: (begin, end) };
+                let got = of(part, columns, group * 46, by_rows, &mut room);
+                let expected = of(part, columns, group * 46, by_rows, &mut Room::default());
+                let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+                assert_eq!(
+                    bits(&got),
+                    bits(&expected),
+                    "{columns} columns, {begin}..{end}, by rows: {by_rows}"
+                );
             }
         }
     }
@@ -118,7 +153,7 @@ fn check_sets<T: Multiply + Element>(tolerance: f64) {
         let right = Matrix { elements: &right[..], row: n, column: 1 };
         for set in simd::tests::all() {
             let mut result = vec![T::default(); m * n];
-            let mut room = std::array::from_fn(|_| Aligned::default());
+            let mut room = Room::default();
             T::multiply(set, Product::whole(dims, left, right, &mut result, Some(&mut room)));
             for (got, expected) in result.iter().zip(&expected) {
                 let bound = tolerance * k as f64;

@@ -14,7 +14,7 @@ use pullback_graph::{AxisList, DType, Graph, NodeId, Op};
 use smallvec::smallvec;
 
 use crate::kernel::compute::Compute;
-use crate::kernel::matmul::{Dims, Matrix, Method, Product, Scalar};
+use crate::kernel::matmul::{Dims, MOST_KEPT, Matrix, Method, Product, Room, Scalar};
 use crate::kernel::movement::rearrange::sizes;
 use crate::kernel::movement::view::View;
 use crate::kernel::pieces::Pieces;
@@ -50,6 +50,18 @@ pub(crate) struct Dot {
     is_held: bool,
     /// What need not be computed.
     skip: Option<Skip>,
+    kept: Kept,
+}
+
+/// For how long the panels of the right operand are kept that are copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    /// While some rows are multiplied by them.
+    No,
+    /// While the kernel runs: it multiplies rows group by group.
+    Call,
+    /// While the strip runs that the product is part of, as these among the worker's panels.
+    Strip(usize),
 }
 
 /// Multiplications that make a piece worth handing to another worker.
@@ -66,6 +78,9 @@ pub(crate) const MOST_ROWS: usize = 256;
 
 /// The worker's buffers that copies are made in.
 const ROOM: [usize; 3] = [2, 3, 9];
+
+/// The worker's panels that are kept for a call; those behind them are kept for strips.
+pub(crate) const CALL: usize = 0;
 
 /// Elements of a right operand that fit the second-level cache.
 const CACHED: usize = 1 << 17;
@@ -110,7 +125,13 @@ impl Dot {
         let can_skip = dot.method == Method::Blocked && dot.left.is_none();
         let strides = (dot.row, dot.contracted.0);
         let skip = if can_skip { Skip::of(graph, region, at, dot.dims, strides) } else { None };
-        Dot { windows: [windows(node.operands[0]), windows(node.operands[1])], is_held, skip, ..dot }
+        let kept = match region.kept {
+            _ if dot.right.is_some() || dot.dims.k.saturating_mul(dot.dims.n) > MOST_KEPT => Kept::No,
+            Some(number) => Kept::Strip(number),
+            None if skip.is_some() => Kept::Call,
+            None => Kept::No,
+        };
+        Dot { windows: [windows(node.operands[0]), windows(node.operands[1])], is_held, skip, kept, ..dot }
     }
 
     fn new(dtype: DType, roles: Roles, left: Option<View>, right: Option<View>) -> Dot {
@@ -137,6 +158,7 @@ impl Dot {
             rows: stack * row.size,
             is_held: false,
             skip: None,
+            kept: Kept::No,
         }
     }
 
@@ -196,7 +218,7 @@ impl Dot {
         left: &[T],
         right: &[T],
         result: &mut [T],
-        room: Option<&mut [Aligned<T>; 3]>,
+        room: Option<&mut Room<T>>,
     ) {
         let left = Matrix { elements: left, row: self.row, column: self.contracted.0 };
         let right = Matrix { elements: right, row: self.contracted.1, column: self.column };
@@ -241,7 +263,7 @@ impl Dot {
             left.as_ref().map_or((reads[0].typed::<T>(), from), |(buffer, base)| (buffer, *base));
         let (right_elements, right_base) =
             right.as_ref().map_or((reads[1].typed::<T>(), 0), |(buffer, base)| (buffer, *base));
-        let mut room = ROOM.map(|index| scratch.take::<T>(index, 0));
+        let mut room = self.take_room::<T>(scratch);
         let mut made = [scratch.take::<T>(4, 0), scratch.take::<T>(5, 0)];
         // Which matrices have been made of windows last.
         let mut holds = [usize::MAX; 2];
@@ -257,6 +279,9 @@ impl Dot {
                 Some(_) => &made[0][row * self.row..],
                 None => &left_elements[starts[0] + row * self.row - left_base..],
             };
+            if let Some(kept) = &mut room.kept {
+                kept.keep(starts[1]);
+            }
             let right = match &self.windows[1] {
                 Some(_) => &made[1][..],
                 None => &right_elements[starts[1] - right_base..],
@@ -266,9 +291,7 @@ impl Dot {
         let [one, other] = made;
         scratch.put(4, one);
         scratch.put(5, other);
-        for (index, buffer) in ROOM.into_iter().zip(room) {
-            scratch.put(index, buffer);
-        }
+        self.put_room(room, scratch);
         if let Some((buffer, _)) = left {
             scratch.put(0, buffer);
         }
@@ -297,7 +320,7 @@ impl Dot {
         };
         let left = Matrix { elements: elements(0), row: self.row, column: self.contracted.0 };
         let right = Matrix { elements: elements(1), row: self.contracted.1, column: self.column };
-        let mut room = ROOM.map(|index| scratch.take::<T>(index, 0));
+        let mut room = self.take_room::<T>(scratch);
         let dims = Dims { k: rows.len(), ..self.dims };
         let all = self.dims.m;
         let m = self.skip.map_or(all, |skip| skip.rows_of_sum(row..row + rows.len(), dims, left, right));
@@ -308,8 +331,32 @@ impl Dot {
         if !on {
             result[m * dims.n..all * dims.n].fill(T::default());
         }
-        for (index, buffer) in ROOM.into_iter().zip(room) {
+        self.put_room(room, scratch);
+    }
+
+    /// The worker's memory for copies.
+    fn take_room<T: Banked>(&self, scratch: &mut Scratch) -> Room<T> {
+        let kept = match self.kept {
+            Kept::No => None,
+            Kept::Call => {
+                let mut panels = scratch.take_panels(CALL);
+                panels.forget();
+                Some(panels)
+            }
+            Kept::Strip(number) => Some(scratch.take_panels(number)),
+        };
+        let [block, panel, turned] = ROOM.map(|index| scratch.take(index, 0));
+        Room { block, panel, turned, kept }
+    }
+
+    fn put_room<T: Banked>(&self, room: Room<T>, scratch: &mut Scratch) {
+        let Room { block, panel, turned, kept } = room;
+        for (index, buffer) in ROOM.into_iter().zip([block, panel, turned]) {
             scratch.put(index, buffer);
+        }
+        if let Some(panels) = kept {
+            let number = if let Kept::Strip(number) = self.kept { number } else { CALL };
+            scratch.put_panels(number, panels);
         }
     }
 

@@ -196,6 +196,7 @@ fn collect(
             held,
             strip: None,
             turned: None,
+            kept: None,
             unread: None,
             narrow: None,
         });

@@ -33,6 +33,8 @@ pub(crate) struct Region {
     pub(crate) strip: Option<Box<Strip>>,
     /// The copy that is read in place of the product's right operand, if that is turned by a step of its own.
     pub(crate) turned: Option<Turned>,
+    /// Among which of a worker's panels copies of the product's right operand are kept, if a strip multiplies by it block by block.
+    pub(crate) kept: Option<usize>,
     /// Which elements of the region's product nobody reads.
     pub(crate) unread: Option<Unread>,
     /// How far the region's program has to go through rows, if not to their end.
@@ -136,6 +138,7 @@ impl Region {
             held: SmallVec::new(),
             strip: None,
             turned: None,
+            kept: None,
             unread: None,
             narrow: None,
         }

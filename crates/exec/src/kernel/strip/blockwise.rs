@@ -30,6 +30,8 @@ pub(crate) struct Blockwise {
     matrix: Option<usize>,
     /// Rows of a block.
     block: usize,
+    /// See [`Strip::shared`].
+    shared: usize,
     in_place: Vec<usize>,
 }
 
@@ -73,6 +75,9 @@ const BUFFERS: usize = 10;
 /// Multiplications that make a piece worth handing to another worker.
 const GRAIN: usize = 1 << 20;
 
+/// Pieces that are run in one call at most, for the panels that they share.
+const TOGETHER: usize = 32;
+
 impl Blockwise {
     /// The kernel of `region`, which is that of a strip.
     pub(crate) fn of(graph: &Graph, region: &Region, strip: &Strip) -> Blockwise {
@@ -112,8 +117,9 @@ impl Blockwise {
             parts.push(Part { work, reads: reads.collect(), writes });
         }
         let held = held.collect();
-        let (matrix, block) = (strip.matrix, strip.block);
-        let mut kernel = Blockwise { parts, held, results, rows, matrix, block, in_place: Vec::new() };
+        let Strip { matrix, block, shared, .. } = *strip;
+        let mut kernel =
+            Blockwise { parts, held, results, rows, matrix, block, shared, in_place: Vec::new() };
         kernel.in_place = kernel.find_in_place();
         kernel
     }
@@ -235,7 +241,8 @@ impl ComputeAll for Blockwise {
         let row = (self.flops_of_products() / 2) as usize / self.rows.max(1);
         // What is added up is so by one worker.
         let unit = self.matrix.unwrap_or(self.block);
-        Pieces::of(self.rows, (GRAIN / (row * unit).max(1)).max(1) * unit)
+        let piece = (GRAIN / (row * unit).max(1)).max(1) * unit;
+        Pieces::of(self.rows, piece).together((self.shared / piece).min(TOGETHER))
     }
 
     fn part(&self, write: usize, range: Range<usize>) -> Range<usize> {
@@ -295,6 +302,7 @@ impl ComputeAll for Blockwise {
         scratch: &mut Scratch,
     ) -> Result<(), String> {
         let Buffers { reads, writes } = buffers;
+        scratch.forget_panels();
         let longest = self.block.min(range.len());
         let holder =
             |(at, held): (usize, &Held)| Holder::take(held.dtype, BUFFERS + at, held.row * longest, scratch);

@@ -17,6 +17,8 @@ pub(crate) struct Strip {
     pub(crate) matrix: Option<usize>,
     /// Rows of a block.
     pub(crate) block: usize,
+    /// Rows that are multiplied by the same matrices, copies of which are [kept](Region::kept); 0 if none are.
+    pub(crate) shared: usize,
 }
 
 /// A buffer that a strip reads, or the copy that is read in its place.
@@ -81,6 +83,7 @@ impl From<Strip> for Region {
             piece: None,
             held: SmallVec::new(),
             turned: None,
+            kept: None,
             unread: None,
             narrow: None,
             strip: Some(Box::new(strip)),

@@ -6,8 +6,8 @@
 //! [held] by the worker for a block of rows, in the cache, and never in memory as a whole.
 //!
 //! A kernel takes part if it makes rows of its result of the same rows of what it reads, or if it is a product that
-//! [contracts](sum) the rows: that adds each block's share to its result. The bits are those of the kernels run one after the
-//! other.
+//! [contracts](sum) the rows: that adds each block's share to its result. What is copied of a right operand for one block is
+//! kept for the next ones. The bits are those of the kernels run one after the other.
 //!
 //! [`strips`] finds the regions that go together, [`Blockwise`] runs them, and [`again`] has what was made on the way forward
 //! made once more for the gradient, so that it too is never in memory.

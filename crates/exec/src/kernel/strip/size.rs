@@ -1,9 +1,9 @@
 //! How many rows a block of a strip has, if it pays at all.
 //!
-//! Every block of rows packs the right operands of its products anew, which may take as long as it would to write what is held
-//! and read it again, but no longer: so there must be enough rows in a block for what they are multiplied by, and a block must
-//! stay in the cache. There must be some blocks for threads to share; and where rows are added up, matrices, since all of a
-//! matrix is added up by one thread.
+//! Every block of rows packs the right operands of its products anew, unless what is packed is [kept](super::Strip::shared). That
+//! may take as long as it would to write what is held and read it again, but no longer: so there must be enough rows in a block
+//! for what they are multiplied by, and a block must stay in the cache. There must be some blocks for threads to share; and
+//! where rows are added up, matrices, since all of a matrix is added up by one thread.
 
 use crate::kernel::strip::form::Form;
 

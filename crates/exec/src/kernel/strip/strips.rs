@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 use crate::kernel::conv::Slide;
-use crate::kernel::products::dot::Dot;
+use crate::kernel::products::dot::{CALL, Dot};
 use crate::kernel::regions::heads::head;
 use crate::kernel::regions::merge::in_order;
 use crate::kernel::regions::region::Region;
@@ -90,12 +90,19 @@ struct Found {
 impl Found {
     fn strip(self, graph: &Graph, mut regions: Vec<Region>) -> Strip {
         let Found { rows, size: Size { matrix, block }, held } = self;
-        for region in &mut regions {
+        let mut shared = 0;
+        for (at, region) in regions.iter_mut().enumerate() {
             region.held = region.operands.iter().copied().filter(|operand| held.contains(operand)).collect();
             let own = region.extent.len() / rows;
             region.piece = (own > 0 && role(graph, region.root).is_computed()).then_some(block * own);
+            if let Some(Form::Rows { product: Some(product) }) = Form::of(graph, region, rows, &held)
+                && product.packed_for(block * (product.sizes()[0] / rows)) > 0
+            {
+                region.kept = Some(CALL + 1 + at);
+                shared = shared.max(rows / product.stack());
+            }
         }
-        Strip { regions, rows, matrix, block }
+        Strip { regions, rows, matrix, block, shared }
     }
 }
 
