@@ -28,6 +28,8 @@ pub(crate) struct Panels<T> {
     /// For each block of each panel, how many of its rows are there. Empty until the first one is.
     rows: Vec<usize>,
     blocks: usize,
+    /// From where on rows or columns of the matrix were found to be sound: see [`Panels::are_sound`].
+    sound: usize,
     /// Elements from one panel to the next, and from row to row.
     size: usize,
     width: usize,
@@ -35,7 +37,8 @@ pub(crate) struct Panels<T> {
 
 impl<T> Default for Panels<T> {
     fn default() -> Panels<T> {
-        Panels { elements: Aligned::default(), of: None, rows: Vec::new(), blocks: 0, size: 0, width: 0 }
+        let (elements, rows) = (Aligned::default(), Vec::new());
+        Panels { elements, of: None, rows, blocks: 0, sound: usize::MAX, size: 0, width: 0 }
     }
 }
 
@@ -44,15 +47,24 @@ impl<T: Copy + Default> Panels<T> {
     #[inline]
     pub(crate) fn keep(&mut self, start: usize) {
         if self.of != Some(start) {
-            self.rows.clear();
+            self.forget();
             self.of = Some(start);
         }
+    }
+
+    /// Whether what `holds` asks is so of all rows, or columns, of the matrix from this one on. It is not asked again of those
+    /// behind one that it holds for.
+    pub(crate) fn are_sound(&mut self, from: usize, holds: impl FnOnce() -> bool) -> bool {
+        if from < self.sound && holds() {
+            self.sound = from;
+        }
+        from >= self.sound
     }
 
     /// Forgets everything.
     pub(crate) fn forget(&mut self) {
         self.rows.clear();
-        self.of = None;
+        (self.of, self.sound) = (None, usize::MAX);
     }
 
     /// Makes room for the panels of a matrix of so many rows and columns, all but the last one of which have `width` columns.

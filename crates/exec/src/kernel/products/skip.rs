@@ -12,7 +12,7 @@ use std::ops::Range;
 use pullback_graph::mask::{Unread, alike};
 use pullback_graph::{Graph, NodeId};
 
-use crate::kernel::matmul::{Dims, Matrix, Method, Part, Product, Scalar};
+use crate::kernel::matmul::{Dims, Matrix, Method, Part, Product, Room, Scalar};
 use crate::kernel::movement::rearrange::sizes;
 use crate::kernel::regions::region::Region;
 use crate::kernel::regions::role::{Role, role};
@@ -114,39 +114,36 @@ impl Skip {
         // The limits are those of the whole group, however rows are cut.
         let start = first - first % GROUP;
         let last = (start + GROUP).min(self.height) - 1;
-        let mut multiply = |columns: usize, contracted: (usize, usize), result: &mut [T]| {
-            let (dims, part) = (Dims { n: columns, ..dims }, Some(Part { across: n, contracted }));
-            let room = room.as_deref_mut();
-            Method::Blocked.multiply(Product { dims, left, right, result, part, on: false, room });
-        };
-        match self.what {
+        let (columns, contracted) = match self.what {
             What::Columns { finite } => {
                 let limit = self.limit(last, n);
                 let bound = T::bound(k);
+                let is_right_sound = || are_within(right, 0..k, limit..n, bound);
                 let can_skip = !finite
-                    || (are_within(left, 0..m, 0..k, bound) && are_within(right, 0..k, limit..n, bound));
-                let columns = if can_skip { limit } else { n };
-                if columns > 0 {
-                    multiply(columns, (0, k), result);
-                }
-                result.chunks_exact_mut(n).for_each(|row| row[columns..].fill(T::default()));
+                    || (are_within(left, 0..m, 0..k, bound) && are_sound(&mut room, limit, is_right_sound));
+                (if can_skip { limit } else { n }, (0, k))
             }
             What::Last => {
                 let limit = self.limit(last, k);
-                match can_spare(left, 0..m, limit, right, limit..k, n) {
-                    true if limit == 0 => result.fill(T::default()),
-                    true => multiply(n, (0, limit), result),
-                    false => multiply(n, (0, k), result),
-                }
+                let is_right_sound = || are_within(right, limit..k, 0..n, T::LARGEST);
+                let can_spare = limit == k
+                    || (are_zero(left, 0..m, limit) && are_sound(&mut room, limit, is_right_sound));
+                (n, (0, if can_spare { limit } else { k }))
             }
             What::First => {
                 let begin = self.begin(start, k);
-                match can_spare(left.transposed(), 0..begin, 0, right, 0..begin, n) {
-                    true if begin == k => result.fill(T::default()),
-                    true => multiply(n, (begin, k), result),
-                    false => multiply(n, (0, k), result),
-                }
+                let can_spare = can_spare(left.transposed(), 0..begin, 0, right, 0..begin, n);
+                (n, (if can_spare { begin } else { 0 }, k))
             }
+        };
+        let columns = if contracted.0 < contracted.1 { columns } else { 0 };
+        if columns > 0 {
+            let (dims, part) = (Dims { n: columns, ..dims }, Some(Part { across: n, contracted }));
+            let result = &mut *result;
+            Method::Blocked.multiply(Product { dims, left, right, result, part, on: false, room });
+        }
+        if columns < n {
+            result.chunks_exact_mut(n).for_each(|row| row[columns..].fill(T::default()));
         }
     }
 
@@ -188,8 +185,20 @@ fn can_spare<T: Scalar>(
     spared: Range<usize>,
     columns: usize,
 ) -> bool {
-    let is_zero = |row: usize| left.elements[row * left.row + column * left.column] == T::default();
-    spared.is_empty() || (rows.into_iter().all(is_zero) && are_within(right, spared, 0..columns, T::LARGEST))
+    spared.is_empty() || (are_zero(left, rows, column) && are_within(right, spared, 0..columns, T::LARGEST))
+}
+
+/// Whether these rows are zero in this column.
+fn are_zero<T: Scalar>(matrix: Matrix<'_, T>, rows: Range<usize>, column: usize) -> bool {
+    rows.into_iter().all(|row| matrix.elements[row * matrix.row + column * matrix.column] == T::default())
+}
+
+/// Whether what `holds` asks is so of the right operand from this row or column on, which may be known from before.
+fn are_sound<T: Scalar>(room: &mut Option<&mut Room<T>>, from: usize, holds: impl FnOnce() -> bool) -> bool {
+    match room.as_deref_mut().and_then(|room| room.kept.as_mut()) {
+        Some(kept) => kept.are_sound(from, holds),
+        None => holds(),
+    }
 }
 
 /// Whether all these elements lie between `-bound` and `bound`.
