@@ -3,8 +3,8 @@
 use crate::kernel::matmul::{Dims, Matmul, Product, Scalar};
 use crate::kernel::simd::{self, Loop};
 
-/// Multiples of the right operand's rows added up: for products so small that packing would cost more than multiplying,
-/// and for a row times a matrix, which has nothing to reuse.
+/// Multiples of the right operand's rows added up: for products so small that packing would cost more than multiplying, and for
+/// a row times a matrix or a column times a row, which have nothing to reuse.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain;
 
@@ -48,16 +48,22 @@ impl<T: Scalar> Rows<'_, T> {
     #[inline(always)]
     fn multiples(&mut self) {
         let Product { dims, left, right, result, .. } = &mut self.0;
-        result.fill(T::default());
         for (i, sums) in result.chunks_exact_mut(dims.n).enumerate() {
             for k in 0..dims.k {
                 let factor = left.elements[i * left.row + k * left.column];
                 let values = &right.elements[k * right.row..];
-                if right.column == 1 {
+                if right.column == 1 && k == 0 {
+                    for (sum, value) in sums.iter_mut().zip(values) {
+                        *sum = T::add_product(T::default(), factor, *value);
+                    }
+                } else if right.column == 1 {
                     for (sum, value) in sums.iter_mut().zip(values) {
                         *sum = T::add_product(*sum, factor, *value);
                     }
                 } else {
+                    if k == 0 {
+                        sums.fill(T::default());
+                    }
                     for (j, sum) in sums.iter_mut().enumerate() {
                         *sum = T::add_product(*sum, factor, values[j * right.column]);
                     }

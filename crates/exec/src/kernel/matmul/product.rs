@@ -104,7 +104,7 @@ impl Method {
         match dims {
             _ if tiny => Method::Plain,
             Dims { m: 1, .. } | Dims { n: 1, .. } if together => Method::Lines,
-            Dims { m: 1, .. } if right.1 == 1 => Method::Plain,
+            Dims { m: 1, .. } | Dims { k: 1, .. } if right.1 == 1 => Method::Plain,
             _ => Method::Blocked,
         }
     }

@@ -1,8 +1,8 @@
 //! Running combinations and linear recurrences: every element of a lane from the one before it.
 //!
 //! A lane is gone through in order, as the interpreter does and with its arithmetic, so the bits are the same. What is done
-//! at once are lanes: where they lie side by side, row after row; where they lie one after the other, a few of them in
-//! turn, so that one need not wait for the other.
+//! at once are lanes: where they lie side by side, row after row; where they lie one after the other, some elements of each of a
+//! few in turn, so that processors go on with the next while one waits for its last sum.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -45,6 +45,9 @@ const COLUMNS: usize = 1024;
 
 /// Other lanes that are gone through together.
 const TOGETHER: usize = 8;
+
+/// Elements of one of them before it is the next one's turn.
+const TURN: usize = 16;
 
 /// How the state of a lane follows from the one before.
 trait Step<T> {
@@ -142,9 +145,11 @@ impl Walk {
     fn run<T: Banked, S: Step<T>>(&self, source: &[T], factors: &[T], out: &mut [T], scratch: &mut Scratch) {
         let Lanes { count, inner, .. } = self.lanes;
         let (slab, reverse, step) = (self.lanes.slab(), self.reverse, PhantomData::<S>);
+        if inner == 1 {
+            return simd::run(Rows { source, factors, out, count, reverse, step });
+        }
         if !self.is_wide() {
-            simd::run(Few { source, factors, out, count, inner, reverse, step });
-            return;
+            return simd::run(Few { source, factors, out, count, inner, reverse, step });
         }
         let (mut first, mut second) =
             (scratch.take::<S::Part>(0, COLUMNS), scratch.take::<S::Part>(1, COLUMNS));
@@ -224,7 +229,74 @@ impl<T: Element, S: Step<T>> Loop for Columns<'_, T, S> {
     }
 }
 
-/// Lanes one after the other, or only few of them side by side.
+/// Lanes one after the other.
+struct Rows<'a, T, S> {
+    source: &'a [T],
+    factors: &'a [T],
+    out: &'a mut [T],
+    count: usize,
+    reverse: bool,
+    step: PhantomData<S>,
+}
+
+impl<T: Element, S: Step<T>> Loop for Rows<'_, T, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Rows { source, factors, out, count, reverse, .. } = self;
+        if !source.is_empty() {
+            out.copy_from_slice(source);
+        }
+        for (group, out) in out.chunks_mut(TOGETHER * count).enumerate() {
+            let mut states = [(S::Part::default(), S::Part::default()); TOGETHER];
+            for start in (0..count).step_by(TURN) {
+                let end = (start + TURN).min(count);
+                let turn = if reverse { count - end..count - start } else { start..end };
+                let lanes = out.chunks_exact_mut(count).zip(&mut states).enumerate();
+                for (lane, (out, state)) in lanes {
+                    let first = (group * TOGETHER + lane) * count;
+                    let factors = if factors.is_empty() { factors } else { &factors[first..][turn.clone()] };
+                    let elements = out[turn.clone()].iter_mut();
+                    *state = match reverse {
+                        true => go_on::<T, S>(start == 0, *state, elements.rev(), factors.iter().rev()),
+                        false => go_on::<T, S>(start == 0, *state, elements, factors.iter()),
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// Goes on through a lane, or begins it; the state in the end. There is a factor for each element, or none at all.
+#[inline(always)]
+fn go_on<'a, T: Element, S: Step<T>>(
+    begins: bool,
+    mut state: (S::Part, S::Part),
+    mut elements: impl Iterator<Item = &'a mut T>,
+    mut factors: impl ExactSizeIterator<Item = &'a T>,
+) -> (S::Part, S::Part) {
+    let has_factors = factors.len() > 0;
+    if begins && let Some(element) = elements.next() {
+        let _ = factors.next();
+        state = S::first(*element);
+        *element = S::value(state);
+    }
+    if has_factors {
+        for (element, factor) in elements.zip(factors) {
+            state = S::next(state, *factor, *element);
+            *element = S::value(state);
+        }
+    } else {
+        for element in elements {
+            state = S::next(state, T::default(), *element);
+            *element = S::value(state);
+        }
+    }
+    state
+}
+
+/// Only few lanes side by side.
 struct Few<'a, T, S> {
     source: &'a [T],
     factors: &'a [T],
