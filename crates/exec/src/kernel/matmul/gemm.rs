@@ -5,9 +5,9 @@
 //! rows of the block go by (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008). A panel is
 //! copied side by side if its columns are not neighbors or if enough rows read it, the left operand if enough panels do: rows
 //! that are a power of two apart push each other out of the first-level cache. A panel whose columns are neighbors is copied by
-//! the first tile that reads it, and kept if other rows are about to be multiplied by it. Meanwhile the next panel and the next block of the left operand are asked for. Copies change
-//! no bits, and where blocks of the contracted axis end depends on its length alone: each element of the result is the same
-//! sum in the same order, however rows are split and whatever is copied.
+//! the first tile that reads it, and kept if other rows are about to be multiplied by it. Meanwhile the next panel and the next
+//! block of the left operand are asked for. Copies change no bits, and where blocks of the contracted axis end depends on its
+//! length alone: each element of the result is the same sum in the same order, however rows are split and whatever is copied.
 //!
 //! A few rows times columns that lie side by side in memory are computed as many rows times a few columns, and turned: so the
 //! few are turned, not the many. So are rows that lie side by side times a few columns, where rows make better tiles.

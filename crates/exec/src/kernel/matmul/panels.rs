@@ -107,7 +107,8 @@ impl<T: Copy + Default> Panels<T> {
             self.forget();
             self.elements.grow(other.elements.len());
         }
-        self.rows.reserve(other.rows.capacity().saturating_sub(self.rows.len()));
+        // Exactly: workers that cover each other would grow in turns.
+        self.rows.reserve_exact(other.rows.capacity().saturating_sub(self.rows.len()));
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -263,7 +263,7 @@ impl Dot {
             left.as_ref().map_or((reads[0].typed::<T>(), from), |(buffer, base)| (buffer, *base));
         let (right_elements, right_base) =
             right.as_ref().map_or((reads[1].typed::<T>(), 0), |(buffer, base)| (buffer, *base));
-        let mut room = self.take_room::<T>(scratch);
+        let mut room = take_room::<T>(self.kept, scratch);
         let mut made = [scratch.take::<T>(4, 0), scratch.take::<T>(5, 0)];
         // Which matrices have been made of windows last.
         let mut holds = [usize::MAX; 2];
@@ -291,7 +291,7 @@ impl Dot {
         let [one, other] = made;
         scratch.put(4, one);
         scratch.put(5, other);
-        self.put_room(room, scratch);
+        put_room(self.kept, room, scratch);
         if let Some((buffer, _)) = left {
             scratch.put(0, buffer);
         }
@@ -320,7 +320,7 @@ impl Dot {
         };
         let left = Matrix { elements: elements(0), row: self.row, column: self.contracted.0 };
         let right = Matrix { elements: elements(1), row: self.contracted.1, column: self.column };
-        let mut room = self.take_room::<T>(scratch);
+        let mut room = take_room::<T>(Kept::No, scratch);
         let dims = Dims { k: rows.len(), ..self.dims };
         let all = self.dims.m;
         let m = self.skip.map_or(all, |skip| skip.rows_of_sum(row..row + rows.len(), dims, left, right));
@@ -331,33 +331,7 @@ impl Dot {
         if !on {
             result[m * dims.n..all * dims.n].fill(T::default());
         }
-        self.put_room(room, scratch);
-    }
-
-    /// The worker's memory for copies.
-    fn take_room<T: Banked>(&self, scratch: &mut Scratch) -> Room<T> {
-        let kept = match self.kept {
-            Kept::No => None,
-            Kept::Call => {
-                let mut panels = scratch.take_panels(CALL);
-                panels.forget();
-                Some(panels)
-            }
-            Kept::Strip(number) => Some(scratch.take_panels(number)),
-        };
-        let [block, panel, turned] = ROOM.map(|index| scratch.take(index, 0));
-        Room { block, panel, turned, kept }
-    }
-
-    fn put_room<T: Banked>(&self, room: Room<T>, scratch: &mut Scratch) {
-        let Room { block, panel, turned, kept } = room;
-        for (index, buffer) in ROOM.into_iter().zip([block, panel, turned]) {
-            scratch.put(index, buffer);
-        }
-        if let Some(panels) = kept {
-            let number = if let Kept::Strip(number) = self.kept { number } else { CALL };
-            scratch.put_panels(number, panels);
-        }
+        put_room(Kept::No, room, scratch);
     }
 
     /// Whether operand `at` can be given a few contracted rows at a time: these lie one behind the other, one matrix of the
@@ -493,6 +467,32 @@ fn rows_of_piece(rows: usize, depth: usize, columns: usize) -> usize {
 /// Elements of a piece of a product of so many rows, of this depth and so many columns.
 pub(crate) fn grain(rows: usize, depth: usize, columns: usize) -> usize {
     rows_of_piece(rows, depth, columns).saturating_mul(columns).max(1)
+}
+
+/// The worker's memory for copies.
+fn take_room<T: Banked>(kept: Kept, scratch: &mut Scratch) -> Room<T> {
+    let kept = match kept {
+        Kept::No => None,
+        Kept::Call => {
+            let mut panels = scratch.take_panels(CALL);
+            panels.forget();
+            Some(panels)
+        }
+        Kept::Strip(number) => Some(scratch.take_panels(number)),
+    };
+    let [block, panel, turned] = ROOM.map(|index| scratch.take(index, 0));
+    Room { block, panel, turned, kept }
+}
+
+/// Gives it back.
+fn put_room<T: Banked>(kept: Kept, room: Room<T>, scratch: &mut Scratch) {
+    let Room { block, panel, turned, kept: panels } = room;
+    for (index, buffer) in ROOM.into_iter().zip([block, panel, turned]) {
+        scratch.put(index, buffer);
+    }
+    if let Some(panels) = panels {
+        scratch.put_panels(if let Kept::Strip(number) = kept { number } else { CALL }, panels);
+    }
 }
 
 /// Copies the elements `range` of a view into buffer `index` of the worker.
