@@ -49,21 +49,16 @@ impl<T: Scalar> Rows<'_, T> {
     fn multiples(&mut self) {
         let Product { dims, left, right, result, .. } = &mut self.0;
         for (i, sums) in result.chunks_exact_mut(dims.n).enumerate() {
+            // Row by row, so that it is near when it is added to.
+            sums.fill(T::default());
             for k in 0..dims.k {
                 let factor = left.elements[i * left.row + k * left.column];
                 let values = &right.elements[k * right.row..];
-                if right.column == 1 && k == 0 {
-                    for (sum, value) in sums.iter_mut().zip(values) {
-                        *sum = T::add_product(T::default(), factor, *value);
-                    }
-                } else if right.column == 1 {
+                if right.column == 1 {
                     for (sum, value) in sums.iter_mut().zip(values) {
                         *sum = T::add_product(*sum, factor, *value);
                     }
                 } else {
-                    if k == 0 {
-                        sums.fill(T::default());
-                    }
                     for (j, sum) in sums.iter_mut().enumerate() {
                         *sum = T::add_product(*sum, factor, values[j * right.column]);
                     }

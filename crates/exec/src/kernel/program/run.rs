@@ -201,7 +201,8 @@ impl Piece<'_, '_> {
         let Program { columns, homes, .. } = self.program;
         let first = tile.start / columns;
         let width = narrow.width(first..first + rows, *columns);
-        let Some(made) = self.program.home_of_made().filter(|_| narrow.finite) else { return width };
+        let made = if narrow.finite { self.program.home_of_made() } else { None };
+        let Some(made) = made else { return width };
         // SAFETY: what is made has the elements of the tile, and nothing has written over it.
         let is_finite = dispatch!(homes[made].dtype, T => unsafe {
             let made = elements::<T>(spots[made], tile.len());

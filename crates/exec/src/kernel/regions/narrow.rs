@@ -99,11 +99,10 @@ impl Narrow {
 
     /// How many columns of some rows, counted over all matrices, are to be gone through; the last of them is as those behind.
     pub(crate) fn width(self, rows: Range<usize>, columns: usize) -> usize {
-        // Those of a matrix grow from row to row.
-        let behind = rows.end % self.height;
-        let is_of_two = behind < rows.len();
-        let widest = if is_of_two { self.height - 1 } else { behind - 1 };
-        let inside = (widest as i64).saturating_add(self.shift).saturating_add(1).max(0) as u64;
+        // Limits grow from row to row of a matrix: the furthest is the last row's, or that of a matrix that ends before it.
+        let own = rows.end % self.height;
+        let last = if own < rows.len() { self.height - 1 } else { own - 1 };
+        let inside = (last as i64).saturating_add(self.shift).saturating_add(1).max(0) as u64;
         let width = inside.saturating_add(1).min(columns as u64) as usize;
         width.next_multiple_of(UNIT).min(columns)
     }
