@@ -9,6 +9,7 @@
 
 mod taps;
 mod along;
+mod panel;
 mod phase;
 mod slide;
 mod forward;

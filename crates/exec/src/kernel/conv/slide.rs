@@ -8,6 +8,7 @@ use std::ops::Range;
 use pullback_graph::DType;
 
 use crate::kernel::compute::Compute;
+use crate::kernel::conv::panel::{Panel, lanes};
 use crate::kernel::conv::phase::Phase;
 use crate::kernel::conv::taps::{Distances, SLACK, Table, Taps};
 use crate::kernel::matmul::{Matrix, Multiply, Turned, evenly};
@@ -40,15 +41,14 @@ pub(crate) struct Slide {
 pub(super) enum Lanes {
     /// Neighboring windows of a line.
     Windows,
-    /// Rows of the result. Every window is then a line of its own, and kernels are copied side by side: where their elements
-    /// then are.
-    Rows(Distances),
+    /// Rows of the result. Every window is then a line of its own, and kernels are copied side by side.
+    Rows(Panel),
 }
 
 /// Multiplications that make a piece worth handing to another worker.
 const GRAIN: usize = 1 << 20;
 
-/// Rows of a piece at least: each makes a copy of the planes.
+/// Rows of a piece at least, and in wholes of which it has them: each makes a copy of the planes.
 const LEAST_ROWS: usize = 32;
 
 /// Matrices of a stack that are enough for pieces to be whole ones.
@@ -57,8 +57,8 @@ const MANY: usize = 16;
 /// Elements of pieces that are run in one call, about: their result stays in the second-level cache.
 const CALL: usize = 1 << 16;
 
-/// Rows of the result that lie side by side.
-const WIDE: usize = 32;
+/// Windows of a call, about, where kernels are copied side by side: each copy is read for all of them.
+const READERS: usize = 1 << 10;
 
 /// Products that are held before they go to their places: they stay in the first-level cache, or near it.
 const HELD: usize = 1 << 13;
@@ -67,13 +67,13 @@ const HELD: usize = 1 << 13;
 /// a kernel side by side does: multiplications of a lane.
 const TURNED: usize = 16;
 const SCATTERED: usize = 48;
-const PACKED: usize = 32;
+const PACKED: usize = 8;
 
 /// Buffers of a worker.
 struct Room<T> {
     /// The planes with their padding.
     copy: Aligned<T>,
-    /// Kernels of [`WIDE`] rows side by side, if rows are.
+    /// Kernels side by side, if rows of the result are.
     panel: Aligned<T>,
     /// Products on their way to their places.
     held: Aligned<T>,
@@ -85,10 +85,7 @@ impl Slide {
     /// With what lies side by side in registers that costs less; `None` if a product of windows in memory costs still less,
     /// `made` being what making or adding them up costs per element.
     pub(super) fn if_it_pays(self, made: usize) -> Option<Slide> {
-        let lanes = match self.dtype {
-            DType::F32 => f32::lanes(InstructionSet::detected()),
-            _ => f64::lanes(InstructionSet::detected()),
-        };
+        let lanes = lanes(self.dtype);
         let rows = self.rows.len();
         let sum = |cost: &dyn Fn(&Phase) -> usize| self.phases.iter().map(cost).sum::<usize>();
         let moved = |phase: &Phase, in_order: usize| {
@@ -100,7 +97,7 @@ impl Slide {
         // A tile of one register waits for its loads: it takes as long as one and a third.
         let side_by_side = if rows <= lanes { lanes * 4 / 3 } else { rows.next_multiple_of(lanes) };
         let by_rows = sum(&|phase| {
-            let packed = PACKED * phase.depth() * rows / self.stack.len().min(self.together());
+            let packed = PACKED * phase.depth() * rows / self.readers(READERS.div_ceil(self.row));
             side_by_side * phase.depth() * phase.windows() + moved(phase, TURNED) + packed
         });
         let product = sum(&|phase| {
@@ -114,15 +111,25 @@ impl Slide {
             true => {
                 let phases: Vec<Phase> = self.phases.into_iter().map(Phase::one_by_one).collect();
                 let deepest = phases.iter().map(Phase::depth).max().unwrap_or(0);
-                let panel: Vec<usize> = (0..deepest).map(|at| at * WIDE).collect();
-                Slide { phases, lanes: Lanes::Rows(panel.into()), ..self }
+                let panel = Panel::new(self.dtype, deepest);
+                Slide { phases, lanes: Lanes::Rows(panel), ..self }
             }
         })
     }
 
-    /// Matrices that are computed in one call, if they are small.
+    /// How many matrices from the first one on have its kernels, up to so many.
+    fn readers(&self, most: usize) -> usize {
+        let kernels = |index: usize| self.stack.start(index)[0];
+        (0..self.stack.len().min(most)).take_while(|index| kernels(*index) == kernels(0)).count()
+    }
+
+    /// Rows that are computed in one call, if pieces have fewer.
     fn together(&self) -> usize {
-        (CALL / (self.rows.len() * self.row)).max(1)
+        let readers = match self.lanes {
+            Lanes::Windows => 1,
+            Lanes::Rows(_) => self.readers(READERS.div_ceil(self.row)),
+        };
+        (CALL / self.row).max(readers * self.rows.len())
     }
 
     /// How deep all phases are.
@@ -164,7 +171,7 @@ impl Slide {
             match &self.lanes {
                 Lanes::Windows => self.by_windows(kernels, row, part, &mut room),
                 Lanes::Rows(panel) => {
-                    self.pack(kernels, left, row..row + count, panel.len(), &mut room);
+                    self.pack(panel, kernels, left, row..row + count, &mut room);
                     self.by_rows(panel, row, part, &mut room);
                 }
             }
@@ -218,32 +225,45 @@ impl Slide {
     }
 
     /// Puts the kernels of these rows side by side, unless they are.
-    fn pack<T: Banked>(
+    fn pack<T: Banked + Multiply>(
         &self,
+        panel: &Panel,
         kernels: &[T],
         start: usize,
         rows: Range<usize>,
-        deepest: usize,
         room: &mut Room<T>,
     ) {
+        let (wide, deepest) = (panel.wide, panel.rows.len());
         let (held_start, held) = &room.packed;
         let offset = rows.start.saturating_sub(held.start);
         if *held_start == start
             && held.start <= rows.start
             && rows.end <= held.end
-            && offset.is_multiple_of(WIDE)
+            && offset.is_multiple_of(wide)
         {
             return;
         }
         let depth = self.depth();
         // Tables are checked by their furthest entry.
-        room.panel.grow((rows.len().next_multiple_of(WIDE) * depth + WIDE * deepest) + SLACK);
-        let blocks = self.rows.as_slice()[rows.clone()].chunks(WIDE);
-        for (rows, block) in blocks.zip(room.panel.chunks_exact_mut(WIDE * depth)) {
-            let elements = self.phases.iter().flat_map(|phase| phase.depths[0].as_slice());
-            for (element, to) in elements.zip(block.chunks_exact_mut(WIDE)) {
-                for (to, row) in to.iter_mut().zip(rows) {
-                    *to = kernels[row + element];
+        room.panel.grow((rows.len().next_multiple_of(wide) * depth + wide * deepest) + SLACK);
+        let blocks = self.rows.as_slice()[rows.clone()].chunks(wide);
+        for (rows, mut block) in blocks.zip(room.panel.chunks_exact_mut(wide * depth)) {
+            let column = rows.get(1).map_or(0, |second| second - rows[0]);
+            // Rows that are as far apart are columns of one matrix, where elements are neighbors its rows.
+            let alike = rows.windows(2).all(|pair| pair[1] - pair[0] == column);
+            for elements in self.phases.iter().map(|phase| phase.depths[0].as_slice()) {
+                for run in elements.chunk_by(|element, next| element + 1 == *next) {
+                    for (at, rows) in (0..).zip(rows.chunks(if alike { rows.len() } else { 1 })) {
+                        let turned = Turned {
+                            from: Matrix { elements: &kernels[rows[0] + run[0]..], row: 1, column },
+                            rows: run.len(),
+                            columns: rows.len(),
+                            to: &mut block[at..],
+                            row: wide,
+                        };
+                        T::multiply(InstructionSet::detected(), turned);
+                    }
+                    block = &mut block[wide * run.len()..];
                 }
             }
         }
@@ -251,24 +271,19 @@ impl Slide {
     }
 
     /// Rows of a matrix from `row` on, which have been packed, side by side.
-    fn by_rows<T: Banked + Multiply>(
-        &self,
-        elements: &Distances,
-        row: usize,
-        out: &mut [T],
-        room: &mut Room<T>,
-    ) {
+    fn by_rows<T: Banked + Multiply>(&self, panel: &Panel, row: usize, out: &mut [T], room: &mut Room<T>) {
         let (depth, first) = (self.depth(), row - room.packed.1.start);
-        let mut panel = &room.panel[first * depth..];
+        let Panel { wide, rows: elements } = panel;
+        let mut kernels = &room.panel[first * depth..];
         room.held.grow(HELD);
-        for out in out.chunks_mut(WIDE * self.row) {
+        for out in out.chunks_mut(wide * self.row) {
             let rows = out.len() / self.row;
             for phase in &self.phases {
-                for (first, windows) in evenly(phase.windows(), HELD / WIDE) {
+                for (first, windows) in evenly(phase.windows(), HELD / wide) {
                     let held = &mut room.held[..rows * windows];
                     let product = Taps {
                         left: &room.copy,
-                        right: panel,
+                        right: kernels,
                         rows: phase.lines.part(first, windows),
                         depths: [phase.depths[1].all(), elements.part(0, phase.depth())],
                         lines: Table::FIRST,
@@ -294,7 +309,7 @@ impl Slide {
                         column.zip(held).for_each(|(to, from)| *to = *from);
                     }
                 }
-                panel = &panel[phase.depth() * WIDE..];
+                kernels = &kernels[phase.depth() * wide..];
             }
         }
     }
@@ -307,11 +322,11 @@ impl Compute for Slide {
 
     fn pieces(&self) -> Pieces {
         let (rows, row) = (self.rows.len(), self.row);
-        let wanted = (GRAIN / (self.depth() * row)).max(LEAST_ROWS).next_multiple_of(WIDE);
+        let wanted = (GRAIN / (self.depth() * row)).max(LEAST_ROWS).next_multiple_of(LEAST_ROWS);
         // A part of a matrix, or whole ones.
         let is_cut = 2 * wanted <= rows && self.stack.len() < MANY;
         let piece = if is_cut { wanted } else { wanted.next_multiple_of(rows) };
-        Pieces::of(self.stack.len() * rows * row, piece * row).together(CALL / (piece * row))
+        Pieces::of(self.stack.len() * rows * row, piece * row).together(self.together() / piece)
     }
 
     fn flops(&self) -> u64 {

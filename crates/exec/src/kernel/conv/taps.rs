@@ -1,8 +1,8 @@
 //! Products whose operands are read by tables of distances.
 //!
 //! Tiles are those of [matrix products](crate::kernel::matmul): sums stay in registers, every one a chain of additions in the
-//! order of the table, in blocks of the same depth. They have fewer rows, since compilers load the factors of all rows first
-//! where each has an address of its own; with few rows a tile is wider, for chains enough to keep the units busy.
+//! order of the table, in blocks of the same depth. Every row has an address of its own; with few rows a tile is wider, for
+//! chains enough to keep the units busy.
 #![allow(unsafe_code, reason = "loads and stores of vector registers; the tables are checked once")]
 
 use crate::kernel::matmul::{DEPTH, InRegisters, VECTORS, Vector, evenly};
@@ -41,6 +41,12 @@ pub(crate) struct Table<'a> {
 
 /// Elements behind the last line that may be read and are not used: as many as the widest register has.
 pub(crate) const SLACK: usize = 16;
+
+/// Rows of a tile at most: with an address for each, more would not all be in registers.
+const MOST_ROWS: usize = 9;
+
+/// Registers that all rows together have, from which those left over by wide tiles do not matter.
+const MANY: usize = 12;
 
 impl<T: Copy + Default> InRegisters<T> for Taps<'_, T> {
     #[inline(always)]
@@ -136,7 +142,7 @@ unsafe fn multiply<V: Vector<Element: Default>>(mut product: Taps<'_, V::Element
         product.depths =
             [left, right].map(|all| Table { distances: &all.distances[start..start + depth], ..all });
         product.adds = adds || start > 0;
-        for (row, rows) in evenly(product.rows.len(), most_rows::<V>()) {
+        for (row, rows) in evenly(product.rows.len(), most_rows::<V>(registers)) {
             let mut register = 0;
             while register < registers {
                 let at = At { row, register };
@@ -147,9 +153,16 @@ unsafe fn multiply<V: Vector<Element: Default>>(mut product: Taps<'_, V::Element
     }
 }
 
-/// Rows of a tile: as many as leave registers for the operands.
-const fn most_rows<V: Vector>() -> usize {
-    V::ROWS * 3 / 4
+/// Rows of the tiles of so many registers at a time, all of them: as many as leave registers for the operands, and addresses
+/// for every row. Half as many make tiles that are twice as wide, which load less for each sum.
+const fn most_rows<V: Vector>(registers: usize) -> usize {
+    if registers >= MANY || registers.is_multiple_of(2 * VECTORS) {
+        V::ROWS / 2
+    } else if V::ROWS < MOST_ROWS {
+        V::ROWS
+    } else {
+        MOST_ROWS
+    }
 }
 
 /// Computes a tile of so many rows and at most so many registers, as many of these as pay; says how many.
@@ -167,9 +180,9 @@ unsafe fn tile_of<V: Vector>(
         ($($registers:literal: $($rows:literal)*;)*) => {
             match (rows, registers) {
                 $($(
-                    ($rows, $registers..) if const { $rows * $registers <= most_rows::<V>() * VECTORS } => {
+                    ($rows, $registers..) if const { $rows * $registers <= V::ROWS * VECTORS } => {
                         // SAFETY: as the caller promises.
-                        unsafe { tile::<V, $rows, $registers>(product, at) };
+                        unsafe { V::apart(Tile::<_, $rows, $registers> { product, at }) };
                         $registers
                     }
                 )*)*
@@ -179,66 +192,76 @@ unsafe fn tile_of<V: Vector>(
     }
     by_size! {
         8: 1 2;
-        4: 1 2 3 4;
+        4: 1 2 3 4 5 6;
         2: 1 2 3 4 5 6 7 8 9;
         1: 1 2 3 4 5 6 7 8 9;
     }
 }
 
-/// # Safety
-/// As [`tile_of`], for `ROWS` rows and `REGISTERS` registers.
-#[inline(always)]
-unsafe fn tile<V: Vector, const ROWS: usize, const REGISTERS: usize>(
-    product: &mut Taps<'_, V::Element>,
+/// A tile of `ROWS` rows and `REGISTERS` registers: a function of its own, as those of matrix products.
+struct Tile<'a, 'b, T, const ROWS: usize, const REGISTERS: usize> {
+    product: &'a mut Taps<'b, T>,
     at: At,
-) {
-    let Taps { left, right, rows, depths, lines, line, adds, .. } = *product;
-    let per_line = line.div_ceil(V::LANES);
-    let (mut line_at, mut part) = (at.register / per_line, at.register % per_line);
-    // Where each register's elements start, where its sums go, and how many there are.
-    let mut starts = [right.as_ptr(); REGISTERS];
-    let mut places = [(0, 0); REGISTERS];
-    for (start, place) in starts.iter_mut().zip(&mut places) {
-        let first = part * V::LANES;
-        *start = start.wrapping_add(lines.distances[line_at] + first);
-        *place = (line_at * line + first, (line - first).min(V::LANES));
-        part += 1;
-        if part == per_line {
-            (line_at, part) = (line_at + 1, 0);
-        }
-    }
-    let mut factors = [left.as_ptr(); ROWS];
-    for (factor, row) in factors.iter_mut().zip(&rows.distances[at.row..]) {
-        *factor = factor.wrapping_add(*row);
-    }
-    let row_len = lines.len() * line;
-    let result = product.result[at.row * row_len..].as_mut_ptr();
-    // SAFETY: the tables have been checked: every sum of their entries is inside its operand, with a register of elements
-    // behind it on the right; what is written are the elements of lines.
-    unsafe {
-        let mut sums = [[V::zero(); REGISTERS]; ROWS];
-        for (ours, theirs) in depths[0].distances.iter().zip(depths[1].distances) {
-            let mut values = [V::zero(); REGISTERS];
-            for (value, start) in values.iter_mut().zip(starts) {
-                *value = V::load(start.wrapping_add(*theirs));
+}
+
+impl<T: Copy, const ROWS: usize, const REGISTERS: usize> InRegisters<T> for Tile<'_, '_, T, ROWS, REGISTERS> {
+    #[inline(always)]
+    unsafe fn compute<V: Vector<Element = T>>(self) {
+        let Taps { left, right, rows, depths, lines, line, adds, .. } = *self.product;
+        let at = self.at;
+        let per_line = line.div_ceil(V::LANES);
+        let (mut line_at, mut part) = (at.register / per_line, at.register % per_line);
+        // Where each register's elements start, where its sums go, and how many there are.
+        let mut starts = [right.as_ptr(); REGISTERS];
+        let mut places = [(0, 0); REGISTERS];
+        for (start, place) in starts.iter_mut().zip(&mut places) {
+            let first = part * V::LANES;
+            *start = start.wrapping_add(lines.distances[line_at] + first);
+            *place = (line_at * line + first, (line - first).min(V::LANES));
+            part += 1;
+            if part == per_line {
+                (line_at, part) = (line_at + 1, 0);
             }
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let factor = V::splat(factors[row].wrapping_add(*ours));
-                for (sum, value) in sums.iter_mut().zip(values) {
-                    *sum = sum.add_product(factor, value);
+        }
+        let mut factors = [left.as_ptr(); ROWS];
+        for (factor, row) in factors.iter_mut().zip(&rows.distances[at.row..]) {
+            *factor = factor.wrapping_add(*row);
+        }
+        let row_len = lines.len() * line;
+        let result = self.product.result[at.row * row_len..].as_mut_ptr();
+        // SAFETY: the tables have been checked: every sum of their entries is inside its operand, with a register of elements
+        // behind it on the right; what is written are the elements of lines.
+        unsafe {
+            let mut sums = [[V::zero(); REGISTERS]; ROWS];
+            for (ours, theirs) in depths[0].distances.iter().zip(depths[1].distances) {
+                let factor = |row: usize| V::splat(factors[row].wrapping_add(*ours));
+                let value = |register: usize| V::load(starts[register].wrapping_add(*theirs));
+                // All of the fewer ones are held, and one of the others at a time.
+                if ROWS < REGISTERS {
+                    let factors: [V; ROWS] = std::array::from_fn(factor);
+                    for register in 0..REGISTERS {
+                        let value = value(register);
+                        for (sums, factor) in sums.iter_mut().zip(factors) {
+                            sums[register] = sums[register].add_product(factor, value);
+                        }
+                    }
+                } else {
+                    let values: [V; REGISTERS] = std::array::from_fn(value);
+                    for (row, sums) in sums.iter_mut().enumerate() {
+                        let factor = factor(row);
+                        for (sum, value) in sums.iter_mut().zip(values) {
+                            *sum = sum.add_product(factor, value);
+                        }
+                    }
                 }
             }
-        }
-        for (register, (place, count)) in places.into_iter().enumerate() {
-            let place = result.wrapping_add(place);
-            let mask = V::first(count);
-            for (row, sums) in sums.iter().enumerate() {
-                let place = place.wrapping_add(row * row_len);
-                let sum = match adds {
-                    true => V::load_part(place, mask).add(sums[register]),
-                    false => sums[register],
-                };
-                sum.store_part(place, mask);
+            // By value: sums that are borrowed would be in memory.
+            for (row, sums) in sums.into_iter().enumerate() {
+                for (sum, (place, count)) in sums.into_iter().zip(places) {
+                    let (place, mask) = (result.wrapping_add(row * row_len + place), V::first(count));
+                    let sum = if adds { V::load_part(place, mask).add(sum) } else { sum };
+                    sum.store_part(place, mask);
+                }
             }
         }
     }

@@ -13,6 +13,7 @@ use pullback_graph::{DType, Graph, NodeId, Op};
 
 use crate::kernel::compute::Compute;
 use crate::kernel::conv::along::{APART, Along};
+use crate::kernel::conv::panel::Panel;
 use crate::kernel::conv::taps::{Distances, SLACK, Table, Taps};
 use crate::kernel::matmul::{DEPTH, Matrix, Multiply, Scalar, Turned, evenly};
 use crate::kernel::movement::rearrange::sizes;
@@ -47,13 +48,13 @@ pub(crate) struct Weights {
 /// What lies side by side in registers.
 #[derive(Debug)]
 enum Windows {
-    /// Outputs: where each window starts, and where it is in the factors of some outputs once these lie side by side.
-    OneByOne { starts: Distances, panel: Distances },
+    /// Outputs: where each window starts, and the panel of its factors of some outputs.
+    OneByOne { starts: Distances, panel: Panel },
     /// Neighboring windows: where each line of them starts.
     InLines(Distances),
 }
 
-/// Outputs that are side by side: two of the widest registers. Pieces have half of it where there would be too few.
+/// Outputs of a piece: two of the widest registers, or half of that where there would be too few pieces.
 const WIDE: usize = 32;
 const NARROW: usize = 16;
 
@@ -119,7 +120,7 @@ impl Weights {
         let all = Grid::of(op, &factor, &planes);
         let kept = all.axes(|axis| !reduce.axes.contains(axis));
         let summed = all.axes(|axis| reduce.axes.contains(axis));
-        let windows = Windows::of(&padded, outputs.len());
+        let windows = Windows::of(graph.ty(sum).dtype, &padded, outputs.len());
         let pieces = kept.len() * outputs.len().div_ceil(WIDE);
         let most = summed.len() * windows.count(&padded) / LEAST;
         let groups = if pieces < ENOUGH { most.clamp(1, ENOUGH) } else { 1 };
@@ -151,6 +152,14 @@ impl Weights {
         }
     }
 
+    /// Elements of a panel, if there is one.
+    fn room(&self) -> usize {
+        match &self.windows {
+            Windows::OneByOne { panel, .. } => panel.wide * panel.rows.len() + SLACK,
+            Windows::InLines(_) => 0,
+        }
+    }
+
     /// Sums that are kept for each element of the result.
     fn apart(&self) -> usize {
         match &self.windows {
@@ -169,7 +178,7 @@ impl Weights {
         let (places, apart) = (self.places.len(), self.apart());
         let (mut at, end) = (range.start / places, range.end / places);
         let mut copy = scratch.take::<T>(0, self.padded.len() + SLACK);
-        let mut panel = scratch.take::<T>(1, BLOCK * WIDE + SLACK);
+        let mut room = scratch.take::<T>(1, self.room());
         let mut sums = scratch.take::<T>(2, places * self.outputs.min(end - at) * apart);
         copy.fill(T::default());
         let mut rest = out;
@@ -186,16 +195,17 @@ impl Weights {
                 let factors = &reads[0].typed::<T>()[starts[0] + left + output * self.output..];
                 self.padded.copy(&reads[1].typed::<T>()[starts[1] + right..], &mut copy);
                 match &self.windows {
-                    Windows::OneByOne { starts, panel: places } => {
-                        self.across(factors, &copy, [starts, places], sums, &mut panel);
+                    Windows::OneByOne { starts, panel } => {
+                        self.across(factors, &copy, starts, panel, sums, &mut room);
                     }
                     Windows::InLines(lines) => self.along(factors, &copy, lines, sums),
                 }
             }
             match &self.windows {
                 // The sums of some outputs, place by place.
-                Windows::OneByOne { .. } => {
-                    for (part, sums) in part.chunks_mut(WIDE * places).zip(sums.chunks(WIDE * places)) {
+                Windows::OneByOne { panel, .. } => {
+                    let wide = panel.wide * places;
+                    for (part, sums) in part.chunks_mut(wide).zip(sums.chunks(wide)) {
                         let outputs = part.len() / places;
                         let turned = Turned {
                             from: Matrix { elements: sums, row: 1, column: outputs },
@@ -218,7 +228,7 @@ impl Weights {
             at += count;
         }
         scratch.put(0, copy);
-        scratch.put(1, panel);
+        scratch.put(1, room);
         scratch.put(2, sums);
     }
 
@@ -243,12 +253,13 @@ impl Weights {
         &self,
         factors: &[T],
         copy: &[T],
-        [starts, in_panel]: [&Distances; 2],
+        starts: &Distances,
+        panel: &Panel,
         sums: &mut [T],
-        panel: &mut [T],
+        room: &mut [T],
     ) {
         let places = self.places.len();
-        for (sums, first) in sums.chunks_mut(WIDE * places).zip((0..).step_by(WIDE)) {
+        for (sums, first) in sums.chunks_mut(panel.wide * places).zip((0..).step_by(panel.wide)) {
             let outputs = sums.len() / places;
             for (start, windows) in evenly(starts.len(), BLOCK) {
                 let elements = &factors[first * self.output + start..];
@@ -256,15 +267,15 @@ impl Weights {
                     from: Matrix { elements, row: 1, column: self.output },
                     rows: windows,
                     columns: outputs,
-                    to: panel,
-                    row: WIDE,
+                    to: room,
+                    row: panel.wide,
                 };
                 T::multiply(InstructionSet::detected(), turned);
                 let product = Taps {
                     left: copy,
-                    right: panel,
+                    right: room,
                     rows: self.places.all(),
-                    depths: [starts.part(start, windows), in_panel.part(0, windows)],
+                    depths: [starts.part(start, windows), panel.rows.part(0, windows)],
                     lines: Table::FIRST,
                     line: outputs,
                     result: sums,
@@ -301,7 +312,7 @@ impl Windows {
     }
 
     /// The windows of a copy for so many outputs: in lines if the outputs would leave more of a register empty.
-    fn of(padded: &Padded, outputs: usize) -> Windows {
+    fn of(dtype: DType, padded: &Padded, outputs: usize) -> Windows {
         let (lines, line) = (padded.lines(), padded.line());
         // Of what lies along lines each register is loaded for one product.
         let along = 2 * outputs * line.next_multiple_of(APART);
@@ -309,8 +320,8 @@ impl Windows {
             return Windows::InLines(lines.into());
         }
         let starts: Vec<usize> = lines.iter().flat_map(|start| *start..start + line).collect();
-        let panel: Vec<usize> = (0..starts.len().min(BLOCK)).map(|window| window * WIDE).collect();
-        Windows::OneByOne { starts: starts.into(), panel: panel.into() }
+        let panel = Panel::new(dtype, starts.len().min(BLOCK));
+        Windows::OneByOne { starts: starts.into(), panel }
     }
 }
 

@@ -1,0 +1,34 @@
+//! Operands copied side by side: what one load of a register then takes from as many of them.
+
+use pullback_graph::DType;
+
+use crate::kernel::conv::taps::Distances;
+use crate::kernel::matmul::{Multiply, VECTORS};
+use crate::kernel::simd::InstructionSet;
+
+/// Elements of some operands, side by side in rows.
+#[derive(Debug)]
+pub(super) struct Panel {
+    /// How many operands there are. Two registers are best: as many rows as products have in a block of their depth then stay
+    /// in the first-level cache.
+    pub(super) wide: usize,
+    /// Where each row is.
+    pub(super) rows: Distances,
+}
+
+impl Panel {
+    /// With so many rows of elements of a type.
+    pub(super) fn new(dtype: DType, rows: usize) -> Panel {
+        let wide = VECTORS * lanes(dtype);
+        let rows: Vec<usize> = (0..rows).map(|at| at * wide).collect();
+        Panel { wide, rows: rows.into() }
+    }
+}
+
+/// Elements of a type that are in a register here.
+pub(super) fn lanes(dtype: DType) -> usize {
+    match dtype {
+        DType::F32 => f32::lanes(InstructionSet::detected()),
+        _ => f64::lanes(InstructionSet::detected()),
+    }
+}
