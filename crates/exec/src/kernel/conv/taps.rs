@@ -42,8 +42,10 @@ pub(crate) struct Table<'a> {
 /// Elements behind the last line that may be read and are not used: as many as the widest register has.
 pub(crate) const SLACK: usize = 16;
 
-/// Rows of a tile at most: with an address for each, more would not all be in registers.
-const MOST_ROWS: usize = 9;
+/// Rows of a tile at most, if it has four registers of each, and if two: compilers do not keep more in registers, with an address
+/// for each row.
+const WIDE_ROWS: usize = 4;
+const NARROW_ROWS: usize = 9;
 
 /// Registers that all rows together have, from which those left over by wide tiles do not matter.
 const MANY: usize = 12;
@@ -153,16 +155,12 @@ unsafe fn multiply<V: Vector<Element: Default>>(mut product: Taps<'_, V::Element
     }
 }
 
-/// Rows of the tiles of so many registers at a time, all of them: as many as leave registers for the operands, and addresses
+/// Rows of tiles where all rows together have so many registers: as many as leave registers for the operands, and addresses
 /// for every row. Half as many make tiles that are twice as wide, which load less for each sum.
 const fn most_rows<V: Vector>(registers: usize) -> usize {
-    if registers >= MANY || registers.is_multiple_of(2 * VECTORS) {
-        V::ROWS / 2
-    } else if V::ROWS < MOST_ROWS {
-        V::ROWS
-    } else {
-        MOST_ROWS
-    }
+    let is_wide = registers >= MANY || registers.is_multiple_of(2 * VECTORS);
+    let (rows, most) = if is_wide { (V::ROWS / 2, WIDE_ROWS) } else { (V::ROWS, NARROW_ROWS) };
+    if rows < most { rows } else { most }
 }
 
 /// Computes a tile of so many rows and at most so many registers, as many of these as pay; says how many.
@@ -192,7 +190,7 @@ unsafe fn tile_of<V: Vector>(
     }
     by_size! {
         8: 1 2;
-        4: 1 2 3 4 5 6;
+        4: 1 2 3 4;
         2: 1 2 3 4 5 6 7 8 9;
         1: 1 2 3 4 5 6 7 8 9;
     }
