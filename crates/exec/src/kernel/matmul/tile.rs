@@ -158,6 +158,8 @@ unsafe fn multiply<
         true => (tiles.depth, ROWS),
         false => (STEPS, ROWS.div_ceil(tiles.depth.div_ceil(STEPS))),
     };
+    // Of more steps at once that also copy, compilers keep a sum in memory where there are sixteen registers.
+    let at_once = if COPY { 1 } else { L::STEPS };
     let (mut start, mut result_start) = (tiles.left.start, tiles.result);
     for _ in 0..tiles.count {
         // SAFETY: the caller promises that the elements of the tiles lie inside their buffers; pointers move from one row to
@@ -192,14 +194,14 @@ unsafe fn multiply<
                     }
                 }
                 asked += pace;
-                for _ in 0..steps / L::STEPS {
+                for _ in 0..steps / at_once {
                     left.keep();
-                    for step in 0..L::STEPS {
+                    for step in 0..at_once {
                         add_step(&mut sums, &left, step, right.next::<FULL, COPY>());
                     }
-                    left.advance(L::STEPS);
+                    left.advance(at_once);
                 }
-                for _ in 0..steps % L::STEPS {
+                for _ in 0..steps % at_once {
                     left.keep();
                     add_step(&mut sums, &left, 0, right.next::<FULL, COPY>());
                     left.advance(1);
