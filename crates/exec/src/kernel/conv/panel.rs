@@ -3,14 +3,13 @@
 use pullback_graph::DType;
 
 use crate::kernel::conv::taps::Distances;
-use crate::kernel::matmul::{Multiply, VECTORS};
+use crate::kernel::matmul::Multiply;
 use crate::kernel::simd::InstructionSet;
 
 /// Elements of some operands, side by side in rows.
 #[derive(Debug)]
 pub(super) struct Panel {
-    /// How many operands there are. Two registers are best: as many rows as products have in a block of their depth then stay
-    /// in the first-level cache.
+    /// How many operands there are: two of the widest registers, or four that are half as wide.
     pub(super) wide: usize,
     /// Where each row is.
     pub(super) rows: Distances,
@@ -19,7 +18,7 @@ pub(super) struct Panel {
 impl Panel {
     /// With so many rows of elements of a type.
     pub(super) fn new(dtype: DType, rows: usize) -> Panel {
-        let wide = VECTORS * lanes(dtype);
+        let wide = if dtype == DType::F32 { 32 } else { 16 };
         let rows: Vec<usize> = (0..rows).map(|at| at * wide).collect();
         Panel { wide, rows: rows.into() }
     }

@@ -42,10 +42,8 @@ pub(crate) struct Table<'a> {
 /// Elements behind the last line that may be read and are not used: as many as the widest register has.
 pub(crate) const SLACK: usize = 16;
 
-/// Rows of a tile at most, if it has four registers of each, and if two: compilers do not keep more in registers, with an address
-/// for each row.
+/// Rows of a wide tile at most: with more, compilers move sums from register to register.
 const WIDE_ROWS: usize = 4;
-const NARROW_ROWS: usize = 9;
 
 /// Registers that all rows together have, from which those left over by wide tiles do not matter.
 const MANY: usize = 12;
@@ -138,13 +136,14 @@ impl<T> Taps<'_, T> {
 unsafe fn multiply<V: Vector<Element: Default>>(mut product: Taps<'_, V::Element>) {
     product.check(V::LANES);
     let registers = product.lines.len() * product.line.div_ceil(V::LANES);
+    let is_wide = registers >= MANY || registers.is_multiple_of(2 * VECTORS);
     let [left, right] = product.depths;
     let adds = product.adds;
     for (start, depth) in evenly(left.len(), DEPTH) {
         product.depths =
             [left, right].map(|all| Table { distances: &all.distances[start..start + depth], ..all });
         product.adds = adds || start > 0;
-        for (row, rows) in evenly(product.rows.len(), most_rows::<V>(registers)) {
+        for (row, rows) in evenly(product.rows.len(), most_rows::<V>(is_wide)) {
             let mut register = 0;
             while register < registers {
                 let at = At { row, register };
@@ -155,12 +154,14 @@ unsafe fn multiply<V: Vector<Element: Default>>(mut product: Taps<'_, V::Element
     }
 }
 
-/// Rows of tiles where all rows together have so many registers: as many as leave registers for the operands, and addresses
-/// for every row. Half as many make tiles that are twice as wide, which load less for each sum.
-const fn most_rows<V: Vector>(registers: usize) -> usize {
-    let is_wide = registers >= MANY || registers.is_multiple_of(2 * VECTORS);
-    let (rows, most) = if is_wide { (V::ROWS / 2, WIDE_ROWS) } else { (V::ROWS, NARROW_ROWS) };
-    if rows < most { rows } else { most }
+/// Rows of a tile at most: as many as leave registers for the operands even if compilers load those of all rows first. In wide
+/// tiles, of more registers than those of products, there are few enough rows for that, and as many sums.
+const fn most_rows<V: Vector>(is_wide: bool) -> usize {
+    match V::ROWS / 2 {
+        _ if !is_wide => V::ROWS * 3 / 4,
+        rows if rows < WIDE_ROWS => rows,
+        _ => WIDE_ROWS,
+    }
 }
 
 /// Computes a tile of so many rows and at most so many registers, as many of these as pay; says how many.
@@ -174,11 +175,14 @@ unsafe fn tile_of<V: Vector>(
     rows: usize,
     registers: usize,
 ) -> usize {
+    const fn fits<V: Vector>(rows: usize, registers: usize) -> bool {
+        rows * registers <= V::ROWS * VECTORS && rows <= most_rows::<V>(registers > VECTORS)
+    }
     macro_rules! by_size {
         ($($registers:literal: $($rows:literal)*;)*) => {
             match (rows, registers) {
                 $($(
-                    ($rows, $registers..) if const { $rows * $registers <= V::ROWS * VECTORS } => {
+                    ($rows, $registers..) if const { fits::<V>($rows, $registers) } => {
                         // SAFETY: as the caller promises.
                         unsafe { V::apart(Tile::<_, $rows, $registers> { product, at }) };
                         $registers
