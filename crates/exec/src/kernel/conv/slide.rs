@@ -248,9 +248,9 @@ impl Slide {
         room.panel.grow((rows.len().next_multiple_of(wide) * depth + wide * deepest) + SLACK);
         let blocks = self.rows.as_slice()[rows.clone()].chunks(wide);
         for (rows, mut block) in blocks.zip(room.panel.chunks_exact_mut(wide * depth)) {
-            let column = rows.get(1).map_or(0, |second| second - rows[0]);
+            let column = rows.get(1).map_or(0, |second| second.saturating_sub(rows[0]));
             // Rows that are as far apart are columns of one matrix, where elements are neighbors its rows.
-            let alike = rows.windows(2).all(|pair| pair[1] - pair[0] == column);
+            let alike = rows.windows(2).all(|pair| pair[0] + column == pair[1]);
             for elements in self.phases.iter().map(|phase| phase.depths[0].as_slice()) {
                 for run in elements.chunk_by(|element, next| element + 1 == *next) {
                     for (at, rows) in (0..).zip(rows.chunks(if alike { rows.len() } else { 1 })) {

@@ -298,6 +298,9 @@ fn convolutions_never_write_their_windows_out() {
         ([3, 4, 9, 10], [6, 4, 3, 3], ConvOptions::default().padding([1, 1])),
         ([2, 4, 11, 8], [4, 2, 5, 2], ConvOptions::default().stride([2, 1]).groups(2)),
         ([5, 1, 7, 7], [2, 1, 7, 7], ConvOptions::default()),
+        // Outputs side by side, for more images than a call has, and another kernel for each group.
+        ([20, 16, 9, 9], [40, 16, 3, 3], ConvOptions::default().padding([1, 1])),
+        ([3, 32, 9, 9], [80, 16, 3, 3], ConvOptions::default().groups(2)),
     ] {
         let b = Builder::new();
         let x = b.input("x", DType::F32, sizes);
@@ -311,6 +314,28 @@ fn convolutions_never_write_their_windows_out() {
         // Of whole numbers every sum is exact, and fused ones may add up in another order.
         let whole = |sizes: &[usize]| Tensor::from_fn(sizes, |at| (at * 37 % 11) as f32 - 5.0);
         check(&graph, &[whole(&sizes), whole(&kernel)], "a convolution");
+    }
+}
+
+#[test]
+fn kernels_may_be_in_any_order() {
+    use pullback_graph::op::{DotGeneral, Window};
+    let window = Window { size: 3, stride: 1, dilation: 1, before: 1, after: 1 };
+    for dtype in [DType::F32, DType::F64] {
+        for order in [[0, 1, 2, 3, 4], [1, 0, 2, 3, 4], [1, 0, 4, 2, 3]] {
+            let b = Builder::new();
+            let x = b.input("x", dtype, [8, 9, 9]);
+            let sizes = order.map(|axis| [6, 8, 8, 3, 3][axis]);
+            let mut back = [0; 5];
+            order.iter().enumerate().for_each(|(at, axis)| back[*axis] = at);
+            let w = b.input("w", dtype, sizes);
+            let product = DotGeneral::new([], [], [2, 3, 4], [0, 1, 2]);
+            let y = w.permute(back.to_vec()).apply_to(product, &[x.unfold(&[window; 2])]);
+            let graph = b.finish([("y", y)]).unwrap();
+            let whole =
+                |sizes: &[usize]| Tensor::from_fn(sizes, |at| (at * 37 % 11) as f32 - 5.0).cast(dtype);
+            check(&graph, &[whole(&[8, 9, 9]), whole(&sizes)], "a kernel with its axes in another order");
+        }
     }
 }
 
