@@ -3,31 +3,53 @@
 use pullback_graph::DType;
 
 use crate::kernel::conv::taps::Distances;
-use crate::kernel::matmul::Multiply;
+use crate::kernel::matmul::{Matrix, Multiply, Turned};
 use crate::kernel::simd::InstructionSet;
 
-/// Elements of some operands, side by side in rows.
+/// How elements of some operands lie side by side in rows.
 #[derive(Debug)]
 pub(super) struct Panel {
-    /// How many operands there are: two of the widest registers, or four that are half as wide.
+    /// How many operands there are at most.
     pub(super) wide: usize,
     /// Where each row is.
     pub(super) rows: Distances,
 }
 
+/// Bytes of a row: two of the widest registers, or four that are half as wide.
+const ROW: usize = 128;
+
 impl Panel {
     /// With so many rows of elements of a type.
     pub(super) fn new(dtype: DType, rows: usize) -> Panel {
-        let wide = if dtype == DType::F32 { 32 } else { 16 };
+        let wide = ROW / dtype.bytes();
         let rows: Vec<usize> = (0..rows).map(|at| at * wide).collect();
         Panel { wide, rows: rows.into() }
     }
-}
 
-/// Elements of a type that are in a register here.
-pub(super) fn lanes(dtype: DType) -> usize {
-    match dtype {
-        DType::F32 => f32::lanes(InstructionSet::detected()),
-        _ => f64::lanes(InstructionSet::detected()),
+    /// Copies the elements of the operands that start in `from` there, each element a row.
+    pub(super) fn fill<T: Multiply>(
+        &self,
+        from: &[T],
+        starts: &[usize],
+        elements: &[usize],
+        mut to: &mut [T],
+    ) {
+        let column = starts.get(1).map_or(0, |second| second.saturating_sub(starts[0]));
+        // Operands that are as far apart are columns of one matrix, where elements are neighbors its rows.
+        let are_alike = starts.windows(2).all(|pair| pair[0] + column == pair[1]);
+        let columns = if are_alike { self.wide } else { 1 };
+        for run in elements.chunk_by(|element, next| element + 1 == *next) {
+            for (at, starts) in starts.chunks(columns).enumerate() {
+                let turned = Turned {
+                    from: Matrix { elements: &from[starts[0] + run[0]..], row: 1, column },
+                    rows: run.len(),
+                    columns: starts.len(),
+                    to: &mut to[at..],
+                    row: self.wide,
+                };
+                T::multiply(InstructionSet::detected(), turned);
+            }
+            to = &mut to[self.wide * run.len()..];
+        }
     }
 }

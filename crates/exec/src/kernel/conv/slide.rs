@@ -8,7 +8,7 @@ use std::ops::Range;
 use pullback_graph::DType;
 
 use crate::kernel::compute::Compute;
-use crate::kernel::conv::panel::{Panel, lanes};
+use crate::kernel::conv::panel::Panel;
 use crate::kernel::conv::phase::Phase;
 use crate::kernel::conv::taps::{Distances, SLACK, Table, Taps};
 use crate::kernel::matmul::{Matrix, Multiply, Turned, evenly};
@@ -85,7 +85,10 @@ impl Slide {
     /// With what lies side by side in registers that costs less; `None` if a product of windows in memory costs still less,
     /// `made` being what making or adding them up costs per element.
     pub(super) fn if_it_pays(self, made: usize) -> Option<Slide> {
-        let lanes = lanes(self.dtype);
+        let lanes = match self.dtype {
+            DType::F32 => f32::lanes(InstructionSet::detected()),
+            _ => f64::lanes(InstructionSet::detected()),
+        };
         let rows = self.rows.len();
         let sum = |cost: &dyn Fn(&Phase) -> usize| self.phases.iter().map(cost).sum::<usize>();
         let moved = |phase: &Phase, in_order: usize| {
@@ -97,7 +100,7 @@ impl Slide {
         // A tile of one register waits for its loads: it takes as long as one and a third.
         let side_by_side = if rows <= lanes { lanes * 4 / 3 } else { rows.next_multiple_of(lanes) };
         let by_rows = sum(&|phase| {
-            let packed = PACKED * phase.depth() * rows / self.readers(READERS.div_ceil(self.row));
+            let packed = PACKED * phase.depth() * rows / self.readers();
             side_by_side * phase.depth() * phase.windows() + moved(phase, TURNED) + packed
         });
         let product = sum(&|phase| {
@@ -117,17 +120,18 @@ impl Slide {
         })
     }
 
-    /// How many matrices from the first one on have its kernels, up to so many.
-    fn readers(&self, most: usize) -> usize {
+    /// How many matrices a copy of the first one's kernels is read for.
+    fn readers(&self) -> usize {
+        let most = READERS.div_ceil(self.row).min(self.stack.len());
         let kernels = |index: usize| self.stack.start(index)[0];
-        (0..self.stack.len().min(most)).take_while(|index| kernels(*index) == kernels(0)).count()
+        (0..most).take_while(|index| kernels(*index) == kernels(0)).count()
     }
 
     /// Rows that are computed in one call, if pieces have fewer.
     fn together(&self) -> usize {
         let readers = match self.lanes {
             Lanes::Windows => 1,
-            Lanes::Rows(_) => self.readers(READERS.div_ceil(self.row)),
+            Lanes::Rows(_) => self.readers(),
         };
         (CALL / self.row).max(readers * self.rows.len())
     }
@@ -248,23 +252,9 @@ impl Slide {
         room.panel.grow((rows.len().next_multiple_of(wide) * depth + wide * deepest) + SLACK);
         let blocks = self.rows.as_slice()[rows.clone()].chunks(wide);
         for (rows, mut block) in blocks.zip(room.panel.chunks_exact_mut(wide * depth)) {
-            let column = rows.get(1).map_or(0, |second| second.saturating_sub(rows[0]));
-            // Rows that are as far apart are columns of one matrix, where elements are neighbors its rows.
-            let alike = rows.windows(2).all(|pair| pair[0] + column == pair[1]);
-            for elements in self.phases.iter().map(|phase| phase.depths[0].as_slice()) {
-                for run in elements.chunk_by(|element, next| element + 1 == *next) {
-                    for (at, rows) in (0..).zip(rows.chunks(if alike { rows.len() } else { 1 })) {
-                        let turned = Turned {
-                            from: Matrix { elements: &kernels[rows[0] + run[0]..], row: 1, column },
-                            rows: run.len(),
-                            columns: rows.len(),
-                            to: &mut block[at..],
-                            row: wide,
-                        };
-                        T::multiply(InstructionSet::detected(), turned);
-                    }
-                    block = &mut block[wide * run.len()..];
-                }
+            for phase in &self.phases {
+                panel.fill(kernels, rows, phase.depths[0].as_slice(), block);
+                block = &mut block[wide * phase.depth()..];
             }
         }
         room.packed = (start, rows);
