@@ -122,6 +122,13 @@ impl View {
         }
     }
 
+    /// Where in the source elements `start..start + len` are, if they are neighbors there.
+    pub(crate) fn neighbors(&self, start: usize, len: usize) -> Option<usize> {
+        let (inner, outer) = self.axes.split_last()?;
+        let (row, at) = (start / inner.size, start % inner.size);
+        (inner.stride == 1 && at + len <= inner.size).then(|| Walk::new(outer, self.offset, row).place() + at)
+    }
+
     /// Copies elements `start..start + out.len()` of the view.
     pub(crate) fn copy<T: Element>(&self, source: &[T], start: usize, out: &mut [T]) {
         if out.is_empty() {
@@ -296,6 +303,19 @@ mod tests {
         check(&[4, 5], &[-2, -3], 30);
         check(&[4, 0, 5], &[5, 5, 1], 0);
         check(&[1, 6, 1], &[99, 1, 99], 0);
+    }
+
+    #[test]
+    fn neighbors_are_found_where_they_are_neighbors_in_the_source() {
+        let repeated = View::new(&[3, 4, 5], &[0, 5, 1], 2);
+        assert_eq!(repeated.neighbors(0, 20), Some(2));
+        assert_eq!(repeated.neighbors(25, 15), Some(7));
+        assert_eq!(repeated.neighbors(25, 16), None, "a copy begins anew");
+        let columns = View::new(&[3, 4], &[9, 1], 1);
+        assert_eq!(columns.neighbors(4, 4), Some(10));
+        assert_eq!(columns.neighbors(3, 2), None, "rows are apart");
+        assert_eq!(View::new(&[3, 4], &[1, 3], 0).neighbors(0, 2), None, "columns are rows");
+        assert_eq!(View::new(&[6], &[0], 3).neighbors(2, 4), None, "one element is no run");
     }
 
     #[test]

@@ -17,6 +17,9 @@ pub(crate) enum Place {
     Register(usize),
     /// The register of the operand's element type that is as long as a tile.
     Tiled(usize),
+    /// A view of an input: in the input where the tile's elements are neighbors there, or else copied to the register of the
+    /// operand's element type that is as long as a tile.
+    Loaded(usize),
     /// The register of the operand's element type that has one element per row of a tile.
     Row(usize),
     /// The result, at the position of the tile: an earlier instruction has written it.
@@ -41,6 +44,8 @@ pub(crate) enum Target {
     Register(usize),
     /// The register of the result's element type that is as long as a tile.
     Tiled(usize),
+    /// The same register, for a view of an input, which need not be copied there.
+    Loaded(usize),
     /// The register of the result's element type that has one element per row of a tile.
     Row(usize),
     /// A result of the program, which no other instruction writes.

@@ -46,6 +46,6 @@ impl Readers {
 pub(super) fn register(place: Place) -> Option<usize> {
     match place {
         Place::Register(value) => Some(value),
-        Place::Input(_) | Place::Tiled(_) | Place::Row(_) | Place::Result(_) => None,
+        Place::Input(_) | Place::Tiled(_) | Place::Loaded(_) | Place::Row(_) | Place::Result(_) => None,
     }
 }

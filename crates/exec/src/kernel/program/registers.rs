@@ -81,7 +81,7 @@ pub(crate) fn assign(
             for (dtype, place) in ended.drain(..) {
                 match place {
                     Place::Row(register) => rows.free[position(dtype)].push(register),
-                    Place::Tiled(register) => tiles.free[position(dtype)].push(register),
+                    Place::Tiled(register) | Place::Loaded(register) => tiles.free[position(dtype)].push(register),
                     other => unreachable!("{other:?} is no register that outlasts a block"),
                 }
             }
@@ -105,7 +105,10 @@ pub(crate) fn assign(
             }
             None => {
                 let register = tiles.take(dtype);
-                (Place::Tiled(register), Target::Tiled(register))
+                match instruction.action {
+                    Action::Load { .. } => (Place::Loaded(register), Target::Loaded(register)),
+                    _ => (Place::Tiled(register), Target::Tiled(register)),
+                }
             }
         };
         let mut read: SmallVec<[usize; 3]> = SmallVec::new();
@@ -119,7 +122,7 @@ pub(crate) fn assign(
             match *place {
                 Place::Register(register) if spread.contains(&(values[value].dtype, register)) => {}
                 Place::Register(register) => blocks.free[position(values[value].dtype)].push(register),
-                Place::Tiled(_) | Place::Row(_) => ended.push((values[value].dtype, *place)),
+                Place::Tiled(_) | Place::Loaded(_) | Place::Row(_) => ended.push((values[value].dtype, *place)),
                 Place::Input(_) | Place::Result(_) => {}
             }
         }

@@ -177,7 +177,7 @@ impl Piece<'_, '_> {
         Ok(())
     }
 
-    fn run_tile(&self, tile: Range<usize>, spots: &[Spot]) -> Result<(), String> {
+    fn run_tile(&self, tile: Range<usize>, spots: &mut [Spot]) -> Result<(), String> {
         let columns = self.program.columns;
         let lengths = Lengths::new(tile.len(), columns);
         let width =
@@ -306,7 +306,7 @@ impl Piece<'_, '_> {
         }
     }
 
-    fn stage(&self, stage: &Stage, spots: &[Spot], first: usize, area: Area) -> Result<(), String> {
+    fn stage(&self, stage: &Stage, spots: &mut [Spot], first: usize, area: Area) -> Result<(), String> {
         let Area { rows, columns, width } = area;
         match stage {
             Stage::Blocks { space, steps, spreads } => {
@@ -317,11 +317,20 @@ impl Piece<'_, '_> {
                 unsafe { Blocks::new(steps, *spreads, spots, runs, columns) }.run()
             }
             Stage::Load { input, view, target } => {
-                let home = self.program.homes[usize::from(*target)];
-                let (runs, first) = (area.runs(home.space), Lengths::new(first, columns).of(home.space));
-                dispatch!(home.dtype, T => {
+                let Home { place, dtype, space } = self.program.homes[usize::from(*target)];
+                let first = Lengths::new(first, columns).of(space);
+                let spot = &mut spots[usize::from(*target)];
+                if let Place::Loaded(register) = place {
+                    let len = Lengths::new(rows * columns, columns).of(space);
+                    if let Some(at) = view.neighbors(first, len) {
+                        spot.start = start_of(self.reads[*input], dtype, at, len);
+                        return Ok(());
+                    }
+                    spot.start = self.memory(self.program.layout.tiled(dtype, register));
+                }
+                let runs = area.runs(space);
+                dispatch!(dtype, T => {
                     for start in runs.starts() {
-                        let spot = spots[usize::from(*target)];
                         // SAFETY: the target has so many elements.
                         let out = unsafe { slice::from_raw_parts_mut(spot.element(start), runs.len) };
                         view.copy(self.reads[*input].typed::<T>(), first + start, out);

@@ -73,7 +73,7 @@ impl Layout {
         match place {
             Place::Input(input) => Some((self.inputs + input) as u32),
             Place::Register(register) => Some(self.register(dtype, register)),
-            Place::Tiled(_) | Place::Row(_) => None,
+            Place::Tiled(_) | Place::Loaded(_) | Place::Row(_) => None,
             Place::Result(result) => Some((self.results + result) as u32),
         }
     }
@@ -129,7 +129,7 @@ impl ScalarProgram {
             program.batches.last_mut().expect("one was begun").end = program.steps.len();
             inputs.extend(instruction.action.places().filter_map(|place| match place {
                 Place::Input(input) => Some(input),
-                Place::Register(_) | Place::Tiled(_) | Place::Row(_) | Place::Result(_) => None,
+                Place::Register(_) | Place::Tiled(_) | Place::Loaded(_) | Place::Row(_) | Place::Result(_) => None,
             }));
         }
         inputs.sort_unstable();

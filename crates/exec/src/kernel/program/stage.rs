@@ -85,7 +85,7 @@ pub(crate) fn ordered(instructions: Vec<Instruction>, values: usize) -> Vec<(usi
 pub(super) fn target(instruction: &Instruction) -> usize {
     match instruction.target {
         Target::Register(value) => value,
-        Target::Tiled(_) | Target::Row(_) | Target::Result(_) => {
+        Target::Tiled(_) | Target::Loaded(_) | Target::Row(_) | Target::Result(_) => {
             unreachable!("places are assigned once the order is known")
         }
     }
