@@ -21,6 +21,7 @@ pub(crate) use gemm::{DEPTH, depths, evenly};
 pub(crate) use multiply::{InRegisters, Multiply};
 pub(crate) use pack::{Turned, turned};
 pub(crate) use panels::{MOST_KEPT, Panels};
+pub(crate) use plain::TINY;
 pub(crate) use product::{Dims, Matmul, Matrix, Method, Part, Product, Room};
 pub(crate) use register::Vector;
 pub(crate) use scalar::Scalar;

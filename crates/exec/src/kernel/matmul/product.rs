@@ -75,6 +75,14 @@ impl<'a, T> Product<'a, T> {
     ) -> Product<'a, T> {
         Product { dims, left, right, result, part: None, on: false, room }
     }
+
+    /// One column as one row, which lies in memory as the column does.
+    pub(super) fn turned(self) -> Product<'a, T> {
+        let Dims { m, k, n } = self.dims;
+        assert_eq!(n, 1, "a product of one column");
+        let (left, right) = (self.right.transposed(), self.left.transposed());
+        Product { dims: Dims { m: n, k, n: m }, left, right, ..self }
+    }
 }
 
 /// A way to multiply matrices.
@@ -105,6 +113,7 @@ impl Method {
             _ if tiny => Method::Plain,
             Dims { m: 1, .. } | Dims { n: 1, .. } if together => Method::Lines,
             Dims { m: 1, .. } | Dims { k: 1, .. } if right.1 == 1 => Method::Plain,
+            Dims { n: 1, .. } if left.0 == 1 => Method::Plain,
             _ => Method::Blocked,
         }
     }

@@ -78,6 +78,32 @@ fn backends_agree_for_all_storage_orders_and_any_row_split() {
 }
 
 #[test]
+fn vectors_times_matrices_may_be_cut() {
+    for (m, k) in [(1, 700), (3, 8), (100, 7), (99, 90), (40, 1000), (1500, 33), (50, 1)] {
+        let dims = Dims { m, k, n: 1 };
+        let (left, right) = matrices(dims);
+        for by_rows in [true, false] {
+            let left = stored(by_rows, m, k, &left);
+            let right = stored(true, k, 1, &right);
+            let method = Method::of(dims, (left.row, left.column), (right.row, right.column));
+            assert_ne!(method, Method::Blocked, "{dims:?}, by rows: {by_rows}");
+            let expected = product(Plain, dims, left, right);
+            let whole = product(method, dims, left, right);
+            let far = expected.iter().zip(&whole).filter(|(e, g)| (**e - **g).abs() > 1e-12).count();
+            assert_eq!(far, 0, "{dims:?}, by rows: {by_rows}");
+            for split in [1, 3, 16, 50] {
+                let mut parts = Vec::new();
+                for start in (0..m).step_by(split) {
+                    let rows = split.min(m - start);
+                    parts.extend(product(method, Dims { m: rows, ..dims }, left.from(start, 0), right));
+                }
+                assert_eq!(parts, whole, "{dims:?} in blocks of {split} rows, by rows: {by_rows}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_part_of_a_product_is_the_product_of_what_is_not_zero() {
     // In blocks, by rows and by columns; turned, whose left elements are far apart; turned, whose columns fill no register.
     for (m, k, n) in [(40, 300, 64), (256, 400, 20), (64, 300, 5)] {

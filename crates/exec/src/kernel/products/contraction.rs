@@ -1,9 +1,10 @@
 //! The axes of a contraction: which do what, how they merge, and how an operand is read.
 
 use pullback_graph::op::DotGeneral;
-use pullback_graph::{AxisList, Graph, NodeId, Sizes};
+use pullback_graph::{AxisList, Graph, NodeId, Op, Sizes};
 use smallvec::SmallVec;
 
+use crate::kernel::matmul::TINY;
 use crate::kernel::movement::rearrange::{self, sizes};
 use crate::kernel::movement::view::{Strides, View, dense_strides};
 use crate::kernel::regions::region::Region;
@@ -122,6 +123,29 @@ impl Roles {
     /// Whether every role but that of rows has one stride per operand.
     pub(crate) fn are_strided(&self) -> bool {
         self.contracted.len() <= 1 && self.columns.len() <= 1
+    }
+}
+
+/// Whether a product has one row per matrix: it is computed as a column, by exchanging the operands. So it can be cut, and what
+/// is made of each element goes with it.
+pub(crate) fn is_row(graph: &Graph, node: NodeId, op: &DotGeneral) -> bool {
+    let operands = &graph.node(node).operands;
+    let [left, right] = [0, 1].map(|at| sizes(graph, operands[at]));
+    let of = |axes: AxisList, sizes: &Sizes| axes.iter().map(|axis| sizes[axis]).product::<usize>();
+    let (rows, columns) = (of(op.free_left(left.len()), &left), of(op.free_right(right.len()), &right));
+    let depth = of(op.contract_left.clone(), &left);
+    let windows = operands.iter().any(|operand| matches!(graph.node(*operand).op, Op::Unfold(_)));
+    rows == 1 && columns > 1 && depth.saturating_mul(columns) > TINY && !windows
+}
+
+/// The contraction of the operands in the other order, whose result lies in memory in the same order if either has one row.
+pub(crate) fn exchanged(op: &DotGeneral) -> DotGeneral {
+    let DotGeneral { batch_left, batch_right, contract_left, contract_right } = op.clone();
+    DotGeneral {
+        batch_left: batch_right,
+        batch_right: batch_left,
+        contract_left: contract_right,
+        contract_right: contract_left,
     }
 }
 

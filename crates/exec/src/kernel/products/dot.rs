@@ -2,7 +2,8 @@
 //!
 //! Whatever order the axes stand in, neighbours merge into batch × rows × contracted × columns with one stride each,
 //! and operands are read where they are. Free axes of the left operand that do not merge become more batches; only an
-//! operand whose contracted axes (or columns) are scattered is packed into scratch first, row by row as it is needed.
+//! operand whose contracted axes (or columns) are scattered is packed into scratch first, row by row as it is needed. A row times
+//! a matrix is computed as the matrix times a column.
 //!
 //! Accuracy: products of f32 add up in f32, in blocks, so a result differs from the reference by at most about
 //! `k` units in the last place of `Σ|a·b|`, and usually by a few.
@@ -18,7 +19,7 @@ use crate::kernel::matmul::{Dims, MOST_KEPT, Matrix, Method, Product, Room, Scal
 use crate::kernel::movement::rearrange::sizes;
 use crate::kernel::movement::view::View;
 use crate::kernel::pieces::Pieces;
-use crate::kernel::products::contraction::{Axes, Axis, Roles, Source};
+use crate::kernel::products::contraction::{Axes, Axis, Roles, Source, exchanged, is_row};
 use crate::kernel::products::skip::Skip;
 use crate::kernel::regions::region::Region;
 use crate::kernel::regions::role::numel;
@@ -46,6 +47,8 @@ pub(crate) struct Dot {
     windows: [Option<Unfold>; 2],
     /// Rows of the result, in all matrices of the stack.
     rows: usize,
+    /// Whether the left operand is the contraction's right one.
+    is_exchanged: bool,
     /// Whether no more of the left operand is given than its rows that are to be multiplied.
     is_held: bool,
     /// What need not be computed.
@@ -82,6 +85,12 @@ const ROOM: [usize; 3] = [2, 3, 9];
 /// The worker's panels that are kept for a call; those behind them are kept for strips.
 pub(crate) const CALL: usize = 0;
 
+/// Rows of a piece at least if they are multiplied by a vector, how many such pieces are run in one call, and how many times as long
+/// their products take as others: as long as reading the rows does, which go by once.
+const LEAST_LINES: usize = 256;
+const MOST_LINES: usize = 1 << 12;
+const LINE_COST: usize = 8;
+
 /// Elements of a right operand that fit the second-level cache.
 const CACHED: usize = 1 << 17;
 
@@ -89,8 +98,33 @@ impl Dot {
     /// The contraction `at` of a region.
     pub(crate) fn of(graph: &Graph, region: &Region, at: NodeId, op: &DotGeneral) -> Dot {
         let node = graph.node(at);
-        let left = Source::of(graph, region, node.operands[0]);
-        let right = Source::of(graph, region, node.operands[1]);
+        if is_row(graph, at, op) {
+            let operands = [node.operands[1], node.operands[0]];
+            let dot = Dot::between(graph, region, at, &exchanged(op), operands);
+            return Dot { is_exchanged: true, ..dot };
+        }
+        let dot = Dot::between(graph, region, at, op, [node.operands[0], node.operands[1]]);
+        let windows = |operand: NodeId| match &graph.node(operand).op {
+            Op::Unfold(op) if region.contains(operand) => Some(Unfold::of(graph, operand, &op.windows)),
+            _ => None,
+        };
+        let is_held = region.held.contains(&node.operands[0]);
+        let can_skip = dot.method == Method::Blocked && dot.left.is_none();
+        let strides = (dot.row, dot.contracted.0);
+        let skip = if can_skip { Skip::of(graph, region, at, dot.dims, strides) } else { None };
+        let kept = match region.kept {
+            _ if dot.right.is_some() || dot.dims.k.saturating_mul(dot.dims.n) > MOST_KEPT => Kept::No,
+            Some(number) => Kept::Strip(number),
+            None if skip.is_some() => Kept::Call,
+            None => Kept::No,
+        };
+        Dot { windows: [windows(node.operands[0]), windows(node.operands[1])], is_held, skip, kept, ..dot }
+    }
+
+    /// The contraction `at` of these operands.
+    fn between(graph: &Graph, region: &Region, at: NodeId, op: &DotGeneral, operands: [NodeId; 2]) -> Dot {
+        let node = graph.node(at);
+        let [left, right] = operands.map(|operand| Source::of(graph, region, operand));
         let results = node.ty.shape.numel().known().expect("a graph is bound before it is lowered");
         if results == 0 || op.contract_left.iter().any(|axis| left.sizes[axis] == 0) {
             return Dot::zeros(node.ty.dtype, results);
@@ -111,27 +145,12 @@ impl Dot {
             });
         let chosen = choices.into_iter().find(|(_, _, roles)| roles.are_strided());
         let (pack_left, pack_right, roles) = chosen.expect("two packed operands are strided");
-        let dot = Dot::new(
+        Dot::new(
             node.ty.dtype,
             roles,
             pack_left.then(|| left.packing(&left_order)),
             pack_right.then(|| right.packing(&right_order)),
-        );
-        let windows = |operand: NodeId| match &graph.node(operand).op {
-            Op::Unfold(op) if region.contains(operand) => Some(Unfold::of(graph, operand, &op.windows)),
-            _ => None,
-        };
-        let is_held = region.held.contains(&node.operands[0]);
-        let can_skip = dot.method == Method::Blocked && dot.left.is_none();
-        let strides = (dot.row, dot.contracted.0);
-        let skip = if can_skip { Skip::of(graph, region, at, dot.dims, strides) } else { None };
-        let kept = match region.kept {
-            _ if dot.right.is_some() || dot.dims.k.saturating_mul(dot.dims.n) > MOST_KEPT => Kept::No,
-            Some(number) => Kept::Strip(number),
-            None if skip.is_some() => Kept::Call,
-            None => Kept::No,
-        };
-        Dot { windows: [windows(node.operands[0]), windows(node.operands[1])], is_held, skip, kept, ..dot }
+        )
     }
 
     fn new(dtype: DType, roles: Roles, left: Option<View>, right: Option<View>) -> Dot {
@@ -156,6 +175,7 @@ impl Dot {
             right,
             windows: [None, None],
             rows: stack * row.size,
+            is_exchanged: false,
             is_held: false,
             skip: None,
             kept: Kept::No,
@@ -343,7 +363,10 @@ impl Dot {
             _ => (n, self.contracted.1, self.column),
         };
         let lies = self.follow(at, k * width) && (k == 1 || along == width) && (width == 1 || across == 1);
-        lies && self.method == Method::Blocked && self.is_read_in_place() && m * k * n > 0
+        lies && !self.is_exchanged
+            && self.method == Method::Blocked
+            && self.is_read_in_place()
+            && m * k * n > 0
     }
 
     /// Whether the matrices of operand `at`, of so many elements, lie one behind the other.
@@ -359,7 +382,7 @@ impl Dot {
     /// being read once.
     pub(crate) fn takes_rows(&self) -> bool {
         let Dims { m, k, n } = self.dims;
-        let is_read = self.left.is_none() && self.windows[0].is_none() && m * k * n > 0;
+        let is_read = !self.is_exchanged && self.left.is_none() && self.windows[0].is_none() && m * k * n > 0;
         is_read && self.follow(0, m * k) && (m == 1 || self.row == k) && (k == 1 || self.contracted.0 == 1)
     }
 
@@ -375,7 +398,12 @@ impl Dot {
         let dot = Dot::of(graph, region, at, op);
         let Dims { m, k, n } = dot.dims;
         let is_copied = dot.right.is_some() || (n > 1 && dot.column != 1);
-        if dot.method != Method::Blocked || dot.windows[1].is_some() || !is_copied || m * k * n == 0 {
+        if dot.is_exchanged
+            || dot.method != Method::Blocked
+            || dot.windows[1].is_some()
+            || !is_copied
+            || m * k * n == 0
+        {
             return None;
         }
         let right = Source::of(graph, region, graph.node(at).operands[1]);
@@ -455,8 +483,11 @@ pub(crate) fn is_added_up(graph: &Graph, node: NodeId, sum: NodeId) -> bool {
 
 /// Rows of a piece of a product of so many rows in all, of this depth and so many columns.
 fn rows_of_piece(rows: usize, depth: usize, columns: usize) -> usize {
-    let right = depth.saturating_mul(columns);
-    let least = if right <= CACHED { LEAST_ROWS.0 } else { LEAST_ROWS.1 };
+    let (right, least) = match depth.saturating_mul(columns) {
+        right if columns == 1 => (right.saturating_mul(LINE_COST), LEAST_LINES),
+        right if right <= CACHED => (right, LEAST_ROWS.0),
+        right => (right, LEAST_ROWS.1),
+    };
     // What would keep one thread busy for long while others have nothing to do is halved all the same.
     let half = rows.div_ceil(2);
     let is_long = half < least && half.saturating_mul(right) >= LONG;
@@ -522,7 +553,8 @@ impl Compute for Dot {
             true => rows.next_multiple_of(self.dims.m.max(1)),
             false => self.rows.div_ceil(((self.rows + rows / 2) / rows).max(1)),
         };
-        Pieces::of(self.rows * n, rows.saturating_mul(n)).together(MOST_ROWS / rows.max(1))
+        let most = if n == 1 { MOST_LINES } else { MOST_ROWS };
+        Pieces::of(self.rows * n, rows.saturating_mul(n)).together(most / rows.max(1))
     }
 
     fn flops(&self) -> u64 {
@@ -540,6 +572,14 @@ impl Compute for Dot {
         mut write: SliceMut<'_>,
         scratch: &mut Scratch,
     ) -> Result<(), String> {
+        let exchanged;
+        let reads = match self.is_exchanged {
+            true => {
+                exchanged = [reads[1], reads[0]];
+                &exchanged
+            }
+            false => reads,
+        };
         let from = if self.is_held { range.start / self.dims.n * self.dims.k } else { 0 };
         match self.dtype {
             _ if range.is_empty() => {}

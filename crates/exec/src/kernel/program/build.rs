@@ -294,7 +294,9 @@ impl Program {
             let Home { place, dtype, .. } = self.homes[at];
             let seat = match place {
                 Place::Register(register) => Seat::Memory(self.layout.block(dtype, register)),
-                Place::Tiled(register) | Place::Loaded(register) => Seat::Memory(self.layout.tiled(dtype, register)),
+                Place::Tiled(register) | Place::Loaded(register) => {
+                    Seat::Memory(self.layout.tiled(dtype, register))
+                }
                 Place::Row(register) => Seat::Memory(self.layout.row(dtype, register)),
                 Place::Result(write) => Seat::Write(write),
                 Place::Input(read) => match in_place.iter().position(|over| *over == Some(read as u32)) {

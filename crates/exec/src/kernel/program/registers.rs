@@ -81,7 +81,9 @@ pub(crate) fn assign(
             for (dtype, place) in ended.drain(..) {
                 match place {
                     Place::Row(register) => rows.free[position(dtype)].push(register),
-                    Place::Tiled(register) | Place::Loaded(register) => tiles.free[position(dtype)].push(register),
+                    Place::Tiled(register) | Place::Loaded(register) => {
+                        tiles.free[position(dtype)].push(register)
+                    }
                     other => unreachable!("{other:?} is no register that outlasts a block"),
                 }
             }
@@ -122,7 +124,9 @@ pub(crate) fn assign(
             match *place {
                 Place::Register(register) if spread.contains(&(values[value].dtype, register)) => {}
                 Place::Register(register) => blocks.free[position(values[value].dtype)].push(register),
-                Place::Tiled(_) | Place::Loaded(_) | Place::Row(_) => ended.push((values[value].dtype, *place)),
+                Place::Tiled(_) | Place::Loaded(_) | Place::Row(_) => {
+                    ended.push((values[value].dtype, *place))
+                }
                 Place::Input(_) | Place::Result(_) => {}
             }
         }

@@ -129,7 +129,11 @@ impl ScalarProgram {
             program.batches.last_mut().expect("one was begun").end = program.steps.len();
             inputs.extend(instruction.action.places().filter_map(|place| match place {
                 Place::Input(input) => Some(input),
-                Place::Register(_) | Place::Tiled(_) | Place::Loaded(_) | Place::Row(_) | Place::Result(_) => None,
+                Place::Register(_)
+                | Place::Tiled(_)
+                | Place::Loaded(_)
+                | Place::Row(_)
+                | Place::Result(_) => None,
             }));
         }
         inputs.sort_unstable();

@@ -13,6 +13,7 @@ use pullback_graph::{Graph, NodeId, Op};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::kernel::movement::rearrange::sizes;
+use crate::kernel::products::contraction::is_row;
 use crate::kernel::products::dot;
 use crate::kernel::program;
 use crate::kernel::regions::merge::in_order;
@@ -221,11 +222,13 @@ impl Head {
     }
 }
 
-/// How many products are added up for each element of a product, and how many elements a row of it has.
+/// How many products are added up for each element of a product, and how many elements a row of it has: one of [a
+/// row](is_row), which is computed as a column.
 pub(crate) fn depth_and_columns(graph: &Graph, node: NodeId, op: &DotGeneral) -> (usize, usize) {
     let [left, right] = [0, 1].map(|operand| sizes(graph, graph.node(node).operands[operand]));
     let depth = op.contract_left.iter().map(|axis| left[axis]).product();
-    (depth, op.free_right(right.len()).iter().map(|axis| right[axis]).product())
+    let columns = op.free_right(right.len()).iter().map(|axis| right[axis]).product();
+    (depth, if is_row(graph, node, op) { 1 } else { columns })
 }
 
 /// The product that heads a region whose root is computed.

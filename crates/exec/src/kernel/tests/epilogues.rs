@@ -44,6 +44,28 @@ fn a_layer_is_one_kernel() {
 }
 
 #[test]
+fn a_layer_of_one_sample_is_cut() {
+    for (k, n) in [(512, 1200), (2000, 700)] {
+        let b = Builder::new();
+        let layer = kernels_of(&b, [&[1, k], &[k, n], &[n]], |[x, w, b]| [(x.dot(w) + b).tanh()]);
+        assert_eq!(layer, ["matmul+fused"]);
+        let graph =
+            b.finish([("out", b.constant(quarters(&[1, k], 1)).dot(b.constant(quarters(&[k, n], 2))))]);
+        let graph = graph.unwrap();
+        let pieces = |region: &_| Kernel::lower(&graph, region).pieces();
+        assert!(fused(&graph).iter().map(pieces).max() > Some(1), "{k} × {n}");
+    }
+}
+
+#[test]
+fn rows_of_one_sample_each_are_combined_after_their_product() {
+    let b = Builder::new();
+    let attention =
+        kernels_of(&b, [&[6, 1, 80], &[6, 80, 300], &[300]], |[q, k, b]| [(q.matmul(k) + b).softmax(-1)]);
+    assert_eq!(attention, ["matmul+fused"]);
+}
+
+#[test]
 fn a_product_that_others_read_is_written_too() {
     let b = Builder::new();
     let layer = kernels_of(&b, [&[90, 40], &[40, 50], &[50]], |[x, w, b]| {

@@ -298,7 +298,7 @@ fn windows_of_many_pieces() {
 
 #[test]
 fn products_of_any_layout() {
-    let matrices: [(&[usize], &[usize], DotGeneral); 18] = [
+    let matrices: [(&[usize], &[usize], DotGeneral); 25] = [
         (&[130, 70], &[70, 90], DotGeneral::new([], [], [1], [0])),
         (&[70, 130], &[70, 90], DotGeneral::new([], [], [0], [0])),
         (&[130, 70], &[90, 70], DotGeneral::new([], [], [1], [1])),
@@ -310,6 +310,14 @@ fn products_of_any_layout() {
         (&[300, 70], &[70], DotGeneral::new([], [], [1], [0])),
         (&[70, 300], &[70], DotGeneral::new([], [], [0], [0])),
         (&[30], &[40], DotGeneral::new([], [], [], [])),
+        // Vectors times matrices, in several pieces; stacks of them; the vector a column among others.
+        (&[600], &[600, 1000], DotGeneral::new([], [], [0], [0])),
+        (&[1, 600], &[1000, 600], DotGeneral::new([], [], [1], [1])),
+        (&[3000, 100], &[100], DotGeneral::new([], [], [1], [0])),
+        (&[100, 3000, 1], &[100], DotGeneral::new([], [], [0], [0])),
+        (&[4, 1, 90], &[4, 90, 50], DotGeneral::new([0], [0], [2], [1])),
+        (&[4, 90], &[50, 4, 90], DotGeneral::new([0], [1], [1], [2])),
+        (&[1, 50, 3], &[60, 50, 3], DotGeneral::new([2], [2], [1], [1])),
         // Attention: batch and heads, heads inside.
         (&[2, 30, 4, 16], &[2, 20, 4, 16], DotGeneral::new([0, 2], [0, 2], [3], [3])),
         (&[2, 4, 30, 20], &[2, 20, 4, 16], DotGeneral::new([0, 1], [0, 2], [3], [1])),
