@@ -13,7 +13,7 @@ const EXP: [f32; 5] = [0.499_999_94, 0.166_665_15, 0.041_668_233, 0.008_369_3, 0
 
 /// `n = log2(e^x)` rounded, plus `shift`, and `r = x - n · ln 2`.
 #[inline(always)]
-fn reduced<const FMA: bool>(x: f32, shift: f32) -> (f32, f32) {
+pub(super) fn reduced<const FMA: bool>(x: f32, shift: f32) -> (f32, f32) {
     let shifted = fma::<FMA>(x, std::f32::consts::LOG2_E, shift);
     let n = shifted - shift;
     (shifted, fma::<FMA>(n, -LN_2[1], fma::<FMA>(n, -LN_2[0], x)))
@@ -21,7 +21,7 @@ fn reduced<const FMA: bool>(x: f32, shift: f32) -> (f32, f32) {
 
 /// `e^r - 1` for `|r| ≤ ln 2 / 2`.
 #[inline(always)]
-fn expm1_of_rest<const FMA: bool>(r: f32) -> f32 {
+pub(super) fn expm1_of_rest<const FMA: bool>(r: f32) -> f32 {
     fma::<FMA>(r * r, polynomial::<FMA, 5>(r, EXP), r)
 }
 
@@ -49,7 +49,7 @@ pub(super) fn decayed<const FMA: bool>(x: f32) -> f32 {
 
 /// `e^x` for `|x| ≤ 87`, where neither it nor its inverse is subnormal.
 #[inline(always)]
-fn moderate_exp<const FMA: bool>(x: f32) -> f32 {
+pub(super) fn moderate_exp<const FMA: bool>(x: f32) -> f32 {
     let (shifted, r) = reduced::<FMA>(x, EXPONENT);
     exp_of_rest::<FMA>(r) * power_of_two(shifted)
 }

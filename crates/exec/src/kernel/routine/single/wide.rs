@@ -195,36 +195,6 @@ impl Routine<f32> for Cosh {
     }
 }
 
-pub(super) struct Erfc;
-
-impl Routine<f32> for Erfc {
-    #[inline(always)]
-    fn at<const FMA: bool>(x: f32) -> f32 {
-        let size = limit(f64::from(x.abs()), 0.0, 10.2);
-        // e^(x²) erfc(x), in a variable that maps the whole axis to a finite stretch.
-        let scaled = polynomial::<FMA, 13>(
-            (size - 3.0) / (size + 3.0),
-            [
-                0.179_001_151_174_703_3,
-                -0.326_233_560_167_103_2,
-                0.245_603_802_819_208_87,
-                -0.150_115_930_188_489_3,
-                0.071_665_809_961_972_49,
-                -0.024_392_600_191_181_604,
-                0.004_269_358_866_124_111,
-                0.000_708_481_861_504_014_2,
-                -0.000_597_727_227_873_247_5,
-                0.000_042_631_560_996_342_67,
-                0.000_064_293_608_339_017_1,
-                -8.668_092_981_321_218e-6,
-                -6.334_434_737_640_325e-6,
-            ],
-        );
-        let value = exp::<FMA>(-size * size) * scaled;
-        (if x < 0.0 { 2.0 - value } else { value }) as f32
-    }
-}
-
 /// Declares routines that round those of `f64`, since what is seldom asked for need not be written twice.
 macro_rules! rounded {
     ($($Name:ident = $Wide:path;)*) => {
