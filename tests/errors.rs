@@ -10,7 +10,7 @@ use pullback::nn::{Adam, Dense, Sequential, SparseCategoricalCrossentropy};
 use pullback::train::data::{DataError, Dataset};
 use pullback::train::weights::WeightsError;
 use pullback::train::{Compile, Fit, Model, TrainError};
-use pullback::{Builder, Session, Tensor, sym};
+use pullback::{Builder, Session, Tensor, grad, sym, vmap};
 
 /// The message names this file.
 #[track_caller]
@@ -39,20 +39,73 @@ fn shapes_dtypes_and_axes_that_do_not_fit_are_refused_where_they_are_written() {
     assert!(pushed(b.push(axis, &[x]).unwrap_err(), "C2").contains('7'));
 }
 
-#[test]
-fn operators_panic_with_a_picture_of_the_users_line() {
-    let panic = std::panic::catch_unwind(|| {
-        let b = Builder::new();
-        let x = b.input("x", F32, [2, 3]);
-        let y = b.input("y", F32, [4]);
-        let _ = x + y;
-    });
+/// The closure panics with a picture of its line that has all of these in it.
+#[track_caller]
+fn panics_with(parts: &[&str], build: impl FnOnce()) {
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(build));
     let payload = panic.unwrap_err();
     let message = payload.downcast_ref::<String>().expect("a message");
-    for part in ["shapes do not broadcast: f32[2, 3] and f32[4]", "let _ = x + y;", "\"x\"", "help"] {
+    for part in parts {
         assert!(message.contains(part), "{part:?} is missing in: {message}");
     }
     names_this_file(message);
+}
+
+#[test]
+fn operators_panic_with_a_picture_of_the_users_line() {
+    panics_with(
+        &["shapes do not broadcast: f32[2, 3] and f32[4]", "let _ = x + y;", "\"x\"", "help"],
+        || {
+            let b = Builder::new();
+            let x = b.input("x", F32, [2, 3]);
+            let y = b.input("y", F32, [4]);
+            let _ = x + y;
+        },
+    );
+}
+
+#[test]
+fn a_handle_of_another_builder_is_shown_with_the_line_that_uses_it() {
+    let (b, other) = (Builder::new(), Builder::new());
+    let x = b.input("x", F32, [2]);
+    let y = other.input("y", F32, [2]);
+    panics_with(&["%0 \"y\": f32[2]", "belongs to another builder", "let _ = x * y;", "help"], || {
+        let _ = x * y;
+    });
+}
+
+#[test]
+fn a_handle_kept_out_of_vmap_is_shown_with_the_line_that_uses_it() {
+    let b = Builder::new();
+    let x = b.input("x", F32, [sym("n"), 2.into()]);
+    let mut kept = x;
+    let norms = vmap([x], |[xi]| {
+        kept = xi.square();
+        kept.sum()
+    });
+    let norms = norms.unwrap();
+    const GONE: &str = "was made for one element of a leading axis";
+    panics_with(&[GONE, "let _ = kept.sum();", "help"], || {
+        let _ = kept.sum();
+    });
+    panics_with(&[GONE, "let _ = kept + 1.0;"], || {
+        let _ = kept + 1.0;
+    });
+    panics_with(&[GONE, "let _ = kept.softmax(-1);"], || {
+        let _ = kept.softmax(-1);
+    });
+    panics_with(&[GONE, "let _ = norms * kept;"], || {
+        let _ = norms * kept;
+    });
+    panics_with(&[GONE, "let _ = kept.rank();"], || {
+        let _ = kept.rank();
+    });
+    panics_with(&[GONE, "let _ = grad(kept, [x]);"], || {
+        let _ = grad(kept, [x]);
+    });
+    panics_with(&[GONE, "b.finish([(\"kept\", kept)])"], || {
+        let _ = b.finish([("kept", kept)]);
+    });
 }
 
 #[test]

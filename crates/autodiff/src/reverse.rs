@@ -64,6 +64,7 @@ impl GradOptions {
 /// # Errors
 /// [`GradError`]: the loss is no floating-point scalar, a variable is not floating-point or disconnected, or an op on
 /// the path has no derivative.
+#[track_caller]
 pub fn grad<'g, const N: usize>(loss: Expr<'g>, wrt: [Expr<'g>; N]) -> Result<[Expr<'g>; N], GradError> {
     let found = gradients(loss, &wrt, &GradOptions::default())?;
     Ok(std::array::from_fn(|i| found[i]))
@@ -73,6 +74,7 @@ pub fn grad<'g, const N: usize>(loss: Expr<'g>, wrt: [Expr<'g>; N]) -> Result<[E
 ///
 /// # Errors
 /// As [`grad`].
+#[track_caller]
 pub fn gradients<'g>(
     loss: Expr<'g>,
     wrt: &[Expr<'g>],

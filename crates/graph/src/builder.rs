@@ -176,7 +176,11 @@ impl Builder {
     /// When an operand belongs to another builder.
     #[track_caller]
     pub fn push(&self, op: impl Into<Op>, operands: &[Expr<'_>]) -> Result<Expr<'_>, Box<TypeError>> {
-        let ids: Operands = operands.iter().map(|operand| operand.id_in(self)).collect();
+        // A loop and no closure, so that a handle that does not belong is shown with the caller's line.
+        let mut ids = Operands::with_capacity(operands.len());
+        for operand in operands {
+            ids.push(operand.id_in(self));
+        }
         let mut state = self.state.borrow_mut();
         let origin = state.origin(Location::caller());
         let provenance = Provenance { scope: state.scope.0, label: None, origins: smallvec![origin] };
@@ -310,6 +314,7 @@ impl Builder {
     }
 
     /// Records that `gradient` is the gradient with respect to `forward`.
+    #[track_caller]
     pub fn link_cotangent(&self, forward: Expr<'_>, gradient: Expr<'_>) {
         let link = CotangentLink { forward: forward.id_in(self), gradient: gradient.id_in(self) };
         Arc::make_mut(&mut self.state.borrow_mut().body).cotangents.push(link);
@@ -319,9 +324,17 @@ impl Builder {
     ///
     /// # Errors
     /// When two inputs or two outputs have one name, or an output does not fit the state it updates.
+    ///
+    /// # Panics
+    /// When an output is a handle to a node that is no longer there, as one kept out of `vmap`.
+    #[track_caller]
     pub fn finish<O: Into<Output>>(&self, outputs: impl IntoIterator<Item = O>) -> Result<Graph, GraphError> {
+        let mut named = Vec::new();
+        for output in outputs {
+            named.push(output.into());
+        }
         let body = self.state.borrow().body.clone();
-        Ok(Graph::from_parts(body, outputs.into_iter().map(Into::into).collect())?)
+        Ok(Graph::from_parts(body, named)?)
     }
 
     /// The nodes so far, without outputs. Shares them with the builder, which copies them if it appends while the
@@ -391,6 +404,7 @@ impl State {
 }
 
 impl<N: Into<Arc<str>>> From<(N, Expr<'_>)> for Output {
+    #[track_caller]
     fn from((name, expr): (N, Expr<'_>)) -> Self {
         Output::new(name, expr.id())
     }
@@ -399,6 +413,7 @@ impl<N: Into<Arc<str>>> From<(N, Expr<'_>)> for Output {
 impl Output {
     /// The same output as the next value of the state input `input`.
     #[must_use]
+    #[track_caller]
     pub fn updating(self, input: Expr<'_>) -> Self {
         Output { updates: Some(input.id()), ..self }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::builder::Builder;
 use crate::dim::Dim;
 use crate::dtype::DType;
-use crate::error::{OperandNote, TypeError, Violation, render};
+use crate::error::{OperandNote, TypeError, Violation, place, render};
 use crate::id::NodeId;
 use crate::op::{Cast, Clamp, DimSize, Iota, Literal, Op, Polygamma, Scalar, Select, StopGradient};
 use crate::provenance::Source;
@@ -63,6 +63,15 @@ pub(crate) fn fail(error: &TypeError) -> ! {
     panic!("{}", render(&error.to_string(), error.at.as_ref()))
 }
 
+/// Stops because a handle is used where it does not belong, with a picture of the line that uses it.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn misused(builder: &Builder, message: &str, notes: &str) -> ! {
+    let at = builder.line(std::panic::Location::caller());
+    panic!("{}", render(&format!("{message}{}{notes}", place(&at)), at.as_ref()))
+}
+
 impl<'g> Expr<'g> {
     pub(crate) fn new(builder: &'g Builder, id: NodeId) -> Self {
         Expr { builder, id, era: builder.era() }
@@ -77,9 +86,11 @@ impl<'g> Expr<'g> {
     pub fn id(self) -> NodeId {
         match self.builder.resolve(self.id, self.era) {
             Some(id) => id,
-            None => {
-                panic!("{} was made for one element of a leading axis, and is not there for all", self.id)
-            }
+            None => misused(
+                self.builder,
+                &format!("{} was made for one element of a leading axis, and is not there for all", self.id),
+                "\n  = help: return it from the closure given to `vmap`",
+            ),
         }
     }
 
@@ -91,61 +102,82 @@ impl<'g> Expr<'g> {
 
     #[track_caller]
     pub(crate) fn id_in(self, builder: &Builder) -> NodeId {
-        assert!(std::ptr::eq(self.builder, builder), "{} belongs to another builder", self.id);
-        self.id()
+        let id = self.id();
+        if !std::ptr::eq(self.builder, builder) {
+            let notes = format!("\n  = operand: {}\n  = help: a graph is made by one builder", self.note());
+            misused(builder, &format!("{id} belongs to another builder"), &notes);
+        }
+        id
     }
 
     /// The type.
     #[must_use]
+    #[track_caller]
     pub fn ty(self) -> TensorType {
-        self.builder.read(|body| body.nodes[self.id().index()].ty.clone())
+        let id = self.id();
+        self.builder.read(|body| body.nodes[id.index()].ty.clone())
     }
 
     /// The element type.
     #[must_use]
+    #[track_caller]
     pub fn dtype(self) -> DType {
-        self.builder.read(|body| body.nodes[self.id().index()].ty.dtype)
+        let id = self.id();
+        self.builder.read(|body| body.nodes[id.index()].ty.dtype)
     }
 
     /// The shape.
     #[must_use]
+    #[track_caller]
     pub fn shape(self) -> Shape {
-        self.builder.read(|body| body.nodes[self.id().index()].ty.shape.clone())
+        let id = self.id();
+        self.builder.read(|body| body.nodes[id.index()].ty.shape.clone())
     }
 
     /// The number of axes.
     #[must_use]
+    #[track_caller]
     pub fn rank(self) -> usize {
-        self.builder.read(|body| body.nodes[self.id().index()].ty.rank())
+        let id = self.id();
+        self.builder.read(|body| body.nodes[id.index()].ty.rank())
     }
 
     /// The op that makes the node.
     #[must_use]
+    #[track_caller]
     pub fn op(self) -> Op {
-        self.builder.read(|body| body.nodes[self.id().index()].op.clone())
+        let id = self.id();
+        self.builder.read(|body| body.nodes[id.index()].op.clone())
     }
 
     /// The operands of the node.
     #[must_use]
+    #[track_caller]
     pub fn operands(self) -> Vec<Expr<'g>> {
-        let ids = self.builder.read(|body| body.nodes[self.id().index()].operands.clone());
+        let id = self.id();
+        let ids = self.builder.read(|body| body.nodes[id.index()].operands.clone());
         ids.into_iter().map(|id| Expr::new(self.builder, id)).collect()
     }
 
     /// The input's name, or the label the user gave.
     #[must_use]
+    #[track_caller]
     pub fn label(self) -> Option<Arc<str>> {
-        self.builder.read(|body| body.label(self.id()).cloned())
+        let id = self.id();
+        self.builder.read(|body| body.label(id).cloned())
     }
 
     /// The user's line that made the node; for a gradient node, the line of its forward node.
     #[must_use]
+    #[track_caller]
     pub fn source(self) -> Option<Source> {
-        self.builder.read(|body| body.source(self.id()).cloned())
+        let id = self.id();
+        self.builder.read(|body| body.source(id).cloned())
     }
 
     /// Names the node: the label appears in dumps and messages.
     #[must_use]
+    #[track_caller]
     pub fn named(self, label: &str) -> Expr<'g> {
         self.builder.set_label(self.id(), label);
         self
@@ -177,6 +209,7 @@ impl<'g> Expr<'g> {
     }
 
     /// The node as a message shows it.
+    #[track_caller]
     pub(crate) fn note(self) -> OperandNote {
         let id = self.id();
         self.builder.read(|body| body.operand_note(id))
