@@ -5,7 +5,7 @@
 use pullback::DType::{F32, F64, I64};
 use pullback::exec::{ExecError, Options};
 use pullback::graph::op::{Reduce, ReduceKind};
-use pullback::graph::{FeedError, GraphError, TypeError};
+use pullback::graph::{ConvOptions, FeedError, GraphError, TypeError};
 use pullback::nn::{Adam, Dense, Sequential, SparseCategoricalCrossentropy};
 use pullback::train::data::{DataError, Dataset};
 use pullback::train::weights::WeightsError;
@@ -62,6 +62,23 @@ fn operators_panic_with_a_picture_of_the_users_line() {
             let _ = x + y;
         },
     );
+}
+
+#[test]
+fn layouts_that_others_use_are_answered_with_the_one_that_is_taken() {
+    let b = Builder::new();
+    let x = b.input("x", F32, [8, 3]);
+    let w = b.input("w", F32, [3, 5]);
+    panics_with(&["got f32[8, 3] and f32[3, 5]", "a weight is [out, in]", "let _ = x.linear"], || {
+        let _ = x.linear(w, None);
+    });
+    let images = b.input("images", F32, [8, 28, 28, 3]);
+    let kernel = b.input("kernel", F32, [4, 3, 5, 5]);
+    panics_with(&["do not fit in one group", "channels on axis 1", "move_axis(-1, 1)"], || {
+        let _ = images.conv(kernel, &ConvOptions::default());
+    });
+    let fits = images.move_axis(-1, 1).conv(kernel, &ConvOptions::default());
+    assert_eq!(fits.ty().to_string(), "f32[8, 4, 24, 24]");
 }
 
 #[test]
@@ -134,6 +151,10 @@ fn feeds_that_do_not_fit_are_named() {
     assert!(matches!(error, FeedError::SymbolConflict { first: 2, second: 5, .. }), "{error}");
     let error = feed_error(&mut session, vec![("x", x.clone()), ("y", y.cast(F64))]);
     assert!(matches!(error, FeedError::Type { .. }), "{error}");
+    let help = "help: convert with `cast(DType::F32)`, or write numbers as `1.0_f32`";
+    assert!(error.to_string().ends_with(help), "{error}");
+    let error = feed_error(&mut session, vec![("x", x.clone()), ("y", y.cast(I64))]);
+    assert!(error.to_string().ends_with("help: convert with `cast(DType::F32)`"), "{error}");
     // And the session still runs.
     assert_eq!(session.run([("x", x), ("y", y)]).unwrap()["z"].sizes(), [2]);
 }

@@ -10,6 +10,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::dtype::DType;
 use crate::id::NodeId;
 use crate::provenance::Source;
 use crate::shape::TensorType;
@@ -182,7 +183,7 @@ pub enum FeedError {
         name: Arc<str>,
     },
     /// Element type, rank or a known size differs.
-    #[error("input \"{name}\" takes {expected}, got {got}{}", place(.at))]
+    #[error("input \"{name}\" takes {expected}, got {got}{}{}", place(.at), conversion(.expected, .got))]
     Type {
         /// The input.
         name: Arc<str>,
@@ -431,6 +432,17 @@ impl GraphError {
 #[must_use]
 pub fn place(at: &Option<Source>) -> String {
     at.as_ref().map(|source| format!("\n  --> {source}")).unwrap_or_default()
+}
+
+/// How a value of another element type is converted, for the end of a message.
+fn conversion(expected: &TensorType, got: &TensorType) -> String {
+    match (expected.dtype, got.dtype) {
+        (DType::F32, DType::F64) => {
+            "\n  = help: convert with `cast(DType::F32)`, or write numbers as `1.0_f32`".to_string()
+        }
+        (to, from) if to != from => format!("\n  = help: convert with `cast(DType::{to:?})`"),
+        _ => String::new(),
+    }
 }
 
 fn quoted(names: &[Arc<str>]) -> String {

@@ -295,6 +295,10 @@ fn misuse_is_answered_with_the_constraint() {
             refusal(|| x.linear(w, None)),
             "linear: takes […, in], a weight [out, in] and a bias [out], got f64[2, 4, 3] (C2)",
         ),
+        (
+            refusal(|| x.linear(b.input("turned", F64, [3, 5]), None)),
+            "linear: takes […, in] and a weight [out, in], got f64[2, 4, 3] and f64[3, 5] (C5)",
+        ),
     ] {
         assert!(got.ends_with(want), "{got} is not {want}");
     }

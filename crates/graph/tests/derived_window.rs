@@ -232,7 +232,7 @@ fn convolutions_that_do_not_fit_are_refused() {
     let refused =
         |x: &[usize], w: &[usize], options: &ConvOptions| refused([x, w], |[x, w]| x.conv(w, options));
     assert!(refused(&[1, 2, 3, 3], &[1, 2, 4, 1], &plain).contains("do not fit an axis of size 3"));
-    assert!(refused(&[1, 2, 3, 3], &[1, 3, 2, 2], &plain).contains("channels"));
+    assert!(refused(&[1, 2, 3, 3], &[1, 3, 2, 2], &plain).contains("channels on axis 1"));
     assert!(refused(&[1, 4, 3, 3], &[3, 2, 2, 2], &plain.clone().groups(2)).contains("in 2 groups"));
     assert!(refused(&[1, 4, 3, 3], &[3, 2, 2, 2], &plain.clone().groups(0)).contains("in 0 groups"));
     assert!(refused(&[3, 3], &[1, 2, 2, 2], &plain).contains("(C2)"));

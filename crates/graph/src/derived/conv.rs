@@ -372,8 +372,10 @@ impl<'g> Expr<'g> {
 
     #[track_caller]
     fn refuse_channels(self, op: &str, w: Expr<'g>, groups: usize) -> ! {
-        let message = format!("channels of {} and {} do not fit in {groups} groups", self.ty(), w.ty());
-        self.refuse(op, Violation::new("C3", message), &[w])
+        let groups = if groups == 1 { "one group".to_string() } else { format!("{groups} groups") };
+        let message = format!("channels of {} and {} do not fit in {groups}", self.ty(), w.ty());
+        let help = "takes [n, channels, sizes…], channels on axis 1; `move_axis(-1, 1)` brings them there from the end";
+        self.refuse(op, Violation::new("C3", message).help(help), &[w])
     }
 
     /// Axis `axis` in `groups` parts, the parts on an axis before it, and the number of axes before it then. One group is no

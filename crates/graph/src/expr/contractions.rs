@@ -93,6 +93,16 @@ impl<'g> Expr<'g> {
             let message = format!("takes […, in], a weight [out, in] and a bias [out], got {}", self.ty());
             self.refuse("linear", Violation::new("C2", message), &others);
         }
+        let (inputs, own) = (self.shape(), weight.shape());
+        if inputs[rank - 1] != own[1] {
+            let message =
+                format!("takes […, in] and a weight [out, in], got {} and {}", self.ty(), weight.ty());
+            let help = match inputs[rank - 1] == own[0] {
+                true => "a weight is [out, in]: turn one that is [in, out] with `t`, or multiply by `dot`",
+                false => "the last axes of both have one size",
+            };
+            self.refuse("linear", Violation::new("C5", message).help(help), &[weight]);
+        }
         let product = self.apply_to(DotGeneral::new([], [], [rank - 1], [1]), &[weight]);
         bias.map_or(product, |bias| product + bias)
     }
