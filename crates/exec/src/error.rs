@@ -92,7 +92,14 @@ pub enum ExecError {
         least: usize,
     },
     /// There is no state of that name.
-    #[error("there is no state \"{name}\"; the state is {}", listed(.known))]
+    #[error(
+        "there is no state \"{name}\"; {}\
+         \n  = help: an input is state if an output updates it, as `Output::updating` says",
+        match known.as_slice() {
+            [] => "no output of the graph updates an input".to_string(),
+            known => format!("the state is {}", listed(known)),
+        }
+    )]
     State {
         /// The name asked for.
         name: String,
@@ -191,8 +198,5 @@ fn named(label: &Option<Arc<str>>) -> String {
 }
 
 fn listed(names: &[Arc<str>]) -> String {
-    if names.is_empty() {
-        return "empty".to_string();
-    }
     names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }

@@ -108,7 +108,8 @@ impl Graph {
             let source = || self.source(*id).cloned();
             let Some(got) = got else {
                 let (name, expected) = (input.name.clone(), input.ty.clone());
-                return Err(FeedError::Missing { name, expected, at: source() });
+                let updated = self.outputs().iter().any(|output| output.updates == Some(*id));
+                return Err(FeedError::Missing { name, expected, updated, at: source() });
             };
             let expected = input.ty.clone();
             let fits = got.dtype == expected.dtype

@@ -159,12 +159,21 @@ pub enum BatchError {
 #[non_exhaustive]
 pub enum FeedError {
     /// An input got no value.
-    #[error("input \"{name}\" ({expected}) was not fed{}", place(.at))]
+    #[error(
+        "input \"{name}\" ({expected}) was not fed{}{}",
+        place(.at),
+        match updated {
+            true => "\n  = help: an output updates it, so it is state: set it once by `Session::set_state`, or feed it",
+            false => "",
+        }
+    )]
     Missing {
         /// The input.
         name: Arc<str>,
         /// Its type.
         expected: TensorType,
+        /// Whether an output updates it: it is state then, which a session keeps once it has a value.
+        updated: bool,
         /// The line that made it.
         at: Option<Source>,
     },

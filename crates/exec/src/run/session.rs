@@ -14,7 +14,7 @@ use crate::run::crew::Crew;
 use crate::run::entry::Entry;
 use crate::run::memory::Buffer;
 use crate::run::options::{Options, Record};
-use crate::run::outputs::Outputs;
+use crate::run::outputs::{Names, Outputs};
 use crate::run::report::RunReport;
 
 /// Runs a graph.
@@ -62,7 +62,7 @@ pub struct Session {
     crew: Option<Crew>,
     record: Record,
     report: RunReport,
-    output_names: Arc<[Arc<str>]>,
+    output_names: Arc<Names>,
     /// What the present run was fed, by input; kept between runs for its memory.
     given: Vec<Option<Tensor>>,
 }
@@ -109,11 +109,10 @@ impl Session {
         for (at, state) in states.iter().enumerate() {
             inputs[state.input].state = Some(at);
         }
-        let results = graph.outputs().iter().filter(|output| output.updates.is_none());
         let mut session = Session {
             by_name: inputs.iter().enumerate().map(|(at, input)| (input.name.clone(), at)).collect(),
             given: vec![None; inputs.len()],
-            output_names: results.map(|output| output.name.clone()).collect(),
+            output_names: Arc::new(Names::of(graph)),
             graph: graph.clone(),
             options,
             inputs,

@@ -120,13 +120,17 @@ fn feeds_that_do_not_fit_are_refused() {
     };
     // Before the state is set, then after each good run.
     let missing = session.run([x(3), y(3)]).map_err(feed_error).expect_err("s has no value");
-    assert!(matches!(missing, FeedError::Missing { name, .. } if &*name == "s"));
+    let message = missing.to_string();
+    assert!(matches!(missing, FeedError::Missing { name, updated: true, .. } if &*name == "s"), "{message}");
+    assert!(message.contains("so it is state: set it once by `Session::set_state`, or feed it"), "{message}");
     session.set_state("s", Tensor::zeros([2])).expect("it is state");
     for _ in 0..2 {
         session.run([x(3), y(3)]).expect("it runs");
         let mut refused =
             |feeds: Vec<(&str, Tensor)>| session.run(feeds).map_err(feed_error).expect_err("it must not fit");
-        assert!(matches!(refused(vec![x(3)]), FeedError::Missing { name, .. } if &*name == "y"));
+        assert!(
+            matches!(refused(vec![x(3)]), FeedError::Missing { name, updated: false, .. } if &*name == "y")
+        );
         assert!(matches!(refused(vec![x(3), y(3), ("w", Tensor::zeros([1]))]), FeedError::Unknown { .. }));
         assert!(matches!(refused(vec![x(3), y(3), y(3)]), FeedError::Twice { .. }));
         assert!(matches!(refused(vec![x(3), y(4)]), FeedError::SymbolConflict { .. }));
@@ -134,7 +138,9 @@ fn feeds_that_do_not_fit_are_refused() {
         assert!(matches!(refused(vec![y(3), ("x", Tensor::zeros([3]))]), FeedError::Type { .. }));
         assert!(matches!(refused(vec![x(3), y(3), ("s", Tensor::zeros([3]))]), FeedError::Type { .. }));
     }
-    assert!(matches!(session.set_state("x", Tensor::zeros([2])), Err(ExecError::State { .. })));
+    let error = session.set_state("x", Tensor::zeros([2])).expect_err("no output updates x");
+    assert!(matches!(error, ExecError::State { .. }), "{error}");
+    assert!(error.to_string().starts_with("there is no state \"x\"; the state is \"s\"\n"), "{error}");
     assert!(
         matches!(session.set_state("s", Tensor::zeros([3])), Err(ExecError::Feed(error)) if matches!(*error, FeedError::Type { .. }))
     );
@@ -189,6 +195,48 @@ fn asking_for_an_output_that_is_not_there_lists_those_that_are() {
     let graph = b.finish([("y", b.full(F32, (), 1.0))]).expect("a valid graph");
     let outputs = Session::new(&graph).and_then(|mut session| session.run::<&str>([])).expect("it runs");
     let _ = &outputs["z"];
+}
+
+/// What the message of `outputs[name]` says.
+fn asked(outputs: &crate::Outputs, name: &str) -> String {
+    let panic = std::panic::catch_unwind(|| outputs[name].clone()).expect_err("there is no such output");
+    panic.downcast_ref::<String>().expect("a message").clone()
+}
+
+#[test]
+fn an_output_that_updates_state_is_named_as_state() {
+    let b = Builder::new();
+    let w = b.parameter("w", F32, [2]);
+    let next = Output::from(("next", w + 1.0)).updating(w);
+    let run = |outputs: Vec<Output>| {
+        let graph = b.finish(outputs).expect("a valid graph");
+        let mut session = Session::new(&graph).expect("it can be planned");
+        session.run([("w", Tensor::zeros([2]))]).expect("it runs")
+    };
+    let outputs = run(vec![next.clone()]);
+    assert_eq!(
+        asked(&outputs, "next"),
+        "output \"next\" updates state and is not among the results: read it by `session.state(\"w\")`"
+    );
+    assert_eq!(
+        asked(&outputs, "w"),
+        "there is no output \"w\", it is state: read it by `session.state(\"w\")`"
+    );
+    assert_eq!(asked(&outputs, "y"), "there is no output \"y\"; all outputs update state");
+    let outputs = run(vec![next, ("sum", w.sum()).into()]);
+    assert_eq!(
+        asked(&outputs, "next"),
+        "output \"next\" updates state and is not among the results: read it by `session.state(\"w\")`; \
+         the outputs are \"sum\""
+    );
+    let mut session =
+        Session::new(&b.finish([("sum", w.sum())]).expect("a valid graph")).expect("it can be planned");
+    let error = session.set_state("w", Tensor::zeros([2])).expect_err("nothing updates w");
+    assert_eq!(
+        error.to_string(),
+        "there is no state \"w\"; no output of the graph updates an input\
+         \n  = help: an input is state if an output updates it, as `Output::updating` says"
+    );
 }
 
 #[test]
