@@ -23,7 +23,13 @@ pub enum Disconnected {
     Zeros,
 }
 
-/// How to differentiate.
+/// How to differentiate. Made with [`GradOptions::default`] and changed by the methods of the same name.
+///
+/// ```
+/// use pullback_autodiff::{Disconnected, GradOptions};
+/// let options = GradOptions::default().disconnected(Disconnected::Zeros);
+/// assert_eq!(options.disconnected, Disconnected::Zeros);
+/// ```
 #[derive(Clone, Debug)]
 pub struct GradOptions {
     /// What to answer for a variable that the loss does not depend on.
@@ -39,6 +45,18 @@ impl Default for GradOptions {
 }
 
 impl GradOptions {
+    /// See [`GradOptions::disconnected`](field@GradOptions::disconnected).
+    #[must_use]
+    pub fn disconnected(self, disconnected: Disconnected) -> Self {
+        GradOptions { disconnected, ..self }
+    }
+
+    /// See [`GradOptions::link`](field@GradOptions::link).
+    #[must_use]
+    pub fn link(self, link: bool) -> Self {
+        GradOptions { link, ..self }
+    }
+
     /// Zeros for disconnected variables and no links: how transforms differentiate inside.
     pub(crate) fn inner() -> Self {
         GradOptions { disconnected: Disconnected::Zeros, link: false }
@@ -71,6 +89,19 @@ pub fn grad<'g, const N: usize>(loss: Expr<'g>, wrt: [Expr<'g>; N]) -> Result<[E
 }
 
 /// [`grad`] with options, for any number of variables.
+///
+/// ```
+/// use pullback_autodiff::{Disconnected, GradOptions, gradients};
+/// use pullback_graph::{Builder, DType::F64};
+/// let b = Builder::new();
+/// let parameters = [b.parameter("w", F64, [2]), b.parameter("unused", F64, [3])];
+/// let loss = parameters[0].square().sum();
+/// assert!(gradients(loss, &parameters, &GradOptions::default()).is_err());
+/// let options = GradOptions::default().disconnected(Disconnected::Zeros);
+/// let found = gradients(loss, &parameters, &options)?;
+/// assert_eq!(found[1].ty().to_string(), "f64[3]");
+/// # Ok::<(), pullback_autodiff::GradError>(())
+/// ```
 ///
 /// # Errors
 /// As [`grad`].
