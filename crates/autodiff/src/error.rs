@@ -43,7 +43,8 @@ pub enum GradError {
     /// No path leads from the variable to the loss.
     #[error(
         "{loss} does not depend on {variable}{}, so its gradient is disconnected, not zero\
-         \n  = help: leave it out, or ask for `Disconnected::Zeros`{}",
+         \n  = help: leave it out, or ask for zeros: \
+         `gradients(loss, &variables, &GradOptions::default().disconnected(Disconnected::Zeros))`{}",
         label.as_ref().map(|label| format!(" \"{label}\"")).unwrap_or_default(),
         place(.at)
     )]
