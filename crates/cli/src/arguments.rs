@@ -30,6 +30,8 @@ pub(crate) enum Command {
     /// Print the plan by which the graph would run: steps, buffers, memory, critical path.
     Plan(Plan),
     /// Run the graph with random values, and print how long it takes and where the time goes.
+    ///
+    /// Whole numbers that index are drawn from the axis that they index, others are 0 or 1.
     Bench(Bench),
     /// Compare the gradients with difference quotients, at random values of the inputs.
     Check(Check),
