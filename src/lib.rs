@@ -31,6 +31,8 @@ mod docs {
     struct BuildingAGraph;
     #[doc = include_str!("../docs/gradients.md")]
     struct Gradients;
+    #[doc = include_str!("../docs/training-by-hand.md")]
+    struct TrainingByHand;
     #[doc = include_str!("../docs/execution.md")]
     struct Execution;
     #[doc = include_str!("../docs/adding-an-op.md")]
