@@ -64,6 +64,8 @@ fn products(c: &mut Criterion) {
         (64, 64, 64),
         (16, 64, 64),
         (256, 1024, 10),
+        (20_000, 100, 1),
+        (1, 2048, 2048),
     ];
     for (m, k, n) in shapes {
         for (name, turned_left, turned_right) in
