@@ -5,5 +5,6 @@ pub(crate) mod fill;
 pub(crate) mod index;
 pub(crate) mod pad;
 pub(crate) mod rearrange;
+pub(crate) mod updates;
 pub(crate) mod scatter;
 pub(crate) mod view;

@@ -11,6 +11,7 @@ use pullback_graph::{DType, Graph, Op, dispatch, dispatch_float};
 use crate::kernel::compute::Compute;
 use crate::kernel::movement::index::Indexed;
 use crate::kernel::movement::rearrange::sizes;
+use crate::kernel::movement::updates::Updates;
 use crate::kernel::pieces::{GRAIN, Pieces};
 use crate::kernel::regions::region::Region;
 use crate::kernel::scratch::{Banked, Scratch};
@@ -154,14 +155,12 @@ impl Scatter {
         // Pieces are cut between slices.
         let rows = range.start / inner..range.end / inner;
         for outer in rows.start / bound..rows.end.div_ceil(bound) {
-            for (at, index) in indices.iter().enumerate() {
-                let row = outer * bound + self.axis.checked(*index)?;
-                if rows.contains(&row) {
-                    let out = &mut out[(row - rows.start) * inner..][..inner];
-                    let updates = &updates[(outer * self.count + at) * inner..][..inner];
-                    out.iter_mut().zip(updates).for_each(|(out, update)| *out = combine(*out, *update));
-                }
-            }
+            let slab = outer * bound;
+            let part = rows.start.max(slab)..rows.end.min(slab + bound);
+            let out = &mut out[(part.start - rows.start) * inner..][..part.len() * inner];
+            let elements = &updates[outer * self.count * inner..][..self.count * inner];
+            let updates = Updates { axis: self.axis, indices, elements };
+            updates.combine(part.start - slab..part.end - slab, out, &combine)?;
         }
         Ok(())
     }
