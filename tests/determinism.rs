@@ -62,6 +62,7 @@ fn large_steps_are_cut_the_same_way_for_every_number_of_threads() {
             ("row_totals", (h - h.logsumexp(-1).expand_dims(-1)).square().sum_over(1).sum()),
             ("rows", h.softmax(-1).max_over(1)),
             ("picked", h.gather(x.argmax(1), 0)),
+            ("segments", h.segment_sum(x.argmax(1), 300)),
         ])
         .unwrap();
     let feeds = [("x".into(), Tensor::random([512, 300], 1)), ("w".into(), Tensor::random([300, 257], 2))];

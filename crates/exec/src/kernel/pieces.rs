@@ -13,6 +13,9 @@ pub(crate) struct Pieces {
     len: usize,
     grain: usize,
     together: usize,
+    /// How many calls each worker should have, if there are so many of them.
+    calls: usize,
+    workers: usize,
 }
 
 impl Pieces {
@@ -23,7 +26,7 @@ impl Pieces {
 
     /// `len` elements cut every `grain` of them.
     pub(crate) fn of(len: usize, grain: usize) -> Pieces {
-        Pieces { len, grain: grain.max(1), together: 1 }
+        Pieces { len, grain: grain.max(1), together: 1, calls: 2, workers: 2 }
     }
 
     /// `len` elements in whole rows of `row` elements, a row costing `cost` units of which a piece should have about
@@ -37,10 +40,19 @@ impl Pieces {
         Pieces { together: count.max(1), ..self }
     }
 
+    /// The same pieces, in one call for each worker if so many are there, and in one for all else: every call goes through what
+    /// the others go through too, which costs more than to wait for another worker.
+    pub(crate) fn one_call_each(self, workers: usize) -> Pieces {
+        Pieces { together: usize::MAX, calls: 1, workers, ..self }
+    }
+
     /// How many neighbors to run in one call, if so many workers are there to share the pieces: fewer where that would
-    /// leave a worker less than two calls.
+    /// leave a worker less than two calls, or the one that [it should have](Pieces::one_call_each).
     pub(crate) fn a_call(&self, workers: usize) -> usize {
-        let share = if workers > 1 { self.count().div_ceil(2 * workers) } else { self.count() };
+        let share = match workers >= self.workers {
+            true => self.count().div_ceil(self.calls * workers),
+            false => self.count(),
+        };
         self.together.min(share)
     }
 
@@ -79,5 +91,8 @@ mod tests {
         assert_eq!([1, 2, 3, 8].map(|count| pieces(count).a_call(1)), [1, 2, 3, 4]);
         assert_eq!([1, 2, 5, 8, 16, 40].map(|count| pieces(count).a_call(2)), [1, 1, 2, 2, 4, 4]);
         assert_eq!(Pieces::of(80, 10).a_call(1), 1);
+        let pieces = |least| Pieces::of(80, 10).one_call_each(least);
+        assert_eq!([1, 2, 3, 8, 9].map(|workers| pieces(2).a_call(workers)), [8, 4, 3, 1, 1]);
+        assert_eq!([1, 2, 3, 8, 9].map(|workers| pieces(3).a_call(workers)), [8, 8, 3, 1, 1]);
     }
 }

@@ -1,7 +1,8 @@
 //! Writing at places given by indices.
 //!
 //! Updates of one place are combined in row-major order, whoever combines them: a piece owns its part of the result,
-//! looks at every index, and takes the updates that fall into its part.
+//! looks at every index, and takes the updates that fall into its part. So few large pieces cost less than many, and a
+//! worker takes all of its neighbors in one call.
 
 use std::ops::Range;
 
@@ -39,8 +40,14 @@ pub(crate) struct ScatterAlong {
     base: Base,
 }
 
-/// Pieces of one axis, each of which looks at all indices.
-const MOST: usize = 16;
+/// Elements to write that cost as much as looking at an index and listing it or not.
+const LOOK: usize = 16;
+
+/// Elements of an update that is not taken that are read all the same: a processor fetches what lies behind the one that is.
+const FETCHED: usize = 256;
+
+/// Workers that are faster than one although each fetches most of the updates.
+const MANY: usize = 4;
 
 /// What is written to.
 #[derive(Debug)]
@@ -178,8 +185,16 @@ impl Compute for Scatter {
 
     fn pieces(&self) -> Pieces {
         let Indexed { outer, bound, inner } = self.axis;
-        let least = (bound * inner).div_ceil(MOST).max(GRAIN);
-        Pieces::rows(outer * bound * inner, inner, inner, least)
+        // What is written along the axis, updates included, shared out so that a piece writes more than it looks for.
+        let slab = (bound + self.count) * inner;
+        let pieces = slab / (LOOK * self.count).max(GRAIN);
+        let rows = match pieces {
+            0 => (GRAIN / slab.max(1)).max(1).saturating_mul(bound),
+            _ => bound.div_ceil(pieces),
+        };
+        let in_vain = self.count * (LOOK + inner.min(FETCHED));
+        let workers = if outer > 1 || slab > 2 * in_vain { 2 } else { MANY };
+        Pieces::of(outer * bound * inner, rows.saturating_mul(inner)).one_call_each(workers)
     }
 
     fn in_place(&self) -> &[usize] {

@@ -7,7 +7,8 @@ use pullback_graph::op::{
 };
 use pullback_graph::{AxisList, DType, Dim, Op, OpRules, Order, Tensor};
 
-use super::{check, values};
+use super::{check, graph_of, values};
+use crate::kernel::{Kernel, Region};
 
 fn numbers(sizes: &[usize], seed: u64) -> Tensor {
     let mut choices = Choices::seeded(seed);
@@ -263,6 +264,55 @@ fn indexing_of_many_pieces_and_out_of_range() {
         passes(ScatterAlong { kind, axis: 0 }, &[numbers(&[0], 1), index.clone(), numbers(&[2], 1)]);
         passes(Scatter { kind, axis: 0 }, &[numbers(&[1, 0], 1), index.clone(), numbers(&[2, 0], 1)]);
         passes(Scatter { kind, axis: 0 }, &[numbers(&[2, 0], 1), index, numbers(&[2, 0], 1)]);
+    }
+}
+
+/// In how many pieces an op is done.
+fn pieces(op: impl Into<Op>, operands: &[Tensor]) -> usize {
+    let types: Vec<_> = operands.iter().map(Tensor::ty).collect();
+    let (graph, node) = graph_of(&op.into(), &types).unwrap();
+    Kernel::lower(&graph, &Region::single(&graph, node)).pieces()
+}
+
+#[test]
+fn scattered_slices_of_many_pieces() {
+    // A base that is cut and one that is not near; few wide rows; slabs, cut and whole; what is too narrow to be cut, and
+    // what is not since there are few updates.
+    let cases: [(&[usize], usize, usize, usize); 9] = [
+        (&[600, 48], 0, 2000, 3),
+        (&[2000, 40], 0, 3000, 4),
+        (&[3, 20_000], 0, 7, 3),
+        (&[1, 300], 0, 500, 1),
+        (&[2, 610, 48], 1, 1100, 8),
+        (&[70, 90, 5], 1, 60, 4),
+        (&[3000, 3], 0, 9000, 1),
+        (&[40_000], 0, 70, 2),
+        (&[700, 60], 0, 0, 2),
+    ];
+    for (sizes, axis, count, expected) in cases {
+        let bound = sizes[axis];
+        let mut taken = sizes.to_vec();
+        taken[axis] = count;
+        let (base, updates) = (numbers(sizes, 28), numbers(&taken, 29));
+        let scattered = indices(&[count], bound);
+        let sorted = Tensor::from_fn(&[count], |i| (i * bound / count) as i64);
+        let one = Tensor::full(&[count], bound as i64 / 2);
+        let operands = |indices: &Tensor| [base.clone(), indices.clone(), updates.clone()];
+        for (kind, dtype) in KINDS.into_iter().zip([DType::Bool, DType::F64, DType::I64, DType::F64]) {
+            passes(Scatter { kind, axis }, &operands(&scattered));
+            let [base, updates] = [&base, &updates].map(|tensor| tensor.cast(dtype));
+            passes(Scatter { kind, axis }, &[base, scattered.clone(), updates]);
+        }
+        let add = Scatter { kind: ScatterKind::Add, axis };
+        assert_eq!(pieces(add, &operands(&scattered)), expected, "{sizes:?}, {count} updates");
+        for indices in [sorted, one] {
+            passes(add, &operands(&indices));
+        }
+        // Out of range in the first chunk and in the last, where most pieces have nothing to do.
+        for (at, bad) in [(0, -1), (count.saturating_sub(1), bound as i64), (count / 2, i64::MIN)] {
+            let index = |i| if i == at { bad } else { 0 };
+            passes(add, &operands(&Tensor::from_fn(&[count], index)));
+        }
     }
 }
 
