@@ -5,7 +5,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pullback::exec::Options;
 use pullback::graph::ConvOptions;
-use pullback::{Builder, DType::F32, Expr, Session, Tensor};
+use pullback::{Builder, DType, DType::F32, Expr, Session, Tensor};
 
 /// A session on one expression of two tensors.
 fn session<const N: usize>(
@@ -94,5 +94,45 @@ fn products(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, kernels, products);
+/// Rows taken and added up by ids in no order, as those of edges and of words are.
+fn lookups(c: &mut Criterion) {
+    let mut group = c.benchmark_group("lookups");
+    group.measurement_time(Duration::from_secs(1)).warm_up_time(Duration::from_millis(200));
+    for (count, rows, width) in [(60_000, 10_000, 64), (60_000, 10_000, 16), (6_400, 20_000, 128)] {
+        let b = Builder::new();
+        let ids = b.input("ids", DType::I64, [count]);
+        let updates = b.input("updates", F32, [count, width]);
+        let table = b.input("table", F32, [rows, width]);
+        let graphs = [
+            ("summed", b.finish([("z", updates.segment_sum(ids, rows))])),
+            ("taken", b.finish([("z", table.gather(ids, 0))])),
+        ];
+        let place = |at: usize| ((at as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % rows;
+        let ids = Tensor::from_fn(&[count], |at| place(at) as i64);
+        let (updates, table) = (Tensor::random([count, width], 1), Tensor::random([rows, width], 2));
+        group.throughput(Throughput::Elements((count * width) as u64));
+        for (name, graph) in graphs {
+            let options = Options::default().threads(1);
+            let mut session = Session::with(&graph.expect("a graph"), options).expect("a session");
+            group.bench_function(format!("{count} rows of {width} {name}, of {rows}"), |bench| {
+                let feeds = || [("ids", ids.clone()), ("updates", updates.clone()), ("table", table.clone())];
+                bench.iter(|| session.run(feeds()).expect("a run"));
+            });
+        }
+        let (places, elements) = (ids.values::<i64>(), updates.values::<f32>());
+        group.bench_function(format!("{count} rows of {width} summed, of {rows}, a loop"), |bench| {
+            bench.iter(|| {
+                let mut sums = vec![0.0_f32; rows * width];
+                for (place, row) in places.iter().zip(elements.chunks_exact(width)) {
+                    let sums = &mut sums[*place as usize * width..][..width];
+                    sums.iter_mut().zip(row).for_each(|(sum, element)| *sum += element);
+                }
+                sums
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, kernels, products, lookups);
 criterion_main!(benches);
