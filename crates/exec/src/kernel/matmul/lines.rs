@@ -49,15 +49,14 @@ impl<T: Copy + Default> InRegisters<T> for Sums<'_, T> {
         let mut turned = lanes;
         for (group, result) in result[..count].chunks_mut(GROUP).enumerate() {
             let lines = lines.from(group * GROUP, 0);
-            let (parts, rest) = lanes.split_at_mut(result.len() / ABREAST * ABREAST * V::LANES);
+            let abreast = result.len() / ABREAST * ABREAST;
             // SAFETY: the instruction set is there, as the caller promises, and so are all lines, as was checked.
             unsafe {
-                for (at, part) in parts.chunks_exact_mut(ABREAST * V::LANES).enumerate() {
-                    sums::<V, ABREAST>(lines.from(at * ABREAST, 0), vector, part);
+                for line in (0..abreast).step_by(ABREAST) {
+                    sums::<V, ABREAST>(lines.from(line, 0), vector, &mut lanes[line * V::LANES..]);
                 }
-                let first = result.len() / ABREAST * ABREAST;
-                for (at, part) in rest.chunks_exact_mut(V::LANES).take(result.len() - first).enumerate() {
-                    sums::<V, 1>(lines.from(first + at, 0), vector, part);
+                for line in abreast..result.len() {
+                    sums::<V, 1>(lines.from(line, 0), vector, &mut lanes[line * V::LANES..]);
                 }
                 let by_lines = Matrix { elements: &lanes[..], row: 1, column: V::LANES };
                 copy::<V>(by_lines, V::LANES, result.len(), GROUP, &mut turned);

@@ -6,7 +6,8 @@ use crate::kernel::matmul::{Dims, Matmul, Matrix, Product, Scalar};
 use crate::kernel::simd::{self, Loop};
 
 /// Multiples of the right operand's rows added up: for products so small that packing would cost more than multiplying, and for
-/// a row times a matrix or a column times a row, which have nothing to reuse.
+/// those that have nothing to reuse: a row times a matrix, a matrix whose rows lie side by side times a column, and a column
+/// times a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plain;
 
@@ -63,13 +64,10 @@ impl<T: Scalar> Rows<'_, T> {
             let left = left.from(i, 0);
             for (part, sums) in sums.chunks_mut(NEAR).enumerate() {
                 let right = right.from(0, part * NEAR);
-                let mut k = dims.k.min(ABREAST);
+                let mut k = if dims.k < ABREAST { 1 } else { ABREAST };
                 match k {
-                    ABREAST => add::<T, ABREAST, true>(left, right, sums),
-                    _ => {
-                        add::<T, 1, true>(left, right, sums);
-                        k = 1;
-                    }
+                    1 => add::<T, 1, true>(left, right, sums),
+                    _ => add::<T, ABREAST, true>(left, right, sums),
                 }
                 while dims.k - k >= ABREAST {
                     add::<T, ABREAST, false>(left.from(0, k), right.from(k, 0), sums);

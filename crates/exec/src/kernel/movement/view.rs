@@ -142,6 +142,9 @@ impl View {
             let place = self.offset.wrapping_add_signed(start as isize * inner.stride);
             return copy_run(source, place, inner.stride, out);
         }
+        if let Some((Axis { stride: 0, size }, outer)) = outer.split_last() {
+            return self.copy_repeated(source, start, outer, (*inner, *size), out);
+        }
         // Neighbours, or one element again and again, unless that is soon over.
         let is_run = inner.stride == 1 || (inner.stride == 0 && inner.size >= BLOCK / 2);
         let mut walk = Walk::new(outer, self.offset, start / inner.size);
@@ -170,6 +173,37 @@ impl View {
             if rest.is_empty() {
                 return;
             }
+        }
+    }
+
+    /// [`copy`](View::copy) of runs that are each repeated so many times, from where they were copied to first.
+    fn copy_repeated<T: Element>(
+        &self,
+        source: &[T],
+        start: usize,
+        outer: &[Axis],
+        (inner, times): (Axis, usize),
+        out: &mut [T],
+    ) {
+        let period = inner.size * times;
+        let mut walk = Walk::new(outer, self.offset, start / period);
+        let (mut at, mut rest) = (start % period, out);
+        while !rest.is_empty() {
+            let count = (period - at).min(rest.len());
+            let (part, tail) = rest.split_at_mut(count);
+            // The run from where it is begun, and then what is before that.
+            let (begun, once) = (at % inner.size, inner.size.min(count));
+            let (end, beginning) = part[..once].split_at_mut((inner.size - begun).min(once));
+            copy_run(
+                source,
+                walk.place.wrapping_add_signed(begun as isize * inner.stride),
+                inner.stride,
+                end,
+            );
+            copy_run(source, walk.place, inner.stride, beginning);
+            repeat(part, once);
+            (at, rest) = (0, tail);
+            walk.advance(1);
         }
     }
 }
@@ -220,6 +254,17 @@ impl<'a> Walk<'a> {
             *coordinate = 0;
             steps = 1;
         }
+    }
+}
+
+/// Fills `elements` by repeating the first `period` of them.
+pub(crate) fn repeat<T: Copy>(elements: &mut [T], period: usize) {
+    let mut filled = period;
+    while filled < elements.len() {
+        let (from, to) = elements.split_at_mut(filled);
+        let count = filled.min(to.len());
+        to[..count].copy_from_slice(&from[..count]);
+        filled += count;
     }
 }
 
@@ -298,6 +343,10 @@ mod tests {
         check(&[5, 7], &[0, 1], 2);
         check(&[5, 7], &[1, 0], 2);
         check(&[2, 3, 4, 5], &[0, 5, 0, 1], 0);
+        check(&[70, 6, 8], &[8, 0, 1], 3);
+        check(&[7, 3, 40, 5], &[5, 100, 0, 9], 1);
+        check(&[5, 30, 4], &[-4, 0, -1], 19);
+        check(&[90, 7], &[0, 1], 4);
         check(&[4, 5], &[-5, -1], 19);
         check(&[4, 5], &[20, 3], 1);
         check(&[4, 5], &[-2, -3], 30);

@@ -8,6 +8,7 @@ use std::{ptr, slice};
 use pullback_graph::{DType, Element, dispatch, dispatch_float};
 
 use crate::kernel::compute::Buffers;
+use crate::kernel::movement::view::repeat;
 use crate::kernel::program::blocks::{BLOCK, Blocks, Runs, Spot};
 use crate::kernel::program::build::{Home, Program, Seat, Stage};
 use crate::kernel::program::fixed::FixedValue;
@@ -114,17 +115,6 @@ const TOGETHER: usize = 16;
 fn fill<T: Copy>(elements: &mut [T], value: T) {
     for part in elements.as_chunks_mut::<TOGETHER>().0 {
         *part = [value; TOGETHER];
-    }
-}
-
-/// Fills `elements` by repeating the first `period` of them.
-fn repeat<T: Copy>(elements: &mut [T], period: usize) {
-    let mut filled = period;
-    while filled < elements.len() {
-        let (from, to) = elements.split_at_mut(filled);
-        let count = filled.min(to.len());
-        to[..count].copy_from_slice(&from[..count]);
-        filled += count;
     }
 }
 
