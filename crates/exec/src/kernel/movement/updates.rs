@@ -55,7 +55,7 @@ impl<T: Typed> Updates<'_, T> {
         let (inner, place, is_far) = (axis.inner, out.as_ptr(), size_of_val(out) > NEAR);
         let ask = |at: usize| {
             if is_far && let Some(next) = indices.get(at + AHEAD) {
-                ask(place.wrapping_add((*next as usize).wrapping_mul(inner)), inner);
+                ask_for(place.wrapping_add((*next as usize).wrapping_mul(inner)), inner);
             }
         };
         if inner == 1 {
@@ -106,8 +106,8 @@ impl<T: Typed> Updates<'_, T> {
         let (inner, place) = (self.axis.inner, out.as_ptr());
         let row = |at: usize| self.indices[at] as usize - first;
         let ask = |at: &usize| {
-            ask(place.wrapping_add(row(*at) * inner), inner);
-            ask(self.elements.as_ptr().wrapping_add(*at * inner), inner);
+            ask_for(place.wrapping_add(row(*at) * inner), inner);
+            ask_for(self.elements.as_ptr().wrapping_add(*at * inner), inner);
         };
         listed.iter().take(AHEAD).for_each(ask);
         for (turn, at) in listed.iter().enumerate() {
@@ -121,7 +121,7 @@ impl<T: Typed> Updates<'_, T> {
 
 /// Asks for `len` elements from `place` on.
 #[inline(always)]
-fn ask<T>(place: *const T, len: usize) {
+fn ask_for<T>(place: *const T, len: usize) {
     for byte in (0..(len * size_of::<T>()).min(LINES * LINE)).step_by(LINE) {
         prefetch::<true, _>(place.cast::<u8>().wrapping_add(byte));
     }

@@ -572,14 +572,7 @@ impl Compute for Dot {
         mut write: SliceMut<'_>,
         scratch: &mut Scratch,
     ) -> Result<(), String> {
-        let exchanged;
-        let reads = match self.is_exchanged {
-            true => {
-                exchanged = [reads[1], reads[0]];
-                &exchanged
-            }
-            false => reads,
-        };
+        let reads = &if self.is_exchanged { [reads[1], reads[0]] } else { [reads[0], reads[1]] };
         let from = if self.is_held { range.start / self.dims.n * self.dims.k } else { 0 };
         match self.dtype {
             _ if range.is_empty() => {}

@@ -311,7 +311,7 @@ impl Piece<'_, '_> {
                 let first = Lengths::new(first, columns).of(space);
                 let spot = &mut spots[usize::from(*target)];
                 if let Place::Loaded(register) = place {
-                    let len = Lengths::new(rows * columns, columns).of(space);
+                    let len = rows * columns;
                     if let Some(at) = view.neighbors(first, len) {
                         spot.start = start_of(self.reads[*input], dtype, at, len);
                         return Ok(());
