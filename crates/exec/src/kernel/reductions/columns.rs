@@ -16,7 +16,7 @@ use pullback_graph::{DType, Element, Graph, NodeId, Op};
 use crate::kernel::compute::Compute;
 use crate::kernel::movement::rearrange::sizes;
 use crate::kernel::pieces::{GRAIN, Pieces};
-use crate::kernel::reductions::fold::{Fold, ROWS, with_fold};
+use crate::kernel::reductions::fold::{Fold, ROWS, add_rows, with_fold};
 use crate::kernel::reductions::terms::Terms;
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::simd::{self, Loop};
@@ -123,35 +123,16 @@ impl<T: Copy, S: Terms<T>, F: Fold<T>> Loop for Accumulate<'_, T, S, F> {
             let part = terms.part(at - first, len);
             let lanes = lane..(lane + len).min(width);
             at += len;
+            let (count, columns) = (len / lanes.len(), lanes.len());
+            let row = |at: usize| part.part(at * columns, columns);
             if block.is_empty() {
-                add_rows(&mut totals[lanes], part, F::add);
+                add_rows(&mut totals[lanes], count, row, F::add);
                 continue;
             }
-            add_rows(&mut block[lanes], part, F::combine);
+            add_rows(&mut block[lanes], count, row, F::combine);
             if at.is_multiple_of(width * ROWS) {
                 end_block::<T, F>(block, totals);
             }
-        }
-    }
-}
-
-/// Adds whole rows to what earlier ones came to, in their order.
-#[inline(always)]
-fn add_rows<A: Copy, T: Copy>(into: &mut [A], terms: impl Terms<T>, add: impl Fn(A, T) -> A) {
-    let columns = into.len();
-    let row = |at: usize| terms.part(at * columns, columns);
-    let rows = terms.count() / columns;
-    // Four at a time: sums are read and written once for them.
-    let fours = rows - rows % 4;
-    for first in (0..fours).step_by(4) {
-        let [a, b, c, d] = [row(first), row(first + 1), row(first + 2), row(first + 3)];
-        for (at, into) in into.iter_mut().enumerate() {
-            *into = add(add(add(add(*into, a.term(at)), b.term(at)), c.term(at)), d.term(at));
-        }
-    }
-    for row in (fours..rows).map(row) {
-        for (at, into) in into.iter_mut().enumerate() {
-            *into = add(*into, row.term(at));
         }
     }
 }

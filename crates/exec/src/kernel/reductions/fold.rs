@@ -195,6 +195,9 @@ const BLOCK: usize = 2048;
 /// Runs shorter than this go straight into the total: lanes would cost more than they save.
 const SHORT: usize = 32;
 
+/// Rows that are combined side by side where each goes one by one, for then an element waits for the one before it.
+const SIDE_BY_SIDE: usize = 8;
+
 /// Rows per block of columns.
 pub(crate) const ROWS: usize = 32;
 
@@ -213,10 +216,16 @@ impl<T: Copy, F: Fold<T>> Loop for Run<'_, T, F> {
     }
 }
 
+/// Whether so many elements go straight into the total, one by one.
+#[inline(always)]
+fn goes_one_by_one<T, F: Fold<T>>(count: usize) -> bool {
+    F::IN_ORDER || count < SHORT
+}
+
 #[inline(always)]
 pub(crate) fn total<T: Copy, F: Fold<T>>(mut total: F::Total, terms: impl Terms<T>) -> F::Total {
     let count = terms.count();
-    if F::IN_ORDER || count < SHORT {
+    if goes_one_by_one::<T, F>(count) {
         for at in 0..count {
             total = F::add(total, terms.term(at));
         }
@@ -246,12 +255,30 @@ impl<T: Copy, S: Terms<T>, F: Fold<T>> Loop for Rows<'_, T, S, F> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        for (row, out) in self.out.iter_mut().enumerate() {
-            let row = self.terms.part(row * self.apart, self.columns);
-            *out = F::finish(total::<T, F>(F::NOTHING, row));
+        let Rows { terms, columns, apart, out, .. } = self;
+        let row = |at: usize| terms.part(at * apart, columns);
+        let mut done = 0;
+        if goes_one_by_one::<T, F>(columns) {
+            for out in out.as_chunks_mut::<SIDE_BY_SIDE>().0 {
+                let rows: [S; SIDE_BY_SIDE] = std::array::from_fn(|at| row(done + at));
+                let mut totals = [F::NOTHING; SIDE_BY_SIDE];
+                for at in 0..columns {
+                    for (total, row) in totals.iter_mut().zip(rows) {
+                        *total = F::add(*total, row.term(at));
+                    }
+                }
+                *out = totals.map(F::finish);
+                done += SIDE_BY_SIDE;
+            }
+        }
+        for (at, out) in out[done..].iter_mut().enumerate() {
+            *out = F::finish(total::<T, F>(F::NOTHING, row(done + at)));
         }
     }
 }
+
+/// Lanes that are combined at once where what is left does not fill all: enough to fill a register.
+const SOME: usize = 8;
 
 #[inline(always)]
 fn lanes<T: Copy, F: Fold<T>, S: Terms<T>, const LANES: usize>(block: S) -> T {
@@ -266,8 +293,14 @@ fn lanes<T: Copy, F: Fold<T>, S: Terms<T>, const LANES: usize>(block: S) -> T {
     if whole < count {
         let rest = block.part(whole, count - whole);
         let mut lanes = sums;
-        for (at, lane) in lanes[..count - whole].iter_mut().enumerate() {
-            *lane = F::combine(*lane, rest.term(at));
+        let (some, few) = lanes[..count - whole].as_chunks_mut::<SOME>();
+        for (at, lanes) in some.iter_mut().enumerate() {
+            let terms: [T; SOME] = rest.part(at * SOME, SOME).first();
+            *lanes = std::array::from_fn(|lane| F::combine(lanes[lane], terms[lane]));
+        }
+        let done = some.len() * SOME;
+        for (at, lane) in few.iter_mut().enumerate() {
+            *lane = F::combine(*lane, rest.term(done + at));
         }
         sums = lanes;
     }
@@ -314,23 +347,41 @@ impl<T: Copy, F: Fold<T>> Loop for Columns<'_, T, F> {
     fn run<const FMA: bool>(self) {
         let Columns { elements, rows, block, totals } = self;
         let columns = block.len();
+        let row = |at: usize| &elements[rows[at]..][..columns];
         if F::IN_ORDER {
-            for row in rows {
-                for (total, element) in totals.iter_mut().zip(&elements[*row..row + columns]) {
-                    *total = F::add(*total, *element);
-                }
-            }
+            add_rows(totals, rows.len(), row, F::add);
             return;
         }
-        let Some((first, rest)) = rows.split_first() else { return };
-        block.copy_from_slice(&elements[*first..first + columns]);
-        for row in rest {
-            for (sum, element) in block.iter_mut().zip(&elements[*row..row + columns]) {
-                *sum = F::combine(*sum, *element);
-            }
+        if rows.is_empty() {
+            return;
         }
+        block.copy_from_slice(row(0));
+        add_rows(block, rows.len() - 1, |at| row(1 + at), F::combine);
         for (total, block) in totals.iter_mut().zip(block) {
             *total = F::add(*total, *block);
+        }
+    }
+}
+
+/// Adds so many rows to what earlier ones came to, in their order.
+#[inline(always)]
+pub(crate) fn add_rows<A: Copy, T: Copy, S: Terms<T>>(
+    into: &mut [A],
+    count: usize,
+    row: impl Fn(usize) -> S,
+    add: impl Fn(A, T) -> A,
+) {
+    // Four at a time: sums are read and written once for them.
+    let fours = count - count % 4;
+    for first in (0..fours).step_by(4) {
+        let [a, b, c, d] = [row(first), row(first + 1), row(first + 2), row(first + 3)];
+        for (at, into) in into.iter_mut().enumerate() {
+            *into = add(add(add(add(*into, a.term(at)), b.term(at)), c.term(at)), d.term(at));
+        }
+    }
+    for row in (fours..count).map(row) {
+        for (at, into) in into.iter_mut().enumerate() {
+            *into = add(*into, row.term(at));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! runs; if it is kept, rows are combined column by column. Which order elements are combined in depends on the shape
 //! alone, not on how results are cut into pieces.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
 use pullback_graph::op::{Reduce as Op, ReduceKind};
@@ -14,7 +15,7 @@ use crate::kernel::compute::Compute;
 use crate::kernel::movement::rearrange::sizes;
 use crate::kernel::movement::view::{Axis, Walk, dense_strides, merge};
 use crate::kernel::pieces::{GRAIN, Pieces};
-use crate::kernel::reductions::fold::{Columns, Fold, Max, Min, Prod, ROWS, Run, Sum};
+use crate::kernel::reductions::fold::{Columns, Fold, Max, Min, Prod, ROWS, Rows, Run, Sum};
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::simd;
 use crate::kernel::slice::{Slice, SliceMut};
@@ -92,9 +93,8 @@ impl Reduce {
         }
     }
 
-    /// The result whose first element is at `place`.
-    fn finish<T: Banked, F: Fold<T>>(&self, total: F::Total, place: usize, source: &[T]) -> T {
-        let end = F::finish(total);
+    /// The result that elements from `place` on come to.
+    fn mended<T: Banked, F: Fold<T>>(&self, end: T, place: usize, source: &[T]) -> T {
         if !F::IN_ORDER || end.partial_cmp(&end).is_some() {
             return end;
         }
@@ -108,6 +108,15 @@ impl Reduce {
     }
 
     fn fold_runs<T: Banked, F: Fold<T>>(&self, range: Range<usize>, source: &[T], out: &mut [T]) {
+        if self.reduced.is_empty() {
+            let (columns, first) = (self.run, range.start * self.run);
+            let terms = &source[first..range.end * columns];
+            simd::run(Rows { terms, columns, apart: columns, out: &mut *out, fold: PhantomData::<F> });
+            for (row, out) in out.iter_mut().enumerate() {
+                *out = self.mended::<T, F>(*out, first + row * columns, source);
+            }
+            return;
+        }
         let mut kept = Walk::new(&self.outer, 0, range.start);
         for out in out {
             let mut total = F::NOTHING;
@@ -117,7 +126,7 @@ impl Reduce {
                 total = simd::run(Run::<T, F> { total, elements });
                 runs.advance(1);
             }
-            *out = self.finish::<T, F>(total, kept.place(), source);
+            *out = self.mended::<T, F>(F::finish(total), kept.place(), source);
             kept.advance(1);
         }
     }
@@ -149,7 +158,7 @@ impl Reduce {
                 simd::run(Columns::<T, F> { elements: source, rows: &places[..rows], block, totals });
             }
             for (at, (out, total)) in part.iter_mut().zip(totals).enumerate() {
-                *out = self.finish::<T, F>(*total, kept.place() + column + at, source);
+                *out = self.mended::<T, F>(F::finish(*total), kept.place() + column + at, source);
             }
             rest = tail;
             column += width;
