@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use pullback_graph::DType::{Bool, F32, F64, I64};
-use pullback_graph::op::{Batch, Choices, Cumulative, CumulativeKind, LinearScan, Sample};
+use pullback_graph::op::{ArgSort, Batch, Choices, Cumulative, CumulativeKind, LinearScan, Sample};
 use pullback_graph::{Builder, Expr, GraphError, Op, OpRules, Order, Tensor, TensorType, interpret, sym};
 
 const INF: f64 = f64::INFINITY;
@@ -188,6 +188,21 @@ fn sorting_is_stable_and_puts_nan_last() {
     assert_eq!(run(&rows, |x| x.sort(-1, Order::Ascending)), Tensor::of([2, 3], [1_i64, 2, 3, 0, 4, 5]));
     assert_eq!(run(&f64s([]), |x| x.sort(0, Order::Ascending)).len(), 0);
     assert_eq!(run(&f64s([0.0, -0.0]), |x| x.argsort(0, Order::Ascending)), Tensor::vector([0_i64, 1]));
+}
+
+#[test]
+fn ranks_of_an_order_are_a_slice_of_it() {
+    let x = Tensor::of([2, 3], [3.0, NAN, 2.0, 5.0, 5.0, -0.0]);
+    let sort = |ranks: [usize; 2]| ArgSort { axis: 1, order: Order::Descending, ranks: Some(ranks.into()) };
+    assert_eq!(run(&x, |x| x.apply(sort([0, 2]))), Tensor::of([2, 2], [1_i64, 0, 0, 1]));
+    assert_eq!(run(&x, |x| x.apply(sort([2, 3]))), Tensor::of([2, 1], [2_i64, 2]));
+    assert_eq!(run(&x, |x| x.apply(sort([3, 3]))).sizes(), [2, 0]);
+    for ranks in [[0, 4], [2, 1]] {
+        let message = refusal(|b| b.input("x", F64, [2, 3]).apply(sort(ranks)));
+        assert!(message.contains(&format!("{}..{} is out of range", ranks[0], ranks[1])), "{message}");
+    }
+    let late = run_symbolic(&f64s([1.0]), |x| x.apply(ArgSort { axis: 0, ..sort([0, 2]) })).unwrap_err();
+    assert!(late.to_string().contains("0..2"), "{late}");
 }
 
 #[test]

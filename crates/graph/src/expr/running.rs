@@ -105,6 +105,6 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn argsort(self, axis: i64, order: Order) -> Expr<'g> {
         let axis = self.axis("argsort", axis);
-        self.apply(ArgSort { axis, order })
+        self.apply(ArgSort { axis, order, ranks: None })
     }
 }

@@ -56,6 +56,6 @@ pub use rules::{Batch, OpClass, OpRules, Partial, Partials, Site, Slope};
 pub use sample::{Choices, Domain, OperandSample, Sample};
 pub use scalar::Scalar;
 pub use scan::LinearScan;
-pub use sort::{ArgSort, Order};
+pub use sort::{ArgSort, Order, Ranks};
 pub use unary::UnaryOp;
 pub use window::{Fold, Unfold, Window};

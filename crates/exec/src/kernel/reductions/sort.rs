@@ -1,16 +1,18 @@
 //! Positions in the order of values.
 //!
 //! Elements become whole numbers in the same order, NaN the largest of them, and lanes of up to four billion elements of
-//! 32 bits one number each with the position below. Numbers that differ need no stable sort.
+//! 32 bits one number each with the position below. Numbers that differ need no stable sort. Where only some ranks are asked
+//! for, elements of other ranks are separated from them first, and then not sorted.
 
 use std::ops::Range;
 
 use pullback_graph::{DType, Graph, NodeId, Order, op};
 
 use crate::kernel::compute::Compute;
-use crate::kernel::pieces::Pieces;
+use crate::kernel::pieces::{GRAIN, Pieces};
 use crate::kernel::reductions::lanes::Lanes;
 use crate::kernel::scratch::Scratch;
+use crate::kernel::simd::{self, Loop};
 use crate::kernel::slice::{Slice, SliceMut};
 
 /// The positions of the elements of each lane, sorted.
@@ -19,10 +21,15 @@ pub(crate) struct ArgSort {
     order: Order,
     dtype: DType,
     lanes: Lanes,
+    /// The places of the order that are asked for.
+    ranks: Range<usize>,
 }
 
 /// Lanes side by side that are read and written together, so that whole cache lines are used.
 const TOGETHER: usize = 16;
+
+/// Lanes up to which it is not worth selecting what is to be sorted.
+const SHORT: usize = 32;
 
 /// Elements as whole numbers in the same order; equal ones are the same.
 trait Key: Copy {
@@ -75,29 +82,42 @@ impl ArgSort {
     /// The positions that a node finds.
     pub(crate) fn of(graph: &Graph, node: NodeId, op: &op::ArgSort) -> ArgSort {
         let operand = graph.node(node).operands[0];
-        ArgSort { order: op.order, dtype: graph.ty(operand).dtype, lanes: Lanes::of(graph, node, op.axis) }
+        let lanes = Lanes::of(graph, node, op.axis);
+        ArgSort { order: op.order, dtype: graph.ty(operand).dtype, lanes, ranks: op.places(lanes.count) }
     }
 
-    fn sort<T: Key>(&self, source: &[T], out: &mut [i64], scratch: &mut Scratch) {
+    /// The number of positions of lanes that lie side by side.
+    fn slab(&self) -> usize {
+        self.ranks.len() * self.lanes.inner
+    }
+
+    /// Sorts the lanes whose positions `range` of the result holds.
+    fn sort<T: Key>(&self, range: Range<usize>, source: &[T], out: &mut [i64], scratch: &mut Scratch) {
         let Lanes { count, inner, .. } = self.lanes;
         let together = if inner == 1 { 1 } else { TOGETHER.min(inner) };
+        let is_narrow = T::IS_NARROW && u32::try_from(count).is_ok();
         let mut keys = scratch.take::<i64>(0, together * count);
-        let mut positions = scratch.take::<i64>(1, count);
-        let slab = self.lanes.slab();
-        for (source, out) in source.chunks_exact(slab).zip(out.chunks_exact_mut(slab)) {
+        let mut positions = scratch.take::<i64>(1, if is_narrow { 0 } else { count });
+        let source = &source[range.start / self.slab() * self.lanes.slab()..];
+        let slabs = source.chunks_exact(self.lanes.slab()).zip(out.chunks_exact_mut(self.slab()));
+        for (source, out) in slabs {
             for column in (0..inner).step_by(together) {
                 let columns = column..inner.min(column + together);
-                self.read(source, columns.clone(), &mut keys);
+                self.read(source, columns.clone(), is_narrow, &mut keys);
                 for keys in keys.chunks_exact_mut(count).take(columns.len()) {
-                    if T::IS_NARROW && u32::try_from(count).is_ok() {
-                        sort_narrow(keys);
+                    if is_narrow {
+                        sort_narrow(keys, self.ranks.clone());
                     } else {
-                        sort_wide(keys, &mut positions[..count]);
+                        sort_wide(keys, &mut positions[..count], self.ranks.clone());
                     }
                 }
-                for (row, out) in out.chunks_exact_mut(inner).enumerate() {
+                if inner == 1 {
+                    out.copy_from_slice(&keys[self.ranks.clone()]);
+                    continue;
+                }
+                for (rank, out) in self.ranks.clone().zip(out.chunks_exact_mut(inner)) {
                     for (at, out) in out[columns.clone()].iter_mut().enumerate() {
-                        *out = keys[at * count + row];
+                        *out = keys[at * count + rank];
                     }
                 }
             }
@@ -106,37 +126,82 @@ impl ArgSort {
         scratch.put(1, positions);
     }
 
-    /// The keys of these columns of a slab, column after column.
-    fn read<T: Key>(&self, source: &[T], columns: Range<usize>, keys: &mut [i64]) {
+    /// The keys of these columns of a slab, column after column; narrow ones with their positions.
+    fn read<T: Key>(&self, source: &[T], columns: Range<usize>, is_narrow: bool, keys: &mut [i64]) {
         let Lanes { count, inner, .. } = self.lanes;
         // All bits turned around are in the opposite order.
         let mask = if self.order == Order::Ascending { 0 } else { -1 };
+        if inner == 1 {
+            return simd::run(Row { source, mask, is_narrow, keys: &mut keys[..count] });
+        }
         for (row, source) in source.chunks_exact(inner).enumerate() {
             for (at, element) in source[columns.clone()].iter().enumerate() {
-                keys[at * count + row] = element.key() ^ mask;
+                let key = element.key() ^ mask;
+                keys[at * count + row] = if is_narrow { key << 32 | row as i64 } else { key };
             }
         }
     }
 }
 
-/// Replaces keys of 32 bits by their positions in order.
-fn sort_narrow(keys: &mut [i64]) {
-    for (position, key) in keys.iter_mut().enumerate() {
-        *key = *key << 32 | position as i64;
+/// The keys of neighbors.
+struct Row<'a, T> {
+    source: &'a [T],
+    mask: i64,
+    is_narrow: bool,
+    keys: &'a mut [i64],
+}
+
+impl<T: Key> Loop for Row<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let elements = self.keys.iter_mut().zip(self.source);
+        if self.is_narrow {
+            for (position, (key, element)) in elements.enumerate() {
+                *key = (element.key() ^ self.mask) << 32 | position as i64;
+            }
+        } else {
+            for (key, element) in elements {
+                *key = element.key() ^ self.mask;
+            }
+        }
     }
-    keys.sort_unstable();
-    for key in keys {
+}
+
+/// Replaces keys with their positions by those positions at `ranks` of the order. What is elsewhere is of no use.
+fn sort_narrow(keys: &mut [i64], ranks: Range<usize>) {
+    rank(keys, ranks.clone(), |key| *key);
+    for key in &mut keys[ranks] {
         *key &= i64::from(u32::MAX);
     }
 }
 
-/// Replaces keys by their positions in order.
-fn sort_wide(keys: &mut [i64], positions: &mut [i64]) {
+/// Replaces keys by the positions at `ranks` of the order. What is elsewhere is of no use.
+fn sort_wide(keys: &mut [i64], positions: &mut [i64], ranks: Range<usize>) {
     for (at, position) in positions.iter_mut().enumerate() {
         *position = at as i64;
     }
-    positions.sort_unstable_by_key(|position| (keys[*position as usize], *position));
-    keys.copy_from_slice(positions);
+    rank(positions, ranks.clone(), |position| (keys[*position as usize], *position));
+    keys[ranks.clone()].copy_from_slice(&positions[ranks]);
+}
+
+/// Brings to `ranks` what is there when all is sorted by keys, which differ.
+fn rank<K: Ord>(elements: &mut [i64], ranks: Range<usize>, key: impl Fn(&i64) -> K) {
+    let Range { start, end } = ranks;
+    if elements.len() <= SHORT || 2 * (end - start) >= elements.len() {
+        return elements.sort_unstable_by_key(key);
+    }
+    if start == end {
+        return;
+    }
+    elements.select_nth_unstable_by_key(end - 1, &key);
+    // The last one is in its place.
+    let first = &mut elements[..end - 1];
+    if 0 < start && start < first.len() {
+        first.select_nth_unstable_by_key(start, &key);
+    }
+    first[start..].sort_unstable_by_key(key);
 }
 
 impl Compute for ArgSort {
@@ -145,11 +210,15 @@ impl Compute for ArgSort {
     }
 
     fn pieces(&self) -> Pieces {
-        self.lanes.slabs(1)
+        let slabs = (GRAIN / self.lanes.slab().max(1)).max(1);
+        Pieces::of(self.lanes.outer * self.slab(), slabs.saturating_mul(self.slab()))
     }
 
     fn flops(&self) -> u64 {
-        self.lanes.len() as u64 * u64::from(self.lanes.count.max(1).ilog2())
+        let whole = self.lanes.len() as u64;
+        // To select takes a few comparisons of each element.
+        let sorted = (self.lanes.outer * self.slab()) as u64;
+        2 * (whole - sorted) + sorted * u64::from(self.ranks.len().max(1).ilog2())
     }
 
     fn run(
@@ -162,10 +231,10 @@ impl Compute for ArgSort {
         let out = write.typed::<i64>();
         match self.dtype {
             _ if range.is_empty() => {}
-            DType::F32 => self.sort(&reads[0].typed::<f32>()[range], out, scratch),
-            DType::F64 => self.sort(&reads[0].typed::<f64>()[range], out, scratch),
-            DType::I64 => self.sort(&reads[0].typed::<i64>()[range], out, scratch),
-            DType::Bool => self.sort(&reads[0].typed::<bool>()[range], out, scratch),
+            DType::F32 => self.sort(range, reads[0].typed::<f32>(), out, scratch),
+            DType::F64 => self.sort(range, reads[0].typed::<f64>(), out, scratch),
+            DType::I64 => self.sort(range, reads[0].typed::<i64>(), out, scratch),
+            DType::Bool => self.sort(range, reads[0].typed::<bool>(), out, scratch),
         }
         Ok(())
     }

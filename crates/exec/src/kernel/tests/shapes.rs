@@ -2,8 +2,8 @@
 
 use pullback_graph::op::{
     ArgMax, ArgMin, ArgSort, BinaryOp, Broadcast, Cast, Choices, CompareOp, Concat, Cumulative,
-    CumulativeKind, DotGeneral, Fold, Gather, GatherAlong, LinearScan, Pad, Permute, Reduce, ReduceKind,
-    Reverse, Scalar, Scatter, ScatterAlong, ScatterKind, Select, Slice, UnaryOp, Unfold, Window,
+    CumulativeKind, DotGeneral, Fold, Gather, GatherAlong, LinearScan, Pad, Permute, Ranks, Reduce,
+    ReduceKind, Reverse, Scalar, Scatter, ScatterAlong, ScatterKind, Select, Slice, UnaryOp, Unfold, Window,
 };
 use pullback_graph::{AxisList, DType, Dim, Op, OpRules, Order, Tensor};
 
@@ -122,6 +122,23 @@ fn lanes_of(sizes: &[usize]) -> [Tensor; 3] {
     [x, indices(sizes, 5).cast(DType::F32), mixed]
 }
 
+/// None, the first, some of the first, in the middle and last, all but some, and all of so many.
+fn ranks_of(size: usize) -> [Option<Ranks>; 10] {
+    let ranks = |start, end| Some(Ranks { start, end });
+    [
+        None,
+        ranks(0, 0),
+        ranks(size, size),
+        ranks(0, size.min(1)),
+        ranks(0, size / 9),
+        ranks(size / 2, size / 2 + usize::from(size > 0)),
+        ranks(size / 3, size / 2),
+        ranks(size.saturating_sub(1), size),
+        ranks(size / 4, size),
+        ranks(0, size),
+    ]
+}
+
 #[test]
 fn lanes_of_many_pieces() {
     let kinds = [
@@ -134,7 +151,8 @@ fn lanes_of_many_pieces() {
     for sizes in LANES {
         for axis in 0..sizes.len() {
             let mut ops: Vec<Op> = vec![ArgMax { axis }.into(), ArgMin { axis }.into()];
-            ops.extend([Order::Ascending, Order::Descending].map(|order| Op::from(ArgSort { axis, order })));
+            let sort = |order| Op::from(ArgSort { axis, order, ranks: None });
+            ops.extend([Order::Ascending, Order::Descending].map(sort));
             for reverse in [false, true] {
                 ops.extend(kinds.map(|kind| Op::from(Cumulative { kind, axis, reverse })));
             }
@@ -156,6 +174,25 @@ fn lanes_of_many_pieces() {
     for columns in [1, 20] {
         let out_of_range = Tensor::from_fn(&[7, columns], |i| OUT_OF_RANGE[i / columns]);
         passes(Cumulative { kind: CumulativeKind::Prod, axis: 0, reverse: false }, &[out_of_range]);
+    }
+}
+
+#[test]
+fn ranks_of_many_pieces() {
+    let shapes: [&[usize]; 7] =
+        [&[300], &[90, 200], &[200, 90], &[40, 33, 3], &[1, 3, 20], &[0, 4], &[4, 0, 3]];
+    for sizes in shapes {
+        for axis in 0..sizes.len() {
+            for x in lanes_of(sizes) {
+                for (ranks, dtype) in
+                    ranks_of(sizes[axis]).into_iter().flat_map(|ranks| DType::ALL.map(|dtype| (ranks, dtype)))
+                {
+                    for order in [Order::Ascending, Order::Descending] {
+                        passes(ArgSort { axis, order, ranks }, &[x.cast(dtype)]);
+                    }
+                }
+            }
+        }
     }
 }
 
