@@ -1,5 +1,5 @@
-//! Moves movement to where it costs nothing: into literals, into the axis lists of contractions and reductions, and into
-//! one another. A transpose that only feeds a matrix product is never carried out.
+//! Moves movement to where it costs nothing: into literals, into the axis lists of contractions and reductions, into the
+//! ranks that are sorted for, and into one another. A transpose that only feeds a matrix product is never carried out.
 
 mod contraction;
 mod parts;
@@ -9,7 +9,7 @@ use crate::pass::Pass;
 
 pub(crate) static PASS: Pass = Pass {
     name: "push_movement",
-    description: "moves transposes, broadcasts and slices into literals, contractions and each other",
+    description: "moves transposes, broadcasts and slices into literals, contractions, sorting and each other",
     rules: rules! {
         repeat {
             movement_of_literal,
@@ -21,6 +21,7 @@ pub(crate) static PASS: Pass = Pass {
         parts {
             slice_of_concat,
             slice_of_pad,
+            slice_of_argsort,
         }
         contraction {
             dot_of_permute,

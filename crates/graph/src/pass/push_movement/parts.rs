@@ -1,7 +1,7 @@
-//! Slices that take back one part of what was put together.
+//! Slices that take back one part of what was put together, or of what was sorted.
 
 use crate::dim::Dim;
-use crate::op::{Op, Slice};
+use crate::op::{ArgSort, Op, Ranks, Slice};
 use crate::rewrite::{Candidate, Replacement};
 
 /// A slice of a concatenation that lies within one operand → a slice of that operand.
@@ -41,4 +41,18 @@ pub(super) fn slice_of_pad(at: &Candidate<'_>) -> Option<Replacement> {
     let inner = at.operand(0).operands[0];
     let window: Slice = pad.window(&at.node(inner).ty.shape);
     (at.node(inner).ty == *at.ty && *slice == window).then_some(Replacement::Existing(inner))
+}
+
+/// A part of the order along an axis → the positions of those ranks alone: to select is less than to sort.
+pub(super) fn slice_of_argsort(at: &Candidate<'_>) -> Option<Replacement> {
+    let (Op::Slice(slice), Some(Op::ArgSort(sort))) = (at.op, at.operand_op(0)) else { return None };
+    let (start, end) = (slice.starts[sort.axis].known()?, slice.ends[sort.axis].known()?);
+    let along = Slice::along(&at.operand(0).ty.shape, sort.axis, start, end);
+    // Others may read what is sorted for them once.
+    if *slice != along || !at.is_only_user(0) {
+        return None;
+    }
+    let before = sort.ranks.map_or(0, |ranks| ranks.start);
+    let ranks = Ranks { start: before + start, end: before + end };
+    Replacement::new(ArgSort { ranks: Some(ranks), ..*sort }, &at.operand(0).operands)
 }
