@@ -60,8 +60,11 @@ impl<'g> Expr<'g> {
         let axes = axes.into();
         self.builder().derived("median", Location::caller(), || {
             let ranked = Ranked::of(self, "median", axes);
-            let middle = (ranked.count(DType::I64) - 1) / 2;
-            let median = ranked.at(middle).expand_dims(-1);
+            let median = match ranked.size.known() {
+                Some(size) => ranked.between((size - 1) / 2, (size - 1) / 2)[0],
+                None => ranked.at((ranked.count(DType::I64) - 1) / 2),
+            };
+            let median = median.expand_dims(-1);
             let elements = ranked.elements;
             let is_median = elements.eq(median).or(elements.is_nan());
             let first = is_median.cast(DType::I64).argmax(-1).expand_dims(-1);
@@ -94,10 +97,19 @@ impl<'g> Expr<'g> {
                 self.refuse("quantile", Violation::new("C3", message), &[]);
             }
             let ranked = Ranked::of(self, "quantile", axes);
-            let place = (ranked.count(DType::F64) - 1.0) * q;
-            let (below, above) = (place.floor(), place.ceil());
-            let part = (place - below).cast(self.dtype());
-            let [below, above] = [below, above].map(|place| ranked.at(place.cast(DType::I64)));
+            let ([below, above], part) = match ranked.size.known() {
+                Some(size) => {
+                    let place = (size as f64 - 1.0) * q;
+                    let part = self.builder().full(self.dtype(), (), place - place.floor());
+                    (ranked.between(place.floor() as usize, place.ceil() as usize), part)
+                }
+                None => {
+                    let place = (ranked.count(DType::F64) - 1.0) * q;
+                    let (below, above) = (place.floor(), place.ceil());
+                    let places = [below, above].map(|place| ranked.at(place.cast(DType::I64)));
+                    (places, (place - below).cast(self.dtype()))
+                }
+            };
             // An infinite neighbour has no part in a quantile that is an element.
             let above = part.gt(0.0).select(above, 0.0);
             below * (1.0 - part) + above * part
@@ -137,6 +149,20 @@ impl<'g> Ranked<'g> {
             Some(size) => builder.full(dtype, (), size as f64),
             None => builder.leaf(DimSize { size: self.size.clone(), dtype }),
         }
+    }
+
+    /// The elements of two ranks, one or none apart, or twice the first NaN if there is one.
+    ///
+    /// Ranks that are known are slices of the order, for which nothing else need be sorted.
+    fn between(&self, below: usize, above: usize) -> [Expr<'g>; 2] {
+        let order = self.order.slice(-1, below..above + 1);
+        let is_nan = self.elements.is_nan();
+        let first = is_nan.cast(DType::I64).argmax(-1).expand_dims(-1);
+        let is_missing = is_nan.any_over(-1).expand_dims(-1);
+        [0, above - below].map(|place| {
+            let position = is_missing.select(first, order.slice(-1, place..place + 1));
+            self.elements.gather_along(position, -1).squeeze(-1)
+        })
     }
 
     /// The element of rank `place`, a scalar of type i64, or the first NaN if there is one.
