@@ -5,6 +5,7 @@ pub(crate) mod fill;
 pub(crate) mod index;
 pub(crate) mod pad;
 pub(crate) mod rearrange;
+pub(crate) mod rows;
 pub(crate) mod updates;
 pub(crate) mod scatter;
 pub(crate) mod view;

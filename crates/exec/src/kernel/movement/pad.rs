@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use crate::kernel::compute::Compute;
 use crate::kernel::movement::rearrange::sizes;
+use crate::kernel::movement::rows::{Apart, copy_rows};
 use crate::kernel::pieces::{GRAIN, Pieces};
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::slice::{Slice, SliceMut};
@@ -29,7 +30,7 @@ struct Axis {
 #[derive(Debug)]
 pub(crate) struct Pad {
     value: Scalar,
-    /// All axes but the innermost padded one and those inside it.
+    /// The axes between the outermost padded one and the innermost, with the former.
     outer: SmallVec<[Axis; 4]>,
     /// The innermost axis that is padded.
     axis: Axis,
@@ -56,7 +57,8 @@ impl Pad {
         let inside = if to.is_empty() { 0 } else { padded + 1 };
         Pad {
             value: op.value,
-            outer: (0..padded).map(axis).collect(),
+            // Outermost axes that stay as they are need no coordinates.
+            outer: (0..padded).skip_while(|axis| to[*axis] == from[*axis]).map(axis).collect(),
             axis: if to.is_empty() { Axis { size: 1, own: 1, low: 0, step: 1 } } else { axis(padded) },
             unit: to[inside..].iter().product(),
             len: to.iter().product(),
@@ -76,7 +78,7 @@ impl Pad {
             stride *= axis.own;
             row /= axis.size;
         }
-        Some(source)
+        Some(source + row * stride)
     }
 
     fn fill<T: Banked>(&self, rows: Range<usize>, source: &[T], out: &mut [T]) {
@@ -92,9 +94,10 @@ impl Pad {
             if axis.step == 1 {
                 out[..from.len()].copy_from_slice(from);
             } else {
-                for (to, from) in out.chunks_mut(axis.step * unit).zip(from.chunks_exact(unit)) {
-                    to[..unit].copy_from_slice(from);
-                }
+                let apart = axis.step * unit;
+                let end = (axis.own - 1) * apart + unit;
+                let from = Apart { elements: from, apart: unit };
+                copy_rows(from, Apart { elements: &mut out[..end], apart }, unit);
             }
         }
     }

@@ -7,6 +7,7 @@ use pullback_graph::Element;
 use smallvec::SmallVec;
 
 use crate::kernel::matmul::turned;
+use crate::kernel::movement::rows::{Apart, NARROW, copy_rows};
 
 /// An axis of a view: how many elements, and how far apart they are in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,7 +153,16 @@ impl View {
         let mut rest = out;
         loop {
             let rows = walk.columns().min(rest.len() / inner.size).min(BLOCK);
-            if at == 0 && rows > 1 && !is_run {
+            let (narrow, apart) =
+                if inner.stride == 1 && inner.size < NARROW { walk.ahead() } else { (0, 0) };
+            let narrow = narrow.min(rest.len() / inner.size);
+            if at == 0 && narrow > 1 {
+                let (block, tail) = rest.split_at_mut(narrow * inner.size);
+                let from = Apart { elements: &source[walk.place..], apart };
+                copy_rows(from, Apart { elements: block, apart: inner.size }, inner.size);
+                rest = tail;
+                walk.advance(narrow);
+            } else if at == 0 && rows > 1 && !is_run {
                 let (block, tail) = rest.split_at_mut(rows * inner.size);
                 transpose(source, walk.place, *inner, block);
                 rest = tail;
@@ -238,6 +248,17 @@ impl<'a> Walk<'a> {
         match (self.axes.last(), self.coordinates.last()) {
             (Some(axis), Some(coordinate)) if axis.stride == 1 => axis.size - coordinate,
             _ => 1,
+        }
+    }
+
+    /// How many steps along the last axis, this one included, and how far apart they are in the source; no step where they go
+    /// backwards.
+    fn ahead(&self) -> (usize, usize) {
+        match (self.axes.last(), self.coordinates.last()) {
+            (Some(axis), Some(coordinate)) => {
+                usize::try_from(axis.stride).map_or((0, 0), |apart| (axis.size - coordinate, apart))
+            }
+            _ => (0, 0),
         }
     }
 
@@ -347,6 +368,9 @@ mod tests {
         check(&[7, 3, 40, 5], &[5, 100, 0, 9], 1);
         check(&[5, 30, 4], &[-4, 0, -1], 19);
         check(&[90, 7], &[0, 1], 4);
+        check(&[300, 2], &[5, 1], 1);
+        check(&[7, 30, 3], &[160, 5, 1], 0);
+        check(&[40, 3], &[-7, 1], 280);
         check(&[4, 5], &[-5, -1], 19);
         check(&[4, 5], &[20, 3], 1);
         check(&[4, 5], &[-2, -3], 30);
