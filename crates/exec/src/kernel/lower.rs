@@ -4,6 +4,7 @@ use pullback_graph::{Graph, Op};
 
 use crate::kernel::compute::Kernel;
 use crate::kernel::conv::{Slide, Weights};
+use crate::kernel::linalg::{Cholesky, Cofactor, Determinant, PerMatrix, Solve, TriangularSolve};
 use crate::kernel::movement::concat::Concat;
 use crate::kernel::movement::fill::{Draw, Fill};
 use crate::kernel::movement::index::{Gather, GatherAlong};
@@ -125,11 +126,11 @@ impl Kernel {
             Op::Input(_) | Op::Constant(_) | Op::Iota(_) | Op::DimSize(_) | Op::Custom(_) => {
                 Reference::of(graph, root).into()
             }
-            Op::Cholesky(_)
-            | Op::TriangularSolve(_)
-            | Op::Solve(_)
-            | Op::Determinant(_)
-            | Op::Cofactor(_) => Reference::of(graph, root).into(),
+            Op::Cholesky(_) => PerMatrix::of(graph, root, Cholesky).into(),
+            Op::TriangularSolve(op) => PerMatrix::of(graph, root, TriangularSolve(*op)).into(),
+            Op::Solve(_) => PerMatrix::of(graph, root, Solve).into(),
+            Op::Determinant(op) => PerMatrix::of(graph, root, Determinant(*op)).into(),
+            Op::Cofactor(_) => PerMatrix::of(graph, root, Cofactor).into(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Kernels: how each op is computed over slices.
 //!
 //! [`Kernel::lower`] turns a [`Region`] of a bound graph into a kernel: elementwise nodes into one [`program`],
-//! [`products`] with what is done to them, [`conv`]olutions, and a family of kernels each for [`windows`], [`reductions`] and
-//! [`movement`]; kernels that go through the same rows become a [`strip`], and what has no loop of its own into [`mod@reference`], the
+//! [`products`] with what is done to them, [`conv`]olutions, and a family of kernels each for [`windows`], [`reductions`],
+//! [`movement`] and [`linalg`] (linear algebra); kernels that go through the same rows become a [`strip`], and what has no loop of its own into [`mod@reference`], the
 //! interpreter's rule. Sizes, strides and cuts are fixed when a kernel is made; what a run needs beside its operands is in
 //! the worker's [`Scratch`], so that it allocates nothing (the reference does).
 //!
@@ -23,6 +23,7 @@ mod conv;
 mod windows;
 mod reductions;
 mod movement;
+mod linalg;
 mod reference;
 mod loops;
 mod simd;

@@ -8,6 +8,7 @@ mod recompute;
 mod summed;
 mod epilogues;
 mod strips;
+mod linalg;
 mod shapes;
 
 use std::ops::Range;

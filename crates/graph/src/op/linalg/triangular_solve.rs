@@ -92,8 +92,10 @@ impl TriangularSolve {
             let row = if is_forward { step } else { n - 1 - step };
             let solved = if is_forward { 0..row } else { row + 1..n };
             for column in 0..columns {
-                let known = solved.clone().map(|k| element(row, k) * x[k * columns + column]).sum::<f64>();
-                let left = x[row * columns + column] - known;
+                let mut left = x[row * columns + column];
+                for k in solved.clone() {
+                    left -= element(row, k) * x[k * columns + column];
+                }
                 x[row * columns + column] = if self.unit_diagonal { left } else { left / element(row, row) };
             }
         }
