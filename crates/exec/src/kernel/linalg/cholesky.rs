@@ -51,8 +51,11 @@ impl Rule for Cholesky {
 fn symmetric_part(matrix: &[f64], n: usize, upper: &mut [f64]) {
     for_tiles(n, |rows, columns| {
         for row in rows {
-            for column in columns.start.max(row)..columns.end {
-                upper[row * n + column] = 0.5 * (matrix[column * n + row] + matrix[row * n + column]);
+            let columns = columns.start.max(row)..columns.end;
+            let turned = matrix[columns.start * n + row..].iter().step_by(n);
+            let place = row * n + columns.start..row * n + columns.end;
+            for ((upper, one), other) in upper[place.clone()].iter_mut().zip(&matrix[place]).zip(turned) {
+                *upper = 0.5 * (one + other);
             }
         }
     });
@@ -62,8 +65,10 @@ fn symmetric_part(matrix: &[f64], n: usize, upper: &mut [f64]) {
 fn turn_upper(upper: &[f64], n: usize, lower: &mut [f64]) {
     for_tiles(n, |columns, rows| {
         for row in rows {
-            for column in columns.start..columns.end.min(row + 1) {
-                lower[row * n + column] = upper[column * n + row];
+            let turned = upper[columns.start * n + row..].iter().step_by(n);
+            let place = row * n + columns.start..row * n + columns.end.min(row + 1);
+            for (lower, upper) in lower[place].iter_mut().zip(turned) {
+                *lower = *upper;
             }
         }
     });

@@ -21,6 +21,8 @@ pub(crate) struct Space {
 pub(super) struct Tools {
     /// A part of the factors, where another part of the same rows is updated by it.
     pub(super) copy: Aligned<f64>,
+    /// A triangle that is not cut any more.
+    pub(super) triangle: Aligned<f64>,
     /// A column of sums.
     sums: Aligned<f64>,
     room: Room<f64>,
@@ -37,6 +39,7 @@ impl Space {
             columns: scratch.take(1, 0),
             tools: Tools {
                 copy: scratch.take(6, 0),
+                triangle: scratch.take(10, 0),
                 sums: scratch.take(7, 0),
                 room: Room { block, panel, turned, kept: None },
             },
@@ -45,9 +48,9 @@ impl Space {
 
     /// Gives the buffers back.
     pub(super) fn put(self, scratch: &mut Scratch) {
-        let Space { factors, spare, rows, columns, tools: Tools { copy, sums, room } } = self;
-        let buffers = [factors, spare, copy, sums, room.block, room.panel, room.turned];
-        for (index, buffer) in [4, 5, 6, 7, 2, 3, 9].into_iter().zip(buffers) {
+        let Space { factors, spare, rows, columns, tools: Tools { copy, triangle, sums, room } } = self;
+        let buffers = [factors, spare, copy, triangle, sums, room.block, room.panel, room.turned];
+        for (index, buffer) in [4, 5, 6, 10, 7, 2, 3, 9].into_iter().zip(buffers) {
             scratch.put(index, buffer);
         }
         scratch.put(0, rows);

@@ -56,7 +56,7 @@ impl Triangle<'_> {
             return;
         }
         if self.n <= SMALL {
-            self.substitute::<false>(0..self.n, &mut right);
+            self.substitute::<false>(0..self.n, &mut right, tools);
             return;
         }
         self.solve_negated(&mut right, tools);
@@ -72,7 +72,7 @@ impl Triangle<'_> {
 
     fn solve_rows(self, rows: Range<usize>, right: &mut RightSides<'_>, tools: &mut Tools) {
         if rows.len() <= SMALL {
-            self.substitute::<true>(rows.clone(), right);
+            self.substitute::<true>(rows.clone(), right, tools);
             right.negate(rows);
             return;
         }
@@ -94,8 +94,14 @@ impl Triangle<'_> {
     }
 
     /// Solves the equations of these rows, in which no others are unknown.
-    fn substitute<const FUSED: bool>(self, rows: Range<usize>, right: &mut RightSides<'_>) {
-        let mut triangle = [[0.0; SMALL]; SMALL];
+    fn substitute<const FUSED: bool>(
+        self,
+        rows: Range<usize>,
+        right: &mut RightSides<'_>,
+        tools: &mut Tools,
+    ) {
+        tools.triangle.grow(SMALL * SMALL);
+        let (triangle, _) = tools.triangle.as_chunks_mut::<SMALL>();
         let n = rows.len();
         for (row, elements) in triangle.iter_mut().enumerate().take(n) {
             let matrix = self.matrix.from(rows.start + row, rows.start);
@@ -107,21 +113,13 @@ impl Triangle<'_> {
         let (across, columns) = (right.across, right.reach(rows.end));
         let elements = &mut right.elements[rows.start * across..];
         let Triangle { is_lower, is_unit, .. } = self;
-        simd::run(Substitution::<FUSED> {
-            triangle: &triangle,
-            n,
-            is_lower,
-            is_unit,
-            elements,
-            columns,
-            across,
-        });
+        simd::run(Substitution::<FUSED> { triangle, n, is_lower, is_unit, elements, columns, across });
     }
 }
 
 /// Substitution in a small triangle; products and sums are `FUSED` where the instruction set can.
 struct Substitution<'a, const FUSED: bool> {
-    triangle: &'a [[f64; SMALL]; SMALL],
+    triangle: &'a [[f64; SMALL]],
     n: usize,
     is_lower: bool,
     is_unit: bool,
