@@ -2,7 +2,7 @@
 
 use petgraph::Direction;
 use petgraph::graph::DiGraph;
-use pullback_graph::{Graph, NodeId, OpRules, Tensor};
+use pullback_graph::{Graph, NodeId, Tensor};
 use rustc_hash::FxHashSet;
 
 use crate::csr::Csr;
@@ -334,7 +334,7 @@ fn cost(graph: &Graph, lowered: &Lowered, step: &Step, rates: &Rates) -> Cost {
     };
     let moved = step.reads.iter().chain(&step.writes).map(bytes).sum::<u64>();
     let (flops, products) = (step.kernel.flops(), step.kernel.flops_of_products());
-    Cost::of(graph.node(step.node).op.class(), flops, products, moved, rates)
+    Cost::of(&graph.node(step.node).op, flops, products, moved, rates)
 }
 
 /// What memory planning needs to know, with steps in the order of the graph and sizes as they are.

@@ -1,6 +1,6 @@
 //! Rough costs of steps: enough to tell what is worth a second thread, not to promise a time.
 
-use pullback_graph::OpClass;
+use pullback_graph::Op;
 
 /// What a step does, and an estimate of how long that takes on one thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -42,10 +42,10 @@ impl Default for Rates {
 const OPAQUE: (u64, u64) = (10_000, 10);
 
 impl Cost {
-    /// The cost of a step of class `class`, so many of its `flops` being those of a product.
-    pub(crate) fn of(class: OpClass, flops: u64, products: u64, bytes: u64, rates: &Rates) -> Cost {
-        let arithmetic = match class {
-            OpClass::Opaque => OPAQUE.0 + flops * OPAQUE.1,
+    /// The cost of a step for `op`, so many of its `flops` being those of a product.
+    pub(crate) fn of(op: &Op, flops: u64, products: u64, bytes: u64, rates: &Rates) -> Cost {
+        let arithmetic = match op {
+            Op::Custom(_) => OPAQUE.0 + flops * OPAQUE.1,
             _ => nanos(products, rates.product) + nanos(flops - products, rates.elementwise),
         };
         Cost { flops, bytes, time: rates.start + arithmetic.max(nanos(bytes, rates.bytes)) }
