@@ -4,7 +4,7 @@ use pullback_graph::{Graph, Op};
 
 use crate::kernel::compute::Kernel;
 use crate::kernel::conv::{Slide, Weights};
-use crate::kernel::linalg::{Cholesky, Cofactor, Determinant, PerMatrix, Solve, TriangularSolve};
+use crate::kernel::linalg::{Cholesky, Cofactor, Determinants, PerMatrix, Solve, TriangularSolve};
 use crate::kernel::movement::concat::Concat;
 use crate::kernel::movement::fill::{Draw, Fill};
 use crate::kernel::movement::index::{Gather, GatherAlong};
@@ -129,7 +129,7 @@ impl Kernel {
             Op::Cholesky(_) => PerMatrix::of(graph, root, Cholesky).into(),
             Op::TriangularSolve(op) => PerMatrix::of(graph, root, TriangularSolve(*op)).into(),
             Op::Solve(_) => PerMatrix::of(graph, root, Solve).into(),
-            Op::Determinant(op) => PerMatrix::of(graph, root, Determinant(*op)).into(),
+            Op::Determinant(_) => Kernel::of(Determinants::of(graph, region)),
             Op::Cofactor(_) => PerMatrix::of(graph, root, Cofactor).into(),
         }
     }

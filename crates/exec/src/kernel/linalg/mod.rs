@@ -20,7 +20,7 @@ mod cofactor;
 
 pub(crate) use cholesky::Cholesky;
 pub(crate) use cofactor::Cofactor;
-pub(crate) use determinant::Determinant;
+pub(crate) use determinant::Determinants;
 pub(crate) use per_matrix::PerMatrix;
 pub(crate) use solve::Solve;
 pub(crate) use triangular_solve::TriangularSolve;

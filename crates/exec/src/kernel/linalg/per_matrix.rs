@@ -56,7 +56,7 @@ pub(crate) struct PerMatrix<R> {
     n: usize,
     columns: usize,
     /// Elements of the result per matrix.
-    item: usize,
+    pub(super) item: usize,
 }
 
 /// Operations per piece: about 10 µs.
@@ -81,6 +81,17 @@ impl<R: Rule> PerMatrix<R> {
             columns: result.get(axes + 1).copied().unwrap_or(1),
             item: result[axes..].iter().product(),
         }
+    }
+
+    /// The same with so many elements of the result per matrix.
+    pub(super) fn with_item(self, item: usize) -> PerMatrix<R> {
+        PerMatrix { item, ..self }
+    }
+
+    /// Results of `item` elements per matrix, cut between matrices.
+    pub(super) fn pieces_of(&self, item: usize) -> Pieces {
+        let cost = usize::try_from(self.flops_of_one()).unwrap_or(usize::MAX).saturating_add(START);
+        Pieces::rows(self.len * item, item, cost, GRAIN)
     }
 
     fn flops_of_one(&self) -> u64 {
@@ -164,8 +175,7 @@ impl<R: Rule> Compute for PerMatrix<R> {
     }
 
     fn pieces(&self) -> Pieces {
-        let cost = usize::try_from(self.flops_of_one()).unwrap_or(usize::MAX).saturating_add(START);
-        Pieces::rows(self.len * self.item, self.item, cost, GRAIN)
+        self.pieces_of(self.item)
     }
 
     fn in_place(&self) -> &[usize] {

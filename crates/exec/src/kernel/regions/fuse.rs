@@ -29,6 +29,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::kernel::products::dot;
+use crate::kernel::regions::determinants::merge_determinants;
 use crate::kernel::regions::heads::Heads;
 use crate::kernel::regions::merge::{in_order, merge, merge_scalars};
 use crate::kernel::regions::read::{Access, read};
@@ -129,7 +130,7 @@ pub(crate) fn regions(graph: &Graph, keep: &dyn Fn(NodeId) -> bool) -> Vec<Regio
         }
     }
     let mut found = collect(graph, keep, &root_of, &extents, role);
-    for merge in [merge_scalars, merge] {
+    for merge in [merge_scalars, merge_determinants, merge] {
         let Some(merged) = merge(graph, &found, &role) else { continue };
         let place: FxHashMap<NodeId, (NodeId, Extent)> =
             found.iter().map(|region| region.root).zip(merged).collect();

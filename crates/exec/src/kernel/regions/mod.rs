@@ -1,5 +1,6 @@
 //! What of a graph is computed by one kernel, and the rewritings of graphs that this rests on.
 
+pub(crate) mod determinants;
 pub(crate) mod fuse;
 pub(crate) mod heads;
 pub(crate) mod merge;
