@@ -5,6 +5,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pullback::exec::Options;
 use pullback::graph::ConvOptions;
+use pullback::graph::op::TriangularSolve;
 use pullback::{Builder, DType, DType::F32, Expr, Session, Tensor};
 
 /// A session on one expression of two tensors.
@@ -134,5 +135,56 @@ fn lookups(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, kernels, products, lookups);
+/// Factors of matrices and equations solved with them, beside the loops of textbooks.
+fn linear_algebra(c: &mut Criterion) {
+    let mut group = c.benchmark_group("linear algebra");
+    group.measurement_time(Duration::from_secs(1)).warm_up_time(Duration::from_millis(200));
+    for (count, n) in [(1000, 4), (64, 16), (1, 100), (1, 400)] {
+        let b = Builder::new();
+        let (x, y) = (b.input("x", DType::F64, [count, n, n]), b.input("y", DType::F64, [count, n, n]));
+        let lower = TriangularSolve::lower();
+        let graphs = [
+            ("factored", b.finish([("z", x.cholesky())])),
+            ("solved", b.finish([("z", x.solve(y))])),
+            ("solved as triangles", b.finish([("z", x.triangular_solve(y, lower))])),
+            ("inverted", b.finish([("z", x.inverse())])),
+            ("with logarithms of determinants", b.finish([("z", x.logdet())])),
+        ];
+        let element = |at: usize| {
+            let (row, column) = (at / n % n, at % n);
+            let distance = row as f64 - column as f64;
+            if row == column { 2.0 } else { 1.0 / (1.0 + distance * distance) }
+        };
+        let x = Tensor::from_fn(&[count, n, n], element);
+        let y = Tensor::from_fn(&[count, n, n], |at| (at * 7919 % 2003) as f64 / 1000.0 - 1.0);
+        for (name, graph) in graphs {
+            let options = Options::default().threads(1);
+            let mut session = Session::with(&graph.expect("a graph"), options).expect("a session");
+            group.bench_function(format!("{count} of {n}x{n} {name}"), |bench| {
+                bench.iter(|| session.run([("x", x.clone()), ("y", y.clone())]).expect("a run"));
+            });
+        }
+        let matrices = x.values::<f64>();
+        group.bench_function(format!("{count} of {n}x{n} factored, a loop"), |bench| {
+            bench.iter(|| {
+                let mut factors = matrices.to_vec();
+                for matrix in factors.chunks_exact_mut(n * n) {
+                    for row in 0..n {
+                        for column in 0..=row {
+                            let known = (0..column).map(|k| matrix[row * n + k] * matrix[column * n + k]);
+                            let left = matrix[row * n + column] - known.sum::<f64>();
+                            let is_diagonal = row == column;
+                            matrix[row * n + column] =
+                                if is_diagonal { left.sqrt() } else { left / matrix[column * n + column] };
+                        }
+                    }
+                }
+                factors
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, kernels, products, lookups, linear_algebra);
 criterion_main!(benches);
