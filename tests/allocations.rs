@@ -9,6 +9,7 @@ use std::time::Duration;
 use counting::{Alone, Counting};
 use pullback::exec::Options;
 use pullback::graph::AttentionOptions;
+use pullback::graph::op::{Cofactor, TriangularSolve};
 use pullback::{Builder, DType, Session, Tensor};
 use pullback_bench::workloads::{Gpt, Workload, cnn, gpt, mlp, scalars, towers};
 
@@ -34,7 +35,23 @@ fn chained() -> Workload {
     Workload { graph, feeds: sizes.map(feed).into(), start: Vec::new(), building: Duration::ZERO }
 }
 
-fn models() -> [(&'static str, Workload); 6] {
+/// Matrices that are factored, and equations solved with them.
+fn factors() -> Workload {
+    let b = Builder::new();
+    let (x, y) = (b.input("x", DType::F32, [3, 40, 40]), b.input("y", DType::F32, [3, 40, 2]));
+    let factor = x.cholesky();
+    let half = factor.triangular_solve(y, TriangularSolve::lower());
+    let outputs = [("half", half), ("solved", x.solve(y)), ("inverse", x.inverse())];
+    let wide = x.cast(DType::F64);
+    let cofactors = wide.apply(Cofactor);
+    let graph =
+        b.finish(outputs.into_iter().chain([("log", wide.logdet()), ("cofactors", cofactors)])).unwrap();
+    let x = Tensor::from_fn(&[3, 40, 40], |at| if at / 40 % 40 == at % 40 { 3.0 } else { 0.01_f32 });
+    let feeds = [("x".to_string(), x), ("y".to_string(), Tensor::full(&[3, 40, 2], 0.1_f32))];
+    Workload { graph, feeds: feeds.into(), start: Vec::new(), building: Duration::ZERO }
+}
+
+fn models() -> [(&'static str, Workload); 7] {
     let transformer = Gpt { tokens: 12, length: 8, width: 16, heads: 2, layers: 1, batch: 2 };
     [
         ("perceptron", mlp("W1", &[20, 32, 32, 10], 16).unwrap()),
@@ -43,6 +60,7 @@ fn models() -> [(&'static str, Workload); 6] {
         ("scalars", scalars(2_000).unwrap()),
         ("a hundred branches", towers(100, 4, 2).unwrap()),
         ("chained products", chained()),
+        ("factors", factors()),
     ]
 }
 

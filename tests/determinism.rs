@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use pullback::exec::Options;
-use pullback::graph::op::{Choices, Distribution, Random};
+use pullback::graph::op::{Choices, Distribution, Random, TriangularSolve};
 use pullback::graph::{GraphSpec, generate, interpret};
 use pullback::{Builder, DType, Graph, Session, Tensor};
 
@@ -68,6 +68,35 @@ fn large_steps_are_cut_the_same_way_for_every_number_of_threads() {
     let feeds = [("x".into(), Tensor::random([512, 300], 1)), ("w".into(), Tensor::random([300, 257], 2))];
     let one = outputs(&graph, spread(1), &feeds);
     for threads in [2, 3, 8] {
+        assert!(same(&one, &outputs(&graph, spread(threads), &feeds)), "{threads} threads");
+    }
+}
+
+#[test]
+fn factors_of_matrices_are_the_same_for_every_number_of_threads() {
+    let b = Builder::new();
+    let (x, y) = (b.input("x", DType::F32, [5, 65, 65]), b.input("y", DType::F32, [5, 65, 9]));
+    let small = b.input("small", DType::F64, [300, 4, 4]);
+    let outputs_of = [
+        ("factor", (x.matmul(x.t()) + x.ones_like()).cholesky()),
+        ("solved", x.solve(y)),
+        ("triangle", x.triangular_solve(y, TriangularSolve::upper().transposed())),
+        ("det", small.det()),
+        ("log", x.logdet()),
+        ("inverse", small.inverse()),
+    ];
+    let graph = b.finish(outputs_of).unwrap();
+    let regular = |sizes: [usize; 3], seed| {
+        let (n, noise) = (sizes[1], Tensor::random(sizes, seed).to_f64_vec());
+        Tensor::from_fn(&sizes, |at| noise[at] as f32 + if at / n % n == at % n { n as f32 } else { 0.0 })
+    };
+    let feeds = [
+        ("x".into(), regular([5, 65, 65], 1)),
+        ("y".into(), Tensor::random([5, 65, 9], 2)),
+        ("small".into(), regular([300, 4, 4], 3).cast(DType::F64)),
+    ];
+    let one = outputs(&graph, spread(1), &feeds);
+    for threads in [2, 3] {
         assert!(same(&one, &outputs(&graph, spread(threads), &feeds)), "{threads} threads");
     }
 }
