@@ -196,7 +196,7 @@ const BLOCK: usize = 2048;
 const SHORT: usize = 32;
 
 /// Rows that are combined side by side where each goes one by one, for then an element waits for the one before it.
-const SIDE_BY_SIDE: usize = 8;
+pub(crate) const SIDE_BY_SIDE: usize = 8;
 
 /// Rows per block of columns.
 pub(crate) const ROWS: usize = 32;
@@ -218,7 +218,7 @@ impl<T: Copy, F: Fold<T>> Loop for Run<'_, T, F> {
 
 /// Whether so many elements go straight into the total, one by one.
 #[inline(always)]
-fn goes_one_by_one<T, F: Fold<T>>(count: usize) -> bool {
+pub(crate) fn goes_one_by_one<T, F: Fold<T>>(count: usize) -> bool {
     F::IN_ORDER || count < SHORT
 }
 
@@ -274,6 +274,37 @@ impl<T: Copy, S: Terms<T>, F: Fold<T>> Loop for Rows<'_, T, S, F> {
         for (at, out) in out[done..].iter_mut().enumerate() {
             *out = F::finish(total::<T, F>(F::NOTHING, row(done + at)));
         }
+    }
+}
+
+/// Combines short runs that lie apart, those of several results side by side: the same bits as a [`Run`] after the other.
+pub(crate) struct Scattered<'a, T, F> {
+    pub(crate) elements: &'a [T],
+    /// Where the elements of each result begin.
+    pub(crate) places: [usize; SIDE_BY_SIDE],
+    /// Where runs start, counted from there.
+    pub(crate) starts: &'a [usize],
+    /// Elements of a run.
+    pub(crate) run: usize,
+    pub(crate) fold: PhantomData<F>,
+}
+
+impl<T: Copy, F: Fold<T>> Loop for Scattered<'_, T, F> {
+    type Output = [F::Total; SIDE_BY_SIDE];
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) -> [F::Total; SIDE_BY_SIDE] {
+        let Scattered { elements, places, starts, run, .. } = self;
+        let mut totals = [F::NOTHING; SIDE_BY_SIDE];
+        for start in starts {
+            let runs = places.map(|place| &elements[place + start..][..run]);
+            for at in 0..run {
+                for (total, elements) in totals.iter_mut().zip(runs) {
+                    *total = F::add(*total, elements[at]);
+                }
+            }
+        }
+        totals
     }
 }
 

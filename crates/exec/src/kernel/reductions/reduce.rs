@@ -15,7 +15,9 @@ use crate::kernel::compute::Compute;
 use crate::kernel::movement::rearrange::sizes;
 use crate::kernel::movement::view::{Axis, Walk, dense_strides, merge};
 use crate::kernel::pieces::{GRAIN, Pieces};
-use crate::kernel::reductions::fold::{Columns, Fold, Max, Min, Prod, ROWS, Rows, Run, Sum};
+use crate::kernel::reductions::fold::{
+    Columns, Fold, Max, Min, Prod, ROWS, Rows, Run, SIDE_BY_SIDE, Scattered, Sum, goes_one_by_one,
+};
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::simd;
 use crate::kernel::slice::{Slice, SliceMut};
@@ -41,6 +43,9 @@ pub(crate) struct Reduce {
 
 /// Columns that are combined at a time: their sums and totals stay in the first-level cache.
 const COLUMNS: usize = 1024;
+
+/// Short runs of one result, at most, for several results to be combined side by side.
+const SCATTERED: usize = 64;
 
 impl Reduce {
     /// The reduction that a node is; `None` where there is nothing to combine and that is not 0, or for the reference to
@@ -117,14 +122,38 @@ impl Reduce {
             }
             return;
         }
+        let runs = self.count / self.run;
         let mut kept = Walk::new(&self.outer, 0, range.start);
+        if goes_one_by_one::<T, F>(self.run) && runs <= SCATTERED {
+            let mut walk = Walk::new(&self.reduced, 0, 0);
+            let mut starts = [0; SCATTERED];
+            for start in &mut starts[..runs] {
+                *start = walk.place();
+                walk.advance(1);
+            }
+            let (starts, run) = (&starts[..runs], self.run);
+            for out in out.chunks_mut(SIDE_BY_SIDE) {
+                // Beyond the last result there is that one again.
+                let mut places = [kept.place(); SIDE_BY_SIDE];
+                for at in 0..out.len() {
+                    places[at..].fill(kept.place());
+                    kept.advance(1);
+                }
+                let fold = PhantomData::<F>;
+                let totals = simd::run(Scattered { elements: source, places, starts, run, fold });
+                for ((out, total), place) in out.iter_mut().zip(totals).zip(places) {
+                    *out = self.mended::<T, F>(F::finish(total), place, source);
+                }
+            }
+            return;
+        }
         for out in out {
             let mut total = F::NOTHING;
-            let mut runs = Walk::new(&self.reduced, kept.place(), 0);
-            for _ in 0..self.count / self.run {
-                let elements = &source[runs.place()..runs.place() + self.run];
+            let mut walk = Walk::new(&self.reduced, kept.place(), 0);
+            for _ in 0..runs {
+                let elements = &source[walk.place()..walk.place() + self.run];
                 total = simd::run(Run::<T, F> { total, elements });
-                runs.advance(1);
+                walk.advance(1);
             }
             *out = self.mended::<T, F>(F::finish(total), kept.place(), source);
             kept.advance(1);
