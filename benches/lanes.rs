@@ -13,7 +13,7 @@ fn lanes(c: &mut Criterion) {
     let mut group = c.benchmark_group("lanes");
     group.sample_size(10).measurement_time(Duration::from_secs(1)).warm_up_time(Duration::from_millis(200));
     let images = [64, 16, 28, 28];
-    let cases: [(&str, &[usize], Operation); 16] = [
+    let cases: [(&str, &[usize], Operation); 23] = [
         ("argmax of the middle axis", &[64, 16, 25, 196], Box::new(|x| x.argmax(2))),
         ("argmax of the last axis", &[256, 4096], Box::new(|x| x.argmax(1))),
         ("argmax of short rows", &[40_000, 10], Box::new(|x| x.argmax(1))),
@@ -25,6 +25,13 @@ fn lanes(c: &mut Criterion) {
         ("linear recurrence", &[64, 1024, 64], Box::new(|x| x.linear_scan(x, 1))),
         ("argsort", &[1000, 1000], Box::new(|x| x.argsort(1, Order::Ascending))),
         ("argsort of the first axis", &[1000, 1000], Box::new(|x| x.argsort(0, Order::Descending))),
+        ("argsort of short rows", &[10_000, 32], Box::new(|x| x.argsort(1, Order::Ascending))),
+        ("ten largest of each row", &[1000, 1000], Box::new(|x| x.top_k(10, 1, Order::Descending).0)),
+        ("medians of the last axis", &[1000, 999], Box::new(|x| x.median_over([1]))),
+        ("sums of short rows", &[100_000, 8], Box::new(|x| x.sum_over([1]))),
+        ("sums of few elements apart", &[1000, 28, 2, 28, 2], Box::new(|x| x.sum_over([2, 4]))),
+        ("short rows joined in turn", &[100_000, 1], Box::new(|x| x.concat(&[-x], 1))),
+        ("every other column moved apart", &[1000, 500], Box::new(moved_apart)),
         ("products of the last axis", &[256, 4096], Box::new(|x| x.prod_over([1]))),
         ("products of the first axis", &[256, 4096], Box::new(|x| x.prod_over([0]))),
         ("any of the last axis", &[256, 4096], Box::new(|x| x.is_nan().any_over([1]))),
@@ -49,6 +56,13 @@ fn lanes(c: &mut Criterion) {
         });
     }
     group.finish();
+}
+
+/// The columns, each with a zero behind it.
+fn moved_apart(x: Expr<'_>) -> Expr<'_> {
+    let wide = x.concat(&[x], 1);
+    let [gradient] = grad((wide.slice_step(1, None, None, 2) * x).sum(), [wide]).expect("a gradient");
+    gradient
 }
 
 criterion_group!(benches, lanes);

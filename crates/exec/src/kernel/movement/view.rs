@@ -253,7 +253,7 @@ impl<'a> Walk<'a> {
 
     /// How many steps along the last axis, this one included, and how far apart they are in the source; no step where they go
     /// backwards.
-    fn ahead(&self) -> (usize, usize) {
+    pub(crate) fn ahead(&self) -> (usize, usize) {
         match (self.axes.last(), self.coordinates.last()) {
             (Some(axis), Some(coordinate)) => {
                 usize::try_from(axis.stride).map_or((0, 0), |apart| (axis.size - coordinate, apart))

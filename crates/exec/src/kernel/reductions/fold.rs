@@ -196,7 +196,7 @@ const BLOCK: usize = 2048;
 const SHORT: usize = 32;
 
 /// Rows that are combined side by side where each goes one by one, for then an element waits for the one before it.
-pub(crate) const SIDE_BY_SIDE: usize = 8;
+const SIDE_BY_SIDE: usize = 8;
 
 /// Rows per block of columns.
 pub(crate) const ROWS: usize = 32;
@@ -277,34 +277,44 @@ impl<T: Copy, S: Terms<T>, F: Fold<T>> Loop for Rows<'_, T, S, F> {
     }
 }
 
-/// Combines short runs that lie apart, those of several results side by side: the same bits as a [`Run`] after the other.
+/// Combines short runs that lie apart into one element, and those of further results, side by side: the same bits as a [`Run`]
+/// after the other.
 pub(crate) struct Scattered<'a, T, F> {
+    /// From the first element of the first result on.
     pub(crate) elements: &'a [T],
-    /// Where the elements of each result begin.
-    pub(crate) places: [usize; SIDE_BY_SIDE],
-    /// Where runs start, counted from there.
+    /// From a result's first element to the next one's.
+    pub(crate) apart: usize,
+    /// Where runs start, counted from a result's first element.
     pub(crate) starts: &'a [usize],
     /// Elements of a run.
     pub(crate) run: usize,
+    pub(crate) out: &'a mut [T],
     pub(crate) fold: PhantomData<F>,
 }
 
 impl<T: Copy, F: Fold<T>> Loop for Scattered<'_, T, F> {
-    type Output = [F::Total; SIDE_BY_SIDE];
+    type Output = ();
 
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> [F::Total; SIDE_BY_SIDE] {
-        let Scattered { elements, places, starts, run, .. } = self;
-        let mut totals = [F::NOTHING; SIDE_BY_SIDE];
-        for start in starts {
-            let runs = places.map(|place| &elements[place + start..][..run]);
-            for at in 0..run {
-                for (total, elements) in totals.iter_mut().zip(runs) {
-                    *total = F::add(*total, elements[at]);
+    fn run<const FMA: bool>(self) {
+        let Scattered { elements, apart, starts, run, out, .. } = self;
+        for (at, out) in out.chunks_mut(SIDE_BY_SIDE).enumerate() {
+            // Beyond the last result there is that one again.
+            let result = |lane: usize| (at * SIDE_BY_SIDE + lane.min(out.len() - 1)) * apart;
+            let places: [usize; SIDE_BY_SIDE] = std::array::from_fn(result);
+            let mut totals = [F::NOTHING; SIDE_BY_SIDE];
+            for start in starts {
+                let runs = places.map(|place| &elements[place + start..][..run]);
+                for at in 0..run {
+                    for (total, elements) in totals.iter_mut().zip(runs) {
+                        *total = F::add(*total, elements[at]);
+                    }
                 }
             }
+            for (out, total) in out.iter_mut().zip(totals) {
+                *out = F::finish(total);
+            }
         }
-        totals
     }
 }
 

@@ -16,7 +16,7 @@ use crate::kernel::movement::rearrange::sizes;
 use crate::kernel::movement::view::{Axis, Walk, dense_strides, merge};
 use crate::kernel::pieces::{GRAIN, Pieces};
 use crate::kernel::reductions::fold::{
-    Columns, Fold, Max, Min, Prod, ROWS, Rows, Run, SIDE_BY_SIDE, Scattered, Sum, goes_one_by_one,
+    Columns, Fold, Max, Min, Prod, ROWS, Rows, Run, Scattered, Sum, goes_one_by_one,
 };
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::simd;
@@ -131,19 +131,18 @@ impl Reduce {
                 *start = walk.place();
                 walk.advance(1);
             }
-            let (starts, run) = (&starts[..runs], self.run);
-            for out in out.chunks_mut(SIDE_BY_SIDE) {
-                // Beyond the last result there is that one again.
-                let mut places = [kept.place(); SIDE_BY_SIDE];
-                for at in 0..out.len() {
-                    places[at..].fill(kept.place());
-                    kept.advance(1);
+            let (starts, run, mut rest) = (&starts[..runs], self.run, out);
+            while !rest.is_empty() {
+                let (ahead, apart) = kept.ahead();
+                let (out, tail) = rest.split_at_mut(ahead.clamp(1, rest.len()));
+                let (place, count) = (kept.place(), out.len());
+                let (elements, fold) = (&source[place..], PhantomData::<F>);
+                simd::run(Scattered { elements, apart, starts, run, out: &mut *out, fold });
+                for (at, out) in out.iter_mut().enumerate() {
+                    *out = self.mended::<T, F>(*out, place + at * apart, source);
                 }
-                let fold = PhantomData::<F>;
-                let totals = simd::run(Scattered { elements: source, places, starts, run, fold });
-                for ((out, total), place) in out.iter_mut().zip(totals).zip(places) {
-                    *out = self.mended::<T, F>(F::finish(total), place, source);
-                }
+                rest = tail;
+                kept.advance(count);
             }
             return;
         }
