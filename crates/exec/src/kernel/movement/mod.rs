@@ -1,6 +1,7 @@
-//! Kernels that move elements: by strides, into padding, side by side, and by indices.
+//! Kernels that move elements, by strides, into padding, side by side and by indices, and that make them of nothing.
 
 pub(crate) mod concat;
+pub(crate) mod draw;
 pub(crate) mod fill;
 pub(crate) mod index;
 pub(crate) mod pad;
