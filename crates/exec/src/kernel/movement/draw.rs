@@ -5,13 +5,13 @@
 
 use std::ops::Range;
 
-use pullback_graph::op::{Distribution, Random, UnaryOp};
+use pullback_graph::op::{Distribution, Random};
 use pullback_graph::{DType, Element, Graph, NodeId, dispatch_float};
 
 use crate::kernel::compute::Compute;
 use crate::kernel::pieces::{GRAIN, Pieces};
 use crate::kernel::regions::role::numel;
-use crate::kernel::routine::Routines;
+use crate::kernel::routine::{COSINE, LOGARITHM, SINE};
 use crate::kernel::scratch::Scratch;
 use crate::kernel::simd::{self, InstructionSet, Loop};
 use crate::kernel::slice::{Slice, SliceMut};
@@ -76,13 +76,10 @@ impl Draw {
         {
             (*distance, *angle) = (1.0 - pair[0], std::f64::consts::TAU * pair[1]);
         }
-        let routine = |op, x: &[f64], out: &mut [f64]| {
-            let routine = f64::unary_loop(op).expect("there are routines for what draws take");
-            routine(InstructionSet::detected(), x, out);
-        };
-        routine(UnaryOp::Log, distance, logarithm);
-        routine(UnaryOp::Cos, angle, cosine);
-        routine(UnaryOp::Sin, angle, sine);
+        let set = InstructionSet::detected();
+        LOGARITHM(set, distance, logarithm);
+        COSINE(set, angle, cosine);
+        SINE(set, angle, sine);
         simd::run(Points { logarithm, cosine, sine, out });
     }
 }
