@@ -23,8 +23,6 @@ pub(super) struct Tools {
     pub(super) copy: Aligned<f64>,
     /// A triangle that is not cut any more.
     pub(super) triangle: Aligned<f64>,
-    /// A column of sums.
-    sums: Aligned<f64>,
     room: Room<f64>,
 }
 
@@ -40,7 +38,6 @@ impl Space {
             tools: Tools {
                 copy: scratch.take(6, 0),
                 triangle: scratch.take(10, 0),
-                sums: scratch.take(7, 0),
                 room: Room { block, panel, turned, kept: None },
             },
         }
@@ -48,9 +45,9 @@ impl Space {
 
     /// Gives the buffers back.
     pub(super) fn put(self, scratch: &mut Scratch) {
-        let Space { factors, spare, rows, columns, tools: Tools { copy, triangle, sums, room } } = self;
-        let buffers = [factors, spare, copy, triangle, sums, room.block, room.panel, room.turned];
-        for (index, buffer) in [4, 5, 6, 10, 7, 2, 3, 9].into_iter().zip(buffers) {
+        let Space { factors, spare, rows, columns, tools: Tools { copy, triangle, room } } = self;
+        let buffers = [factors, spare, copy, triangle, room.block, room.panel, room.turned];
+        for (index, buffer) in [4, 5, 6, 10, 2, 3, 9].into_iter().zip(buffers) {
             scratch.put(index, buffer);
         }
         scratch.put(0, rows);
@@ -69,24 +66,19 @@ impl Tools {
         result: &mut [f64],
         across: usize,
     ) {
-        let Tools { sums, room, .. } = self;
         let Dims { m, k, n } = dims;
-        if m * k * n == 0 {
-            return;
-        }
-        if n > 1 {
+        if m * k * n > 0 {
             let part = Some(Part { across, contracted: (0, k) });
-            let product = Product { dims, left, right, result, part, on: true, room: Some(room) };
-            Method::Blocked.multiply(product);
-            return;
-        }
-        // Tiles would leave nearly all of their registers empty.
-        sums.grow(m);
-        let sums = &mut sums[..m];
-        let method = Method::of(dims, (left.row, left.column), (right.row, right.column));
-        method.multiply(Product::whole(dims, left, right, sums, Some(room)));
-        for (row, sum) in sums.iter().enumerate() {
-            result[row * across] += sum;
+            // Also for a single column, of which rows that are equal must leave the same.
+            Method::Blocked.multiply(Product {
+                dims,
+                left,
+                right,
+                result,
+                part,
+                on: true,
+                room: Some(&mut self.room),
+            });
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Factorizations and equations against the interpreter: sizes around where matrices are cut, stacks, and what has no answer.
 
-use pullback_graph::op::{Choices, Cholesky, Cofactor, Determinant, DeterminantForm, Solve, TriangularSolve};
+use pullback_graph::op::{Cholesky, Cofactor, Determinant, DeterminantForm, Solve, TriangularSolve};
 use pullback_graph::{Builder, DType, Element, NodeId, Op, OpRules, Tensor, dispatch_float};
 
 use super::{ORDERS, Order, graph_of, run, run_regions};
@@ -8,6 +8,21 @@ use crate::kernel::{Kernel, Region, Scratch, regions};
 
 const SIZES: [usize; 13] = [0, 1, 2, 3, 5, 8, 16, 17, 31, 64, 65, 100, 130];
 const FORMS: [DeterminantForm; 3] = [DeterminantForm::Value, DeterminantForm::LogAbs, DeterminantForm::Sign];
+
+/// Numbers without end, of which every seed has its own: `splitmix64`.
+struct Numbers(u64);
+
+impl Numbers {
+    /// The next one, from `-size` to `size`.
+    fn next(&mut self, size: f64) -> f64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut word = self.0;
+        word = (word ^ (word >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        word ^= word >> 31;
+        ((word >> 11) as f64 / (1_u64 << 52) as f64 - 1.0) * size
+    }
+}
 
 /// Elements as they are told by their place: matrix, row, column.
 fn stack(
@@ -21,15 +36,15 @@ fn stack(
     }), else unreachable!())
 }
 
-fn random(dtype: DType, sizes: [usize; 3], choices: &mut Choices) -> Tensor {
-    stack(dtype, sizes, |_, _, _| choices.between(-1.0, 1.0, &[]))
+fn random(dtype: DType, sizes: [usize; 3], choices: &mut Numbers) -> Tensor {
+    stack(dtype, sizes, |_, _, _| choices.next(1.0))
 }
 
 /// Matrices whose diagonal is large enough for them to be regular, or positive definite.
-fn dominant(dtype: DType, len: usize, n: usize, diagonal: f64, choices: &mut Choices) -> Tensor {
+fn dominant(dtype: DType, len: usize, n: usize, diagonal: f64, choices: &mut Numbers) -> Tensor {
     stack(dtype, [len, n, n], |_, row, column| {
         let own = if row == column { diagonal } else { 0.0 };
-        own + choices.between(-1.0, 1.0, &[])
+        own + choices.next(1.0)
     })
 }
 
@@ -102,8 +117,8 @@ fn assert_close(got: &Tensor, expected: &Tensor, matrices: &Tensor, tolerance: f
 }
 
 /// Stacks of all sizes, in both element types.
-fn for_each(mut test: impl FnMut(DType, usize, usize, &mut Choices)) {
-    let mut choices = Choices::seeded(7);
+fn for_each(mut test: impl FnMut(DType, usize, usize, &mut Numbers)) {
+    let mut choices = Numbers(7);
     for n in SIZES {
         for len in [0, 1, 3] {
             for dtype in [DType::F32, DType::F64] {
@@ -125,7 +140,7 @@ fn triangles_are_solved_as_by_the_interpreter() {
                 let size = if n > 16 { 0.1 } else { 1.0 };
                 let matrices = stack(dtype, [len, n, n], |_, row, column| {
                     let own = if row == column { diagonal } else { 0.0 };
-                    own + size * choices.between(-1.0, 1.0, &[])
+                    own + size * choices.next(1.0)
                 });
                 check(TriangularSolve { lower, transpose, unit_diagonal }, &[&matrices, &right], 1e-12);
             }
@@ -136,10 +151,10 @@ fn triangles_are_solved_as_by_the_interpreter() {
 #[test]
 fn only_the_named_triangle_is_read() {
     for n in [5, 40] {
-        let mut choices = Choices::seeded(3);
+        let mut choices = Numbers(3);
         let right = random(DType::F64, [1, n, 3], &mut choices);
         let matrix = stack(DType::F64, [1, n, n], |_, row, column| match column.cmp(&row) {
-            std::cmp::Ordering::Less => choices.between(-0.1, 0.1, &[]),
+            std::cmp::Ordering::Less => choices.next(0.1),
             std::cmp::Ordering::Equal => 0.0,
             std::cmp::Ordering::Greater => f64::NAN,
         });
@@ -199,7 +214,7 @@ fn one_elimination_tells_all_of_a_determinant() {
     let regions = regions(&graph, &|node| graph.outputs().iter().any(|output| output.node == node));
     let of = |nodes: usize| regions.iter().filter(|region| region.nodes.len() == nodes).count();
     assert_eq!(of(3), 1, "{regions:?}");
-    let mut choices = Choices::seeded(1);
+    let mut choices = Numbers(1);
     let feeds = [0, 1].map(|_| dominant(DType::F64, 5, 20, 1.0, &mut choices));
     let values = run_regions(&graph, &regions, &feeds, Order::Alternating);
     for (output, feed) in graph.outputs().iter().zip([0, 0, 0, 1]) {
@@ -212,7 +227,7 @@ fn one_elimination_tells_all_of_a_determinant() {
 #[test]
 fn singular_matrices_have_the_interpreters_answers() {
     for n in [1, 2, 5, 16, 17, 31, 64, 100] {
-        let mut choices = Choices::seeded(n as u64);
+        let mut choices = Numbers(n as u64);
         let regular = dominant(DType::F64, 3, n, 1.0, &mut choices);
         let values = regular.to_f64_vec();
         let value = |at: usize, row: usize, column: usize| values[(at * n + row) * n + column];
@@ -241,7 +256,7 @@ fn singular_matrices_have_the_interpreters_answers() {
 #[test]
 fn what_has_no_answer_is_reported_as_by_the_interpreter() {
     for n in [2, 8, 16, 17, 40, 100] {
-        let mut choices = Choices::seeded(n as u64);
+        let mut choices = Numbers(n as u64);
         for dtype in [DType::F32, DType::F64] {
             let right = random(dtype, [40, n, 3], &mut choices);
             for row in [0, n / 2, n - 1] {
@@ -264,7 +279,7 @@ fn what_has_no_answer_is_reported_as_by_the_interpreter() {
 #[test]
 fn nan_makes_nan_and_no_error() {
     for n in [2, 5, 16, 17, 40, 100] {
-        let mut choices = Choices::seeded(n as u64);
+        let mut choices = Numbers(n as u64);
         let matrices = dominant(DType::F64, 3, n, 4.0 * n as f64, &mut choices);
         let right = random(DType::F64, [3, n, 2], &mut choices);
         for place in [0, 1, n + 1, n * n / 2, n * n - 1] {
@@ -281,7 +296,7 @@ fn nan_makes_nan_and_no_error() {
 
 #[test]
 fn a_matrix_is_a_matrix_wherever_it_stands_in_a_stack() {
-    let mut choices = Choices::seeded(5);
+    let mut choices = Numbers(5);
     let matrices = dominant(DType::F64, 3, 70, 1.0, &mut choices);
     let values = matrices.to_f64_vec();
     let op = Op::from(Cofactor);
