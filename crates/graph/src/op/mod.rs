@@ -48,7 +48,7 @@ pub use linalg::{Cholesky, Cofactor, Determinant, DeterminantForm, Solve, Triang
 pub use list::Op;
 pub use movement::{Broadcast, Concat, Pad, Permute, Reshape, Reverse, Slice};
 pub use polygamma::Polygamma;
-pub use random::{Distribution, Random};
+pub use random::{Distribution, PhiloxBlock, Random};
 pub use real::Real;
 pub(crate) use reduce::joined;
 pub use reduce::{Reduce, ReduceKind};

@@ -1,19 +1,15 @@
 //! Random draws, many at a time: a block of the generator makes two elements, and blocks do not depend on each other.
-//!
-//! Uniform draws have the bits of the interpreter's. Normal ones are of the same two numbers, by the [routines](crate::kernel::routine)
-//! for logarithm, sine and cosine in `f64`: as `f64` they differ by a few units in the last place, as `f32` hardly ever.
 
 use std::ops::Range;
 
-use pullback_graph::op::{Distribution, Random};
+use pullback_graph::op::{Distribution, PhiloxBlock, Random};
 use pullback_graph::{DType, Element, Graph, NodeId, dispatch_float};
 
 use crate::kernel::compute::Compute;
 use crate::kernel::pieces::{GRAIN, Pieces};
 use crate::kernel::regions::role::numel;
-use crate::kernel::routine::{COSINE, LOGARITHM, SINE};
 use crate::kernel::scratch::Scratch;
-use crate::kernel::simd::{self, InstructionSet, Loop};
+use crate::kernel::simd::{self, Loop};
 use crate::kernel::slice::{Slice, SliceMut};
 
 /// Random draws: element `i` of those with one key is a function of that key and `i` alone.
@@ -26,15 +22,6 @@ pub(crate) struct Draw {
     each: usize,
 }
 
-/// Blocks whose words are computed at once: as many as fill one of the widest registers.
-const TOGETHER: usize = 16;
-
-/// Blocks at a time: what lies between two functions stays in the first-level cache.
-const BLOCKS: usize = 8 * TOGETHER;
-
-/// Two elements of each.
-const ELEMENTS: usize = 2 * BLOCKS;
-
 impl Draw {
     /// The draws of a node.
     pub(crate) fn of(graph: &Graph, node: NodeId, op: &Random) -> Draw {
@@ -42,122 +29,92 @@ impl Draw {
         Draw { op: op.clone(), dtype: graph.ty(node).dtype, len, each: len.checked_div(keys).unwrap_or(0) }
     }
 
-    /// Draws `out.len()` elements from number `first` on.
-    fn draw<T: Unit>(&self, key: i64, first: usize, out: &mut [T]) {
-        let mut buffer = [T::default(); ELEMENTS];
-        let (mut at, mut rest) = (first, out);
-        while !rest.is_empty() {
-            let (block, skipped) = (at / 2, at % 2);
-            let count = (ELEMENTS - skipped).min(rest.len());
-            let wanted = &mut buffer[..(skipped + count).next_multiple_of(2 * TOGETHER)];
-            match self.op.distribution {
-                Distribution::Uniform => self.uniform(key, block, wanted),
-                Distribution::Normal => self.normal(key, block, wanted),
-            }
-            let (part, tail) = rest.split_at_mut(count);
-            part.copy_from_slice(&wanted[skipped..][..count]);
-            (at, rest) = (at + count, tail);
+    /// Draws the elements from number `first` on with one key.
+    fn draw<T: Drawn>(&self, key: i64, first: usize, out: &mut [T]) {
+        let begun = (first % 2).min(out.len());
+        let (second, rest) = out.split_at_mut(begun);
+        let (pairs, last) = rest.as_chunks_mut::<2>();
+        let block = first.div_ceil(2);
+        let ends = [(first, second), (2 * (block + pairs.len()), last)];
+        for (at, element) in ends.into_iter().filter_map(|(at, end)| Some((at, end.first_mut()?))) {
+            *element = T::from_f64(self.op.draw(key, at));
         }
-    }
-
-    fn uniform<T: Unit>(&self, key: i64, block: usize, out: &mut [T]) {
-        simd::run(Uniform { op: &self.op, key, block: block as u64, out });
-    }
-
-    /// By the method of Box and Muller: the numbers of a block are a radius and an angle.
-    fn normal<T: Unit>(&self, key: i64, block: usize, out: &mut [T]) {
-        let mut pairs = [0.0_f64; ELEMENTS];
-        let mut sides = [[0.0_f64; BLOCKS]; 5];
-        let pairs = &mut pairs[..out.len()];
-        let [distance, logarithm, angle, cosine, sine] =
-            sides.each_mut().map(|side| &mut side[..out.len() / 2]);
-        self.uniform(key, block, pairs);
-        for ((pair, distance), angle) in pairs.as_chunks::<2>().0.iter().zip(&mut *distance).zip(&mut *angle)
-        {
-            (*distance, *angle) = (1.0 - pair[0], std::f64::consts::TAU * pair[1]);
+        let blocks = Blocks { op: &self.op, key, first: block as u64, pairs };
+        match self.op.distribution {
+            Distribution::Uniform => simd::run(Uniform(blocks)),
+            Distribution::Normal => simd::run(Normal(blocks)),
         }
-        let set = InstructionSet::detected();
-        LOGARITHM(set, distance, logarithm);
-        COSINE(set, angle, cosine);
-        SINE(set, angle, sine);
-        simd::run(Points { logarithm, cosine, sine, out });
     }
 }
 
 /// Element types that are drawn.
-trait Unit: Element {
-    /// Two words as a number in [0, 1).
-    fn unit(high: u32, low: u32) -> Self;
-    /// A double, rounded.
-    fn rounded(x: f64) -> Self;
+trait Drawn: Element {
+    /// Two uniform numbers.
+    fn uniform(block: PhiloxBlock) -> [Self; 2];
+    /// Two normal numbers.
+    fn normal(block: PhiloxBlock) -> [Self; 2];
 }
 
-impl Unit for f32 {
+impl Drawn for f32 {
     #[inline(always)]
-    fn unit(high: u32, _low: u32) -> f32 {
-        Random::unit_f32(high)
+    fn uniform(block: PhiloxBlock) -> [f32; 2] {
+        block.uniform_f32()
     }
 
     #[inline(always)]
-    fn rounded(x: f64) -> f32 {
-        x as f32
-    }
-}
-
-impl Unit for f64 {
-    #[inline(always)]
-    fn unit(high: u32, low: u32) -> f64 {
-        Random::unit_f64(high, low)
-    }
-
-    #[inline(always)]
-    fn rounded(x: f64) -> f64 {
-        x
+    fn normal(block: PhiloxBlock) -> [f32; 2] {
+        block.normal().map(|x| x as f32)
     }
 }
 
-/// Uniform draws of whole blocks.
-struct Uniform<'a, T> {
+impl Drawn for f64 {
+    #[inline(always)]
+    fn uniform(block: PhiloxBlock) -> [f64; 2] {
+        block.uniform_f64()
+    }
+
+    #[inline(always)]
+    fn normal(block: PhiloxBlock) -> [f64; 2] {
+        block.normal()
+    }
+}
+
+/// The elements of whole blocks.
+struct Blocks<'a, T> {
     op: &'a Random,
     key: i64,
-    block: u64,
-    out: &'a mut [T],
+    first: u64,
+    pairs: &'a mut [[T; 2]],
 }
 
-impl<T: Unit> Loop for Uniform<'_, T> {
-    type Output = ();
-
+impl<T> Blocks<'_, T> {
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Uniform { op, key, block, out } = self;
-        for (at, out) in out.as_chunks_mut::<{ 2 * TOGETHER }>().0.iter_mut().enumerate() {
-            let [a, b, c, d] = op.words::<TOGETHER>(key, block + (at * TOGETHER) as u64);
-            for (lane, pair) in out.as_chunks_mut::<2>().0.iter_mut().enumerate() {
-                *pair = [T::unit(a[lane], b[lane]), T::unit(c[lane], d[lane])];
-            }
+    fn fill(self, pair: impl Fn(PhiloxBlock) -> [T; 2]) {
+        for (to, number) in self.pairs.iter_mut().zip(self.first..) {
+            *to = pair(self.op.block(self.key, number));
         }
     }
 }
 
-/// The two coordinates of each point.
-struct Points<'a, T> {
-    logarithm: &'a [f64],
-    cosine: &'a [f64],
-    sine: &'a [f64],
-    out: &'a mut [T],
-}
+struct Uniform<'a, T>(Blocks<'a, T>);
 
-impl<T: Unit> Loop for Points<'_, T> {
+impl<T: Drawn> Loop for Uniform<'_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Points { logarithm, cosine, sine, out } = self;
-        let points = logarithm.iter().zip(cosine).zip(sine);
-        for (pair, ((logarithm, cosine), sine)) in out.as_chunks_mut::<2>().0.iter_mut().zip(points) {
-            let radius = (-2.0 * logarithm).sqrt();
-            *pair = [T::rounded(radius * cosine), T::rounded(radius * sine)];
-        }
+        self.0.fill(T::uniform);
+    }
+}
+
+struct Normal<'a, T>(Blocks<'a, T>);
+
+impl<T: Drawn> Loop for Normal<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        self.0.fill(T::normal);
     }
 }
 
@@ -201,38 +158,65 @@ mod tests {
     use pullback_graph::Shape;
 
     use super::*;
+    use crate::kernel::simd::{run_as, tests::all};
 
-    #[test]
-    fn draws_are_the_interpreters() {
+    fn op(distribution: Distribution, dtype: DType) -> Random {
+        Random { distribution, stream: 9, dtype, shape: Shape::scalar() }
+    }
+
+    fn check<T: Drawn>(dtype: DType) {
         for distribution in [Distribution::Uniform, Distribution::Normal] {
-            for dtype in [DType::F32, DType::F64] {
-                let op = Random { distribution, stream: 9, dtype, shape: Shape::scalar() };
-                let draw = Draw { op: op.clone(), dtype, len: 0, each: 0 };
-                for (first, len) in [(0, 1), (1, 1), (3, 700), (40, 31), (511, 512), (0, 5000)] {
-                    let mut found = vec![0.0_f64; len];
-                    if dtype == DType::F32 {
-                        let mut out = vec![0.0_f32; len];
-                        draw.draw(-5, first, &mut out);
-                        found.iter_mut().zip(out).for_each(|(found, x)| *found = f64::from(x));
-                    } else {
-                        draw.draw(-5, first, &mut found);
-                    }
-                    for (at, found) in found.into_iter().enumerate() {
-                        let (exact, unit) = match dtype {
-                            DType::F32 => {
-                                (f64::from(op.draw(-5, first + at) as f32), f64::from(f32::EPSILON))
-                            }
-                            _ => (op.draw(-5, first + at), f64::EPSILON),
-                        };
-                        let units = if distribution == Distribution::Uniform { 0.0 } else { 4.0 };
-                        let bound = units * unit * exact.abs();
-                        assert!(
-                            (found - exact).abs() <= bound,
-                            "{distribution:?} {dtype} {at}: {found} {exact}"
-                        );
-                    }
+            let op = op(distribution, dtype);
+            let expected = |at: usize| T::from_f64(op.draw(-5, at)).to_f64().to_bits();
+            let draw = Draw { op: op.clone(), dtype, len: 0, each: 0 };
+            for (first, len) in [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (3, 701), (40, 31), (511, 512)] {
+                let mut out = vec![T::default(); len];
+                draw.draw(-5, first, &mut out);
+                for (at, x) in out.into_iter().enumerate() {
+                    assert_eq!(
+                        x.to_f64().to_bits(),
+                        expected(first + at),
+                        "{distribution:?} {dtype} {first}+{at}"
+                    );
                 }
             }
+            for set in all() {
+                let mut pairs = vec![[T::default(); 2]; 333];
+                let blocks = Blocks { op: &op, key: -5, first: 7, pairs: &mut pairs };
+                match distribution {
+                    Distribution::Uniform => run_as(set, Uniform(blocks)),
+                    Distribution::Normal => run_as(set, Normal(blocks)),
+                }
+                for (at, x) in pairs.into_iter().flatten().enumerate() {
+                    assert_eq!(
+                        x.to_f64().to_bits(),
+                        expected(14 + at),
+                        "{distribution:?} {dtype} {set:?} {at}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn draws_have_the_interpreters_bits_on_every_instruction_set() {
+        check::<f32>(DType::F32);
+        check::<f64>(DType::F64);
+    }
+
+    #[test]
+    fn each_key_has_draws_of_its_own_however_they_are_cut() {
+        let op = op(Distribution::Normal, DType::F64);
+        let (keys, each) = ([3, -1, 3, i64::MAX], 7);
+        let draw = Draw { op: op.clone(), dtype: DType::F64, len: 28, each };
+        for piece in [1, 2, 5, 28] {
+            let mut out = vec![0.0_f64; 28];
+            for (at, part) in out.chunks_mut(piece).enumerate() {
+                let range = at * piece..at * piece + part.len();
+                draw.run(range, &[Slice::I64(&keys)], SliceMut::F64(part), &mut Scratch::default()).unwrap();
+            }
+            let expected: Vec<f64> = (0..28).map(|at| op.draw(keys[at / each], at % each)).collect();
+            assert_eq!(out, expected, "pieces of {piece}");
         }
     }
 }

@@ -27,7 +27,6 @@ use pullback_graph::op::{BinaryOp, Real, UnaryOp};
 
 pub(crate) use crate::kernel::routine::chain::{Chain, Make, Then, Value, is_product};
 pub(crate) use crate::kernel::routine::double::polygamma::Polygamma;
-pub(crate) use crate::kernel::routine::double::{COSINE, LOGARITHM, SINE};
 use crate::kernel::simd::{self, Function, InstructionSet, Loop};
 
 /// A routine over slices, as compiled for an instruction set.

@@ -13,7 +13,7 @@ mod shapes;
 
 use std::ops::Range;
 
-use pullback_graph::op::{BinaryOp, Choices, Distribution};
+use pullback_graph::op::{BinaryOp, Choices};
 use pullback_graph::{Builder, DType, Graph, NodeId, Op, OpClass, OpRules, Tensor, TensorType, dispatch};
 
 use crate::kernel::routine::{Polygamma, Routines};
@@ -193,8 +193,6 @@ fn tolerance(op: &Op, operands: &[Tensor], ty: &TensorType) -> Option<Tensor> {
         // The interpreter's own may be off as far.
         (Op::Polygamma(op), DType::F32) => Some(2.0 * Polygamma::accuracy::<f32>(*op)),
         (Op::Polygamma(op), DType::F64) => Some(2.0 * Polygamma::accuracy::<f64>(*op)),
-        // The root of a logarithm times a sine or a cosine.
-        (Op::Random(op), _) if op.distribution == Distribution::Normal => Some(2.0),
         _ => None,
     };
     if let Some(accuracy) = accuracy {

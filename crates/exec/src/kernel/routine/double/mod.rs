@@ -13,7 +13,7 @@ use super::hyperbolic::{Acosh, Asinh, Atanh};
 use super::inverse::{Acos, Asin, Atan, Atan2};
 use super::pairs::{Logaddexp, Xlog1py, Xlogy};
 use super::remainder::{Rem, Remainder};
-use super::{UnaryLoop, each, routines};
+use super::routines;
 
 use angle::{Cos, Sin, Tan};
 use error::{Erf, Erfc, Erfinv};
@@ -36,8 +36,3 @@ routines! { f64:
     Pow => Pow (1.0 ulp), Atan2 => Atan2 (2.0 ulp), Hypot => Hypot (1.0 ulp), Rem => Rem (0.0 ulp), Remainder => Remainder (0.5 ulp),
     Logaddexp => Logaddexp (3.0 ulp), Xlogy => Xlogy (2.0 ulp), Xlog1py => Xlog1py (2.0 ulp);
 }
-
-/// What the method of Box and Muller makes normal draws with: the same routines, by name.
-pub(crate) const LOGARITHM: UnaryLoop<f64> = each::<f64, Log>;
-pub(crate) const COSINE: UnaryLoop<f64> = each::<f64, Cos>;
-pub(crate) const SINE: UnaryLoop<f64> = each::<f64, Sin>;

@@ -1,8 +1,12 @@
-//! Random numbers from an explicit key: the same key gives the same numbers, in any order of evaluation, and on any machine: to
-//! the bit if they are uniform, while normal ones go through functions that machines round each in their way.
+//! Random numbers from an explicit key: the same key gives the same bits, on any machine, in any order of evaluation.
 //!
-//! The generator is Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): element `i`
-//! is a function of the key, the stream and `i` alone.
+//! Element `i` is a function of the key, the stream and `i` alone: one of the two that a [block of the generator](PhiloxBlock)
+//! makes.
+
+mod normal;
+mod philox;
+
+pub use philox::PhiloxBlock;
 
 use std::borrow::Cow;
 
@@ -62,74 +66,21 @@ impl Random {
     /// Element `index` of the draws with `key`, as a double.
     #[must_use]
     pub fn draw(&self, key: i64, index: usize) -> f64 {
-        let [a, b, c, d] = self.words::<1>(key, (index / 2) as u64).map(|[word]| word);
-        let is_first = index.is_multiple_of(2);
-        match self.distribution {
-            Distribution::Uniform => {
-                let [high, low] = if is_first { [a, b] } else { [c, d] };
-                if self.dtype == DType::F32 {
-                    f64::from(Random::unit_f32(high))
-                } else {
-                    Random::unit_f64(high, low)
-                }
-            }
-            Distribution::Normal => {
-                // One block makes the two coordinates of a point in the plane.
-                let radius = (-2.0 * (1.0 - Random::unit_f64(a, b)).ln()).sqrt();
-                let angle = std::f64::consts::TAU * Random::unit_f64(c, d);
-                radius * if is_first { angle.cos() } else { angle.sin() }
-            }
-        }
+        let block = self.block(key, (index / 2) as u64);
+        let pair = match self.distribution {
+            Distribution::Uniform if self.dtype == DType::F32 => block.uniform_f32().map(f64::from),
+            Distribution::Uniform => block.uniform_f64(),
+            Distribution::Normal => block.normal(),
+        };
+        pair[index % 2]
     }
 
-    /// The four words of so many blocks from number `first` on, word by word: elements `2 · block` and `2 · block + 1` of the
-    /// draws with `key` are made of them.
+    /// The block that elements `2 · number` and `2 · number + 1` of the draws with `key` are made of.
     #[inline(always)]
     #[must_use]
-    pub fn words<const BLOCKS: usize>(&self, key: i64, first: u64) -> [[u32; BLOCKS]; 4] {
-        philox(key as u64, self.stream, first)
+    pub fn block(&self, key: i64, number: u64) -> PhiloxBlock {
+        PhiloxBlock::new(key as u64, self.stream, number)
     }
-
-    /// A word as a number in [0, 1), in steps of 2⁻²⁴.
-    #[inline(always)]
-    #[must_use]
-    pub fn unit_f32(word: u32) -> f32 {
-        // Less than 2²⁴, as a signed number, which processors convert at once.
-        (word >> 8) as i32 as f32 * (1.0 / (1 << 24) as f32)
-    }
-
-    /// Two words as a number in [0, 1), in steps of 2⁻⁵³.
-    #[inline(always)]
-    #[must_use]
-    pub fn unit_f64(high: u32, low: u32) -> f64 {
-        (((u64::from(high) << 32) | u64::from(low)) >> 11) as i64 as f64 * (1.0 / (1_u64 << 53) as f64)
-    }
-}
-
-/// Philox4x32-10: four random words of a 64-bit key and a 128-bit counter (`stream`, `block`), for so many blocks from `first` on.
-#[inline(always)]
-fn philox<const BLOCKS: usize>(key: u64, stream: u64, first: u64) -> [[u32; BLOCKS]; 4] {
-    const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-    const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-    let mut key = [key as u32, (key >> 32) as u32];
-    let block = |at: usize| first.wrapping_add(at as u64);
-    let mut counter = [
-        std::array::from_fn(|at| block(at) as u32),
-        std::array::from_fn(|at| (block(at) >> 32) as u32),
-        [stream as u32; BLOCKS],
-        [(stream >> 32) as u32; BLOCKS],
-    ];
-    for _ in 0..10 {
-        let [w, x, y, z] = &mut counter;
-        for (((w, x), y), z) in w.iter_mut().zip(x).zip(y).zip(z) {
-            let a = u64::from(MULTIPLIERS[0]) * u64::from(*w);
-            let b = u64::from(MULTIPLIERS[1]) * u64::from(*y);
-            (*w, *x, *y, *z) =
-                ((b >> 32) as u32 ^ *x ^ key[0], b as u32, (a >> 32) as u32 ^ *z ^ key[1], a as u32);
-        }
-        key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
-    }
-    counter
 }
 
 impl OpRules for Random {
@@ -184,21 +135,6 @@ impl OpRules for Random {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// The known answers published with Random123 (Salmon et al. 2011).
-    #[test]
-    fn philox_gives_the_published_words() {
-        let words = |key, stream, block| philox::<1>(key, stream, block).map(|[word]| word);
-        assert_eq!(words(0, 0, 0), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
-        assert_eq!(words(u64::MAX, u64::MAX, u64::MAX), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
-        let (block, stream, key) = (0x85a3_08d3_243f_6a88, 0x0370_7344_1319_8a2e, 0x299f_31d0_a409_3822);
-        assert_eq!(words(key, stream, block), [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]);
-        let many = philox::<16>(key, stream, u64::from(u32::MAX) - 3);
-        for at in 0..16 {
-            let one = words(key, stream, u64::from(u32::MAX) - 3 + at as u64);
-            assert_eq!(many.map(|words| words[at]), one, "block {at}");
-        }
-    }
 
     #[test]
     fn draws_have_the_moments_of_their_distribution() {
