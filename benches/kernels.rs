@@ -5,7 +5,7 @@ use std::time::Duration;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pullback::exec::Options;
 use pullback::graph::ConvOptions;
-use pullback::graph::op::TriangularSolve;
+use pullback::graph::op::{Distribution, Random, TriangularSolve};
 use pullback::{Builder, DType, DType::F32, Expr, Session, Tensor};
 
 /// A session on one expression of two tensors.
@@ -186,5 +186,43 @@ fn linear_algebra(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, kernels, products, lookups, linear_algebra);
+/// Random numbers, beside a loop over single ones.
+fn draws(c: &mut Criterion) {
+    const COUNT: usize = 1 << 20;
+    let mut group = c.benchmark_group("draws");
+    group.measurement_time(Duration::from_secs(1)).warm_up_time(Duration::from_millis(200));
+    group.throughput(Throughput::Elements(COUNT as u64));
+    for (name, distribution, dtype) in [
+        ("uniform f32", Distribution::Uniform, F32),
+        ("uniform f64", Distribution::Uniform, DType::F64),
+        ("normal f32", Distribution::Normal, F32),
+        ("normal f64", Distribution::Normal, DType::F64),
+    ] {
+        let op = Random { distribution, stream: 1, dtype, shape: [COUNT].into() };
+        let b = Builder::new();
+        let key = b.input("key", DType::I64, ());
+        let graph = b.finish([("z", key.apply(op.clone()))]).expect("a graph");
+        let mut session = Session::with(&graph, Options::default().threads(1)).expect("a session");
+        group.bench_function(name, |bench| {
+            bench.iter(|| session.run([("key", Tensor::scalar(3_i64))]).expect("a run"));
+        });
+        group.bench_function(format!("{name}, a loop"), |bench| {
+            bench.iter(|| (0..COUNT).map(|at| op.draw(3, at)).collect::<Vec<f64>>());
+        });
+    }
+    // A draw each, for as many keys.
+    let b = Builder::new();
+    let keys = b.input("keys", DType::I64, [100_000]);
+    let op = Random { distribution: Distribution::Normal, stream: 1, dtype: F32, shape: ().into() };
+    let graph = b.finish([("z", keys.apply(op))]).expect("a graph");
+    let mut session = Session::with(&graph, Options::default().threads(1)).expect("a session");
+    let keys = Tensor::from_fn(&[100_000], |at| at as i64);
+    group.throughput(Throughput::Elements(100_000));
+    group.bench_function("one for each of 100,000 keys", |bench| {
+        bench.iter(|| session.run([("keys", keys.clone())]).expect("a run"));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, kernels, products, lookups, linear_algebra, draws);
 criterion_main!(benches);

@@ -2,9 +2,9 @@
 //!
 //! [`Kernel::lower`] turns a [`Region`] of a bound graph into a kernel: elementwise nodes into one [`program`],
 //! [`products`] with what is done to them, [`conv`]olutions, and a family of kernels each for [`windows`], [`reductions`],
-//! [`movement`] and [`linalg`] (linear algebra); kernels that go through the same rows become a [`strip`], and what has no loop of its own into [`mod@reference`], the
-//! interpreter's rule. Sizes, strides and cuts are fixed when a kernel is made; what a run needs beside its operands is in
-//! the worker's [`Scratch`], so that it allocates nothing (the reference does).
+//! [`movement`] and [`linalg`] (linear algebra); kernels that go through the same rows become a [`strip`], and what has no loop
+//! of its own is left to [`mod@reference`], the interpreter's rule. Sizes, strides and cuts are fixed when a kernel is made;
+//! what a run needs beside its operands is in the worker's [`Scratch`], so that it allocates nothing (the reference does).
 //!
 //! Invariants: the bits of a result depend on the bound graph alone, not on how it was cut into [`pieces`] or in which
 //! order those ran, and for elementwise ops not on how nodes were fused (a product that reads a broadcast in place may

@@ -33,8 +33,7 @@ impl Rule for Cofactor {
 fn by_inverse(matrix: &[f64], n: usize, result: &mut [f64], space: &mut Space) -> bool {
     let Space { factors, spare, rows, tools, .. } = space;
     let elimination = Elimination::of(matrix, n, factors, rows, tools);
-    let exchanges = if elimination.is_odd { -1.0 } else { 1.0 };
-    let determinant = elimination.pivots().fold(exchanges, |product, pivot| product * pivot);
+    let determinant = elimination.determinant();
     if !determinant.is_normal() {
         return false;
     }

@@ -115,11 +115,10 @@ impl Rule for Told {
 
 fn told(form: DeterminantForm, elimination: &Elimination<'_>) -> f64 {
     let pivots = elimination.pivots();
-    let exchanges = if elimination.is_odd { -1.0 } else { 1.0 };
     match form {
-        DeterminantForm::Value => pivots.fold(exchanges, |product, pivot| product * pivot),
+        DeterminantForm::Value => elimination.determinant(),
         DeterminantForm::LogAbs => pivots.fold(0.0, |sum, pivot| sum + pivot.abs().ln()),
-        DeterminantForm::Sign => pivots.fold(exchanges, |sign, pivot| {
+        DeterminantForm::Sign => pivots.fold(elimination.sign_of_exchanges(), |sign, pivot| {
             let own = if pivot == 0.0 || pivot.is_nan() { pivot } else { pivot.signum() };
             sign * own
         }),

@@ -18,7 +18,7 @@ pub(super) struct Elimination<'a> {
     /// Row `i` of `P · A` is row `rows[i]` of `A`.
     rows: &'a [i64],
     /// Whether the number of exchanges is odd.
-    pub(super) is_odd: bool,
+    is_odd: bool,
 }
 
 impl<'a> Elimination<'a> {
@@ -48,6 +48,16 @@ impl<'a> Elimination<'a> {
     pub(super) fn pivots(&self) -> impl Iterator<Item = f64> + 'a {
         let (factors, n) = (self.factors, self.n);
         (0..n).map(move |k| factors[k * n + k])
+    }
+
+    /// What the number of exchanges does to the sign.
+    pub(super) fn sign_of_exchanges(&self) -> f64 {
+        if self.is_odd { -1.0 } else { 1.0 }
+    }
+
+    /// The determinant of the matrix.
+    pub(super) fn determinant(&self) -> f64 {
+        self.pivots().fold(self.sign_of_exchanges(), |product, pivot| product * pivot)
     }
 
     /// The first pivot that is 0.

@@ -245,10 +245,7 @@ impl<'a> Walk<'a> {
 
     /// How many steps along the last axis, this one included, are neighbours in the source; 1 if they are not.
     fn columns(&self) -> usize {
-        match (self.axes.last(), self.coordinates.last()) {
-            (Some(axis), Some(coordinate)) if axis.stride == 1 => axis.size - coordinate,
-            _ => 1,
-        }
+        if let (steps, 1) = self.ahead() { steps } else { 1 }
     }
 
     /// How many steps along the last axis, this one included, and how far apart they are in the source; no step where they go

@@ -336,11 +336,11 @@ impl Piece<'_, '_> {
                 match times.map(|times| spots[usize::from(times)]) {
                     None => with_fold!(*kind, dtype, T, F => {
                         let (terms, out) = unsafe { (&*elements::<T>(x_spot, len), elements(out, rows)) };
-                        simd::run(Rows { terms, columns: width, apart: columns, out, fold: PhantomData::<F> });
+                        simd::run(Rows { terms, starts: &[0], columns: width, apart: columns, out, fold: PhantomData::<F> });
                     }),
                     Some(times) => dispatch_float!(dtype, T => {
                         let (terms, out) = unsafe { (products::<T>(x_spot, times, len), elements(out, rows)) };
-                        simd::run(Rows { terms, columns: width, apart: columns, out, fold: PhantomData::<Sum> });
+                        simd::run(Rows { terms, starts: &[0], columns: width, apart: columns, out, fold: PhantomData::<Sum> });
                     }, else unreachable!("products of floats alone are added up")),
                 }
                 Ok(())

@@ -216,16 +216,10 @@ impl<T: Copy, F: Fold<T>> Loop for Run<'_, T, F> {
     }
 }
 
-/// Whether so many elements go straight into the total, one by one.
-#[inline(always)]
-pub(crate) fn goes_one_by_one<T, F: Fold<T>>(count: usize) -> bool {
-    F::IN_ORDER || count < SHORT
-}
-
 #[inline(always)]
 pub(crate) fn total<T: Copy, F: Fold<T>>(mut total: F::Total, terms: impl Terms<T>) -> F::Total {
     let count = terms.count();
-    if goes_one_by_one::<T, F>(count) {
+    if F::IN_ORDER || count < SHORT {
         for at in 0..count {
             total = F::add(total, terms.term(at));
         }
@@ -240,9 +234,12 @@ pub(crate) fn total<T: Copy, F: Fold<T>>(mut total: F::Total, terms: impl Terms<
     total
 }
 
-/// Combines so many columns of each row into one element: the same bits as a [`Run`] per row.
+/// Combines the elements of each row into one: the same bits as a [`Run`] after the other.
 pub(crate) struct Rows<'a, T, S, F> {
     pub(crate) terms: S,
+    /// Where the runs of a row start, counted from its first element.
+    pub(crate) starts: &'a [usize],
+    /// Elements of a run.
     pub(crate) columns: usize,
     /// From a row to the next.
     pub(crate) apart: usize,
@@ -255,16 +252,18 @@ impl<T: Copy, S: Terms<T>, F: Fold<T>> Loop for Rows<'_, T, S, F> {
 
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let Rows { terms, columns, apart, out, .. } = self;
-        let row = |at: usize| terms.part(at * apart, columns);
+        let Rows { terms, starts, columns, apart, out, .. } = self;
+        let run = |row: usize, start: usize| terms.part(row * apart + start, columns);
         let mut done = 0;
-        if goes_one_by_one::<T, F>(columns) {
+        if F::IN_ORDER || columns < SHORT {
             for out in out.as_chunks_mut::<SIDE_BY_SIDE>().0 {
-                let rows: [S; SIDE_BY_SIDE] = std::array::from_fn(|at| row(done + at));
                 let mut totals = [F::NOTHING; SIDE_BY_SIDE];
-                for at in 0..columns {
-                    for (total, row) in totals.iter_mut().zip(rows) {
-                        *total = F::add(*total, row.term(at));
+                for start in starts {
+                    let runs: [S; SIDE_BY_SIDE] = std::array::from_fn(|at| run(done + at, *start));
+                    for at in 0..columns {
+                        for (total, run) in totals.iter_mut().zip(runs) {
+                            *total = F::add(*total, run.term(at));
+                        }
                     }
                 }
                 *out = totals.map(F::finish);
@@ -272,48 +271,11 @@ impl<T: Copy, S: Terms<T>, F: Fold<T>> Loop for Rows<'_, T, S, F> {
             }
         }
         for (at, out) in out[done..].iter_mut().enumerate() {
-            *out = F::finish(total::<T, F>(F::NOTHING, row(done + at)));
-        }
-    }
-}
-
-/// Combines short runs that lie apart into one element, and those of further results, side by side: the same bits as a [`Run`]
-/// after the other.
-pub(crate) struct Scattered<'a, T, F> {
-    /// From the first element of the first result on.
-    pub(crate) elements: &'a [T],
-    /// From a result's first element to the next one's.
-    pub(crate) apart: usize,
-    /// Where runs start, counted from a result's first element.
-    pub(crate) starts: &'a [usize],
-    /// Elements of a run.
-    pub(crate) run: usize,
-    pub(crate) out: &'a mut [T],
-    pub(crate) fold: PhantomData<F>,
-}
-
-impl<T: Copy, F: Fold<T>> Loop for Scattered<'_, T, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Scattered { elements, apart, starts, run, out, .. } = self;
-        for (at, out) in out.chunks_mut(SIDE_BY_SIDE).enumerate() {
-            // Beyond the last result there is that one again.
-            let result = |lane: usize| (at * SIDE_BY_SIDE + lane.min(out.len() - 1)) * apart;
-            let places: [usize; SIDE_BY_SIDE] = std::array::from_fn(result);
-            let mut totals = [F::NOTHING; SIDE_BY_SIDE];
+            let mut sum = F::NOTHING;
             for start in starts {
-                let runs = places.map(|place| &elements[place + start..][..run]);
-                for at in 0..run {
-                    for (total, elements) in totals.iter_mut().zip(runs) {
-                        *total = F::add(*total, elements[at]);
-                    }
-                }
+                sum = total::<T, F>(sum, run(done + at, *start));
             }
-            for (out, total) in out.iter_mut().zip(totals) {
-                *out = F::finish(total);
-            }
+            *out = F::finish(sum);
         }
     }
 }

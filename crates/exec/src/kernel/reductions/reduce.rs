@@ -15,9 +15,7 @@ use crate::kernel::compute::Compute;
 use crate::kernel::movement::rearrange::sizes;
 use crate::kernel::movement::view::{Axis, Walk, dense_strides, merge};
 use crate::kernel::pieces::{GRAIN, Pieces};
-use crate::kernel::reductions::fold::{
-    Columns, Fold, Max, Min, Prod, ROWS, Rows, Run, Scattered, Sum, goes_one_by_one,
-};
+use crate::kernel::reductions::fold::{Columns, Fold, Max, Min, Prod, ROWS, Rows, Run, Sum};
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::simd;
 use crate::kernel::slice::{Slice, SliceMut};
@@ -44,8 +42,8 @@ pub(crate) struct Reduce {
 /// Columns that are combined at a time: their sums and totals stay in the first-level cache.
 const COLUMNS: usize = 1024;
 
-/// Short runs of one result, at most, for several results to be combined side by side.
-const SCATTERED: usize = 64;
+/// Runs of a result whose starts are found once for all results.
+const STARTS: usize = 64;
 
 impl Reduce {
     /// The reduction that a node is; `None` where there is nothing to combine and that is not 0, or for the reference to
@@ -113,49 +111,39 @@ impl Reduce {
     }
 
     fn fold_runs<T: Banked, F: Fold<T>>(&self, range: Range<usize>, source: &[T], out: &mut [T]) {
-        if self.reduced.is_empty() {
-            let (columns, first) = (self.run, range.start * self.run);
-            let terms = &source[first..range.end * columns];
-            simd::run(Rows { terms, columns, apart: columns, out: &mut *out, fold: PhantomData::<F> });
-            for (row, out) in out.iter_mut().enumerate() {
-                *out = self.mended::<T, F>(*out, first + row * columns, source);
-            }
-            return;
-        }
         let runs = self.count / self.run;
         let mut kept = Walk::new(&self.outer, 0, range.start);
-        if goes_one_by_one::<T, F>(self.run) && runs <= SCATTERED {
-            let mut walk = Walk::new(&self.reduced, 0, 0);
-            let mut starts = [0; SCATTERED];
-            for start in &mut starts[..runs] {
-                *start = walk.place();
-                walk.advance(1);
-            }
-            let (starts, run, mut rest) = (&starts[..runs], self.run, out);
-            while !rest.is_empty() {
-                let (ahead, apart) = kept.ahead();
-                let (out, tail) = rest.split_at_mut(ahead.clamp(1, rest.len()));
-                let (place, count) = (kept.place(), out.len());
-                let (elements, fold) = (&source[place..], PhantomData::<F>);
-                simd::run(Scattered { elements, apart, starts, run, out: &mut *out, fold });
-                for (at, out) in out.iter_mut().enumerate() {
-                    *out = self.mended::<T, F>(*out, place + at * apart, source);
+        if runs > STARTS {
+            for out in out {
+                let mut total = F::NOTHING;
+                let mut walk = Walk::new(&self.reduced, kept.place(), 0);
+                for _ in 0..runs {
+                    let elements = &source[walk.place()..walk.place() + self.run];
+                    total = simd::run(Run::<T, F> { total, elements });
+                    walk.advance(1);
                 }
-                rest = tail;
-                kept.advance(count);
+                *out = self.mended::<T, F>(F::finish(total), kept.place(), source);
+                kept.advance(1);
             }
             return;
         }
-        for out in out {
-            let mut total = F::NOTHING;
-            let mut walk = Walk::new(&self.reduced, kept.place(), 0);
-            for _ in 0..runs {
-                let elements = &source[walk.place()..walk.place() + self.run];
-                total = simd::run(Run::<T, F> { total, elements });
-                walk.advance(1);
+        let mut walk = Walk::new(&self.reduced, 0, 0);
+        let mut starts = [0; STARTS];
+        for start in &mut starts[..runs] {
+            *start = walk.place();
+            walk.advance(1);
+        }
+        let (starts, columns, mut rest) = (&starts[..runs], self.run, out);
+        while !rest.is_empty() {
+            let (ahead, apart) = kept.ahead();
+            let (out, tail) = rest.split_at_mut(ahead.clamp(1, rest.len()));
+            let (place, count, fold) = (kept.place(), out.len(), PhantomData::<F>);
+            simd::run(Rows { terms: &source[place..], starts, columns, apart, out: &mut *out, fold });
+            for (at, out) in out.iter_mut().enumerate() {
+                *out = self.mended::<T, F>(*out, place + at * apart, source);
             }
-            *out = self.mended::<T, F>(F::finish(total), kept.place(), source);
-            kept.advance(1);
+            rest = tail;
+            kept.advance(count);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Determinants of the same matrices made into one region: the sign and the logarithm come of one elimination.
 
 use pullback_graph::{Graph, NodeId, Op};
+use rustc_hash::FxHashMap;
 
 use crate::kernel::regions::region::{Extent, Region};
 use crate::kernel::regions::role::Role;
@@ -16,22 +17,17 @@ pub(crate) fn merge_determinants(
         node if matches!(node.op, Op::Determinant(_)) => Some(node.operands[0]),
         _ => None,
     };
-    let mut last: Vec<(NodeId, NodeId)> = Vec::new();
+    // The last root that asks for a determinant of each stack of matrices.
+    let mut last: FxHashMap<NodeId, NodeId> = FxHashMap::default();
     let mut merged = false;
     for region in regions {
         let Some(matrices) = matrices(region) else { continue };
-        match last.iter_mut().find(|(known, _)| *known == matrices) {
-            Some((_, root)) => {
-                merged = true;
-                *root = region.root.max(*root);
-            }
-            None => last.push((matrices, region.root)),
+        if let Some(root) = last.insert(matrices, region.root) {
+            merged = true;
+            last.insert(matrices, root.max(region.root));
         }
     }
-    let root = |region: &Region| {
-        let matrices = matrices(region)?;
-        last.iter().find(|(known, _)| *known == matrices).map(|(_, root)| *root)
-    };
-    let place = |region: &Region| (root(region).unwrap_or(region.root), region.extent);
+    let root = |region: &Region| matrices(region).map_or(region.root, |matrices| last[&matrices]);
+    let place = |region: &Region| (root(region), region.extent);
     merged.then(|| regions.iter().map(place).collect())
 }

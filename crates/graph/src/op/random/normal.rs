@@ -2,7 +2,8 @@
 //!
 //! The logarithm, sine and cosine are made of sums and products that every machine rounds alike, none of them fused, and have
 //! no branch: interpreter and kernels take the same function, so that a key means the same bits everywhere, and compilers
-//! make vector instructions of it. Series and coefficients are those of Sun's fdlibm.
+//! make vector instructions of it. The kernels' own routines for these functions fuse where a processor can, and would not do.
+//! Series and coefficients are those of Sun's fdlibm.
 
 use std::f64::consts::{FRAC_1_SQRT_2, TAU};
 
