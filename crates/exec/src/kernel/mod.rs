@@ -8,7 +8,7 @@
 //!
 //! Invariants: the bits of a result depend on the bound graph alone, not on how it was cut into [`pieces`] or in which
 //! order those ran, and for elementwise ops not on how nodes were fused (a product that reads a broadcast in place may
-//! round otherwise than one that reads it copied); no kernel names an elementwise op; only [`simd`], [`matmul`],
+//! round otherwise than one that reads it copied); no kernel names an elementwise op; only [`simd`], [`register`], [`matmul`],
 //! [`ahead`], [`opaque`], what [`conv`] multiplies with and running [`program`]s contain unsafe code.
 
 mod compute;
@@ -27,6 +27,7 @@ mod linalg;
 mod reference;
 mod loops;
 mod simd;
+mod register;
 mod ahead;
 mod opaque;
 mod pieces;

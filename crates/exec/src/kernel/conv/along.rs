@@ -6,7 +6,8 @@
 #![allow(unsafe_code, reason = "loads of vector registers; the tables are checked once")]
 
 use crate::kernel::conv::taps::Table;
-use crate::kernel::matmul::{InRegisters, Vector, evenly};
+use crate::kernel::matmul::evenly;
+use crate::kernel::register::{InRegisters, Vector};
 
 /// Sums of a product that are kept apart.
 pub(crate) const APART: usize = 16;
@@ -89,7 +90,7 @@ unsafe fn tile<V: Vector, const ROWS: usize>(of: &mut Along<'_, V::Element>, row
 mod tests {
     use super::*;
     use crate::kernel::conv::taps::Distances;
-    use crate::kernel::matmul::Multiply;
+    use crate::kernel::register::Registers;
     use crate::kernel::simd::tests::all;
 
     #[test]
@@ -114,7 +115,10 @@ mod tests {
             for set in all() {
                 let mut sums = vec![0.5; rows * APART];
                 let (rows, lines) = (places.all(), starts.all());
-                f64::multiply(set, Along { left: &left, right: &right, rows, lines, line, sums: &mut sums });
+                f64::in_registers(
+                    set,
+                    Along { left: &left, right: &right, rows, lines, line, sums: &mut sums },
+                );
                 assert_eq!(sums, expected, "{set:?}"); // of multiples of 1/256, exact
             }
         }

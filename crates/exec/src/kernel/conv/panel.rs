@@ -3,7 +3,8 @@
 use pullback_graph::DType;
 
 use crate::kernel::conv::taps::Distances;
-use crate::kernel::matmul::{Matrix, Multiply, Turned};
+use crate::kernel::matmul::{Matrix, Turned};
+use crate::kernel::register::Registers;
 use crate::kernel::simd::InstructionSet;
 
 /// How elements of some operands lie side by side in rows.
@@ -27,7 +28,7 @@ impl Panel {
     }
 
     /// Copies the elements of the operands that start in `from` there, each element a row.
-    pub(super) fn fill<T: Multiply>(
+    pub(super) fn fill<T: Registers>(
         &self,
         from: &[T],
         starts: &[usize],
@@ -47,7 +48,7 @@ impl Panel {
                     to: &mut to[at..],
                     row: self.wide,
                 };
-                T::multiply(InstructionSet::detected(), turned);
+                T::in_registers(InstructionSet::detected(), turned);
             }
             to = &mut to[self.wide * run.len()..];
         }

@@ -11,9 +11,10 @@ use crate::kernel::compute::Compute;
 use crate::kernel::conv::panel::Panel;
 use crate::kernel::conv::phase::Phase;
 use crate::kernel::conv::taps::{Distances, SLACK, Table, Taps};
-use crate::kernel::matmul::{Matrix, Multiply, Turned, evenly};
+use crate::kernel::matmul::{Matrix, Turned, evenly};
 use crate::kernel::pieces::Pieces;
 use crate::kernel::products::contraction::Grid;
+use crate::kernel::register::Registers;
 use crate::kernel::scratch::{Aligned, Banked, Scratch};
 use crate::kernel::simd::InstructionSet;
 use crate::kernel::slice::{Slice, SliceMut};
@@ -141,7 +142,7 @@ impl Slide {
         self.phases.iter().map(Phase::depth).sum()
     }
 
-    fn multiply<T: Banked + Multiply>(
+    fn multiply<T: Banked + Registers>(
         &self,
         range: Range<usize>,
         reads: &[Slice<'_>],
@@ -189,7 +190,13 @@ impl Slide {
     }
 
     /// Rows of a matrix from `row` on, neighboring windows side by side.
-    fn by_windows<T: Banked + Multiply>(&self, kernels: &[T], row: usize, out: &mut [T], room: &mut Room<T>) {
+    fn by_windows<T: Banked + Registers>(
+        &self,
+        kernels: &[T],
+        row: usize,
+        out: &mut [T],
+        room: &mut Room<T>,
+    ) {
         let count = out.len() / self.row;
         for phase in &self.phases {
             let most = if phase.is_in_order() { count } else { (HELD / phase.windows()).clamp(1, count) };
@@ -213,7 +220,7 @@ impl Slide {
                     result,
                     adds: false,
                 };
-                T::multiply(InstructionSet::detected(), product);
+                T::in_registers(InstructionSet::detected(), product);
                 if phase.is_in_order() {
                     continue;
                 }
@@ -229,7 +236,7 @@ impl Slide {
     }
 
     /// Puts the kernels of these rows side by side, unless they are.
-    fn pack<T: Banked + Multiply>(
+    fn pack<T: Banked + Registers>(
         &self,
         panel: &Panel,
         kernels: &[T],
@@ -261,7 +268,7 @@ impl Slide {
     }
 
     /// Rows of a matrix from `row` on, which have been packed, side by side.
-    fn by_rows<T: Banked + Multiply>(&self, panel: &Panel, row: usize, out: &mut [T], room: &mut Room<T>) {
+    fn by_rows<T: Banked + Registers>(&self, panel: &Panel, row: usize, out: &mut [T], room: &mut Room<T>) {
         let (depth, first) = (self.depth(), row - room.packed.1.start);
         let Panel { wide, rows: elements } = panel;
         let mut kernels = &room.panel[first * depth..];
@@ -281,7 +288,7 @@ impl Slide {
                         result: held,
                         adds: false,
                     };
-                    T::multiply(InstructionSet::detected(), product);
+                    T::in_registers(InstructionSet::detected(), product);
                     let places = &phase.places[first..first + windows];
                     if places[windows - 1] - places[0] + 1 == windows {
                         let turned = Turned {
@@ -291,7 +298,7 @@ impl Slide {
                             to: &mut out[places[0]..],
                             row: self.row,
                         };
-                        T::multiply(InstructionSet::detected(), turned);
+                        T::in_registers(InstructionSet::detected(), turned);
                         continue;
                     }
                     for (place, held) in places.iter().zip(held.chunks_exact(rows)) {

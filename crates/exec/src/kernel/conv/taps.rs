@@ -5,7 +5,8 @@
 //! chains enough to keep the units busy.
 #![allow(unsafe_code, reason = "loads and stores of vector registers; the tables are checked once")]
 
-use crate::kernel::matmul::{DEPTH, InRegisters, VECTORS, Vector, evenly};
+use crate::kernel::matmul::{DEPTH, VECTORS, evenly};
+use crate::kernel::register::{InRegisters, Vector};
 
 /// The product `result[r, l, i] = Σ over d of left[rows[r] + depths[0][d]] · right[lines[l] + i + depths[1][d]]`.
 #[derive(Debug)]
@@ -272,7 +273,7 @@ impl<T: Copy, const ROWS: usize, const REGISTERS: usize> InRegisters<T> for Tile
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::matmul::Multiply;
+    use crate::kernel::register::Registers;
     use crate::kernel::simd::tests::all;
 
     #[test]
@@ -292,7 +293,7 @@ mod tests {
             }
             for set in all() {
                 let mut result = vec![1.0; rows * lines * line];
-                f64::multiply(
+                f64::in_registers(
                     set,
                     Taps {
                         left: &left,

@@ -15,13 +15,14 @@ use crate::kernel::compute::Compute;
 use crate::kernel::conv::along::{APART, Along};
 use crate::kernel::conv::panel::Panel;
 use crate::kernel::conv::taps::{Distances, SLACK, Table, Taps};
-use crate::kernel::matmul::{DEPTH, Matrix, Multiply, Scalar, Turned, evenly};
+use crate::kernel::matmul::{DEPTH, Matrix, Scalar, Turned, evenly};
 use crate::kernel::movement::rearrange::sizes;
 use crate::kernel::pieces::Pieces;
 use crate::kernel::products::contraction::{Grid, Source, grid};
 use crate::kernel::products::dot::takes_windows;
 use crate::kernel::reductions::columns::Totals;
 use crate::kernel::regions::role::numel;
+use crate::kernel::register::Registers;
 use crate::kernel::scratch::{Banked, Scratch};
 use crate::kernel::simd::InstructionSet;
 use crate::kernel::slice::{Slice, SliceMut};
@@ -168,7 +169,7 @@ impl Weights {
         }
     }
 
-    fn multiply<T: Banked + Multiply + Scalar>(
+    fn multiply<T: Banked + Registers + Scalar>(
         &self,
         range: Range<usize>,
         reads: &[Slice<'_>],
@@ -214,7 +215,7 @@ impl Weights {
                             to: part,
                             row: places,
                         };
-                        T::multiply(InstructionSet::detected(), turned);
+                        T::in_registers(InstructionSet::detected(), turned);
                     }
                 }
                 Windows::InLines(_) => {
@@ -249,7 +250,7 @@ impl Weights {
     }
 
     /// Adds the products of a plane, outputs side by side.
-    fn across<T: Banked + Multiply>(
+    fn across<T: Banked + Registers>(
         &self,
         factors: &[T],
         copy: &[T],
@@ -270,7 +271,7 @@ impl Weights {
                     to: room,
                     row: panel.wide,
                 };
-                T::multiply(InstructionSet::detected(), turned);
+                T::in_registers(InstructionSet::detected(), turned);
                 let product = Taps {
                     left: copy,
                     right: room,
@@ -281,13 +282,13 @@ impl Weights {
                     result: sums,
                     adds: true,
                 };
-                T::multiply(InstructionSet::detected(), product);
+                T::in_registers(InstructionSet::detected(), product);
             }
         }
     }
 
     /// Adds the products of a plane, neighboring windows side by side.
-    fn along<T: Multiply>(&self, factors: &[T], copy: &[T], lines: &Distances, sums: &mut [T]) {
+    fn along<T: Registers>(&self, factors: &[T], copy: &[T], lines: &Distances, sums: &mut [T]) {
         for (at, sums) in sums.chunks_exact_mut(self.places.len() * APART).enumerate() {
             let product = Along {
                 left: copy,
@@ -297,7 +298,7 @@ impl Weights {
                 line: self.padded.line(),
                 sums,
             };
-            T::multiply(InstructionSet::detected(), product);
+            T::in_registers(InstructionSet::detected(), product);
         }
     }
 }

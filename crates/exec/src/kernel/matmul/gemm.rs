@@ -17,7 +17,8 @@ use crate::kernel::ahead::{Ahead, LINE};
 use crate::kernel::matmul::pack::copy;
 use crate::kernel::matmul::panels::{Depth, Panels};
 use crate::kernel::matmul::tile::{self, Onto, STEPS, Strided, Tiles, VECTORS};
-use crate::kernel::matmul::{Dims, InRegisters, Matmul, Matrix, Multiply, Part, Product, Room, Vector};
+use crate::kernel::matmul::{Dims, Matmul, Matrix, Part, Product, Room};
+use crate::kernel::register::{InRegisters, Registers, Vector};
 use crate::kernel::scratch::Aligned;
 use crate::kernel::simd::InstructionSet;
 
@@ -25,9 +26,9 @@ use crate::kernel::simd::InstructionSet;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blocked;
 
-impl<T: Multiply> Matmul<T> for Blocked {
+impl<T: Registers> Matmul<T> for Blocked {
     fn multiply(&self, product: Product<'_, T>) {
-        T::multiply(InstructionSet::detected(), product);
+        T::in_registers(InstructionSet::detected(), product);
     }
 }
 

@@ -4,7 +4,8 @@
 use std::array;
 
 use crate::kernel::matmul::pack::copy;
-use crate::kernel::matmul::{Dims, InRegisters, Matmul, Matrix, Multiply, Product, Vector};
+use crate::kernel::matmul::{Dims, Matmul, Matrix, Product};
+use crate::kernel::register::{InRegisters, Registers, Vector};
 use crate::kernel::simd::InstructionSet;
 
 /// A sum of products per element of the result, for a vector times lines that each lie together in memory.
@@ -14,9 +15,9 @@ use crate::kernel::simd::InstructionSet;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lines;
 
-impl<T: Multiply> Matmul<T> for Lines {
+impl<T: Registers> Matmul<T> for Lines {
     fn multiply(&self, product: Product<'_, T>) {
-        T::multiply(InstructionSet::detected(), Sums(product));
+        T::in_registers(InstructionSet::detected(), Sums(product));
     }
 }
 

@@ -6,23 +6,19 @@
 mod gemm;
 mod left;
 mod lines;
-mod multiply;
 mod pack;
 mod panels;
 mod plain;
 mod product;
-mod register;
 mod scalar;
 #[cfg(test)]
 mod tests;
 mod tile;
 
 pub(crate) use gemm::{DEPTH, depths, evenly};
-pub(crate) use multiply::{InRegisters, Multiply};
 pub(crate) use pack::{Turned, turned};
 pub(crate) use panels::{MOST_KEPT, Panels};
 pub(crate) use plain::TINY;
 pub(crate) use product::{Dims, Matmul, Matrix, Method, Part, Product, Room};
-pub(crate) use register::Vector;
 pub(crate) use scalar::Scalar;
 pub(crate) use tile::VECTORS;

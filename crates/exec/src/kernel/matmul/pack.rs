@@ -5,15 +5,16 @@ use std::slice;
 
 use pullback_graph::{DType, Element};
 
-use crate::kernel::matmul::register::{Turn, Vector};
-use crate::kernel::matmul::{InRegisters, Matrix, Multiply};
+use crate::kernel::matmul::Matrix;
+use crate::kernel::register::{InRegisters, Registers};
+use crate::kernel::register::{Turn, Vector};
 use crate::kernel::simd::InstructionSet;
 
 /// Fills dense rows from columns whose elements are neighbors: the first `rows` elements of each, `column` apart in `from`.
 pub(crate) fn turned<T: Element>(from: &[T], column: usize, rows: usize, to: &mut [T]) {
-    fn turn<T: Multiply>(elements: &[T], column: usize, rows: usize, to: &mut [T]) {
+    fn turn<T: Registers>(elements: &[T], column: usize, rows: usize, to: &mut [T]) {
         let (from, columns) = (Matrix { elements, row: 1, column }, to.len() / rows);
-        T::multiply(InstructionSet::detected(), Turned { from, rows, columns, to, row: columns });
+        T::in_registers(InstructionSet::detected(), Turned { from, rows, columns, to, row: columns });
     }
     if T::DTYPE == DType::Bool {
         let columns = to.len() / rows;

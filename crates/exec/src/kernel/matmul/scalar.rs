@@ -2,10 +2,10 @@
 
 use pullback_graph::Element;
 
-use crate::kernel::matmul::Multiply;
+use crate::kernel::register::Registers;
 
 /// Elements that matrices can be made of.
-pub(crate) trait Scalar: Element + Multiply {
+pub(crate) trait Scalar: Element + Registers {
     /// `accumulator + a · b`, rounded after the product and after the sum.
     fn add_product(accumulator: Self, a: Self, b: Self) -> Self;
     /// `a + b`.

@@ -4,7 +4,8 @@ use pullback_graph::Element;
 
 use super::gemm::Blocked;
 use super::plain::Plain;
-use super::{Dims, Matmul, Matrix, Method, Multiply, Panels, Part, Product, Room, Scalar};
+use super::{Dims, Matmul, Matrix, Method, Panels, Part, Product, Room, Scalar};
+use crate::kernel::register::Registers;
 use crate::kernel::simd;
 
 fn matrices(dims: Dims) -> (Vec<f64>, Vec<f64>) {
@@ -168,7 +169,7 @@ fn rows_are_multiplied_by_panels_that_are_kept() {
     }
 }
 
-fn check_sets<T: Multiply + Element>(tolerance: f64) {
+fn check_sets<T: Registers + Element>(tolerance: f64) {
     for (m, k, n) in [(1, 1, 1), (5, 3, 2), (13, 40, 33), (25, 500, 70), (12, 64, 300)] {
         let dims = Dims { m, k, n };
         let (left, right) = matrices(dims);
@@ -180,7 +181,7 @@ fn check_sets<T: Multiply + Element>(tolerance: f64) {
         for set in simd::tests::all() {
             let mut result = vec![T::default(); m * n];
             let mut room = Room::default();
-            T::multiply(set, Product::whole(dims, left, right, &mut result, Some(&mut room)));
+            T::in_registers(set, Product::whole(dims, left, right, &mut result, Some(&mut room)));
             for (got, expected) in result.iter().zip(&expected) {
                 let bound = tolerance * k as f64;
                 assert!((got.to_f64() - expected).abs() <= bound, "{dims:?}, {set:?}: {got:?}, {expected}");

@@ -10,9 +10,9 @@
 use std::marker::PhantomData;
 
 use crate::kernel::ahead::{Ahead, prefetch};
-use crate::kernel::matmul::InRegisters;
 use crate::kernel::matmul::left::{Anyhow, ByColumns, ByRows, Left};
-use crate::kernel::matmul::register::Vector;
+use crate::kernel::register::InRegisters;
+use crate::kernel::register::Vector;
 
 /// Registers of columns in a tile.
 pub(crate) const VECTORS: usize = 2;

@@ -1,7 +1,7 @@
-//! What products ask of a register.
+//! What loops ask of a register.
 #![allow(unsafe_code, reason = "what needs an instruction set is unsafe to call")]
 
-use crate::kernel::matmul::InRegisters;
+use crate::kernel::register::InRegisters;
 
 /// A vector register.
 ///
@@ -37,8 +37,8 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     /// `self + other`.
     unsafe fn add(self, other: Self) -> Self;
-    /// Computes a product in a function of its own, compiled for the instruction set of this register.
-    unsafe fn apart(product: impl InRegisters<Self::Element>);
+    /// Computes something in a function of its own, compiled for the instruction set of this register.
+    unsafe fn apart(work: impl InRegisters<Self::Element>);
 }
 
 /// A register that turns rows into columns.
@@ -62,7 +62,7 @@ macro_rules! registers {
         part $mask:ty: |$count:ident| $first:expr, |$from:ident, $part:ident| $load_part:expr, |$to:ident, $values:ident| $store_part:expr;)*) => {
         $(
             // SAFETY: methods are instructions of the register's set; masked ones touch only the lanes of the mask.
-            unsafe impl $crate::kernel::matmul::Vector for $register {
+            unsafe impl $crate::kernel::register::Vector for $register {
                 type Element = $ty;
                 type Mask = $mask;
                 type Turning = $turning;
@@ -127,9 +127,9 @@ macro_rules! registers {
                 }
 
                 #[inline(always)]
-                unsafe fn apart(product: impl $crate::kernel::matmul::InRegisters<$ty>) {
+                unsafe fn apart(work: impl $crate::kernel::register::InRegisters<$ty>) {
                     // SAFETY: the instruction set is there.
-                    unsafe { $apart::<Self, _>(product) }
+                    unsafe { $apart::<Self, _>(work) }
                 }
             }
         )*

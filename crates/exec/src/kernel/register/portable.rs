@@ -4,8 +4,8 @@
     reason = "loads and stores of vector registers, inside bounds that the caller has checked"
 )]
 
-use crate::kernel::matmul::InRegisters;
-use crate::kernel::matmul::register::{Turn, Vector};
+use crate::kernel::register::InRegisters;
+use crate::kernel::register::{Turn, Vector};
 
 /// Registers of the baseline: arrays that the compiler keeps in what the target has.
 macro_rules! portable {
@@ -77,9 +77,9 @@ macro_rules! portable {
                 }
 
                 #[inline(never)]
-                unsafe fn apart(product: impl InRegisters<$ty>) {
+                unsafe fn apart(work: impl InRegisters<$ty>) {
                     // SAFETY: no instruction set is needed.
-                    unsafe { product.compute::<Self>() }
+                    unsafe { work.compute::<Self>() }
                 }
             }
 

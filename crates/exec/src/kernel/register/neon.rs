@@ -6,18 +6,18 @@
 
 use std::arch::aarch64::*;
 
-use crate::kernel::matmul::InRegisters;
-use crate::kernel::matmul::register::turning::{turn_four, turn_two, turning};
-use crate::kernel::matmul::register::vector::{Vector, registers};
+use crate::kernel::register::InRegisters;
+use crate::kernel::register::turning::{turn_four, turn_two, turning};
+use crate::kernel::register::vector::{Vector, registers};
 
-/// Computes a product in registers of NEON.
+/// Computes something in registers of NEON.
 ///
 /// # Safety
 /// The register is one of NEON.
 #[inline(never)]
-unsafe fn neon<V: Vector, P: InRegisters<V::Element>>(product: P) {
+unsafe fn neon<V: Vector, W: InRegisters<V::Element>>(work: W) {
     // SAFETY: the caller's promise; the target has NEON.
-    unsafe { product.compute::<V>() }
+    unsafe { work.compute::<V>() }
 }
 
 registers! {

@@ -6,8 +6,8 @@
 
 use std::arch::x86_64::*;
 
-use crate::kernel::matmul::register::Turn;
-use crate::kernel::matmul::register::turning::{turn_four, turn_two, turning};
+use crate::kernel::register::Turn;
+use crate::kernel::register::turning::{turn_four, turn_two, turning};
 
 /// Four elements of `f32` in each half of a register, from two rows four apart.
 ///

@@ -6,8 +6,8 @@
 
 use std::arch::x86_64::*;
 
-use crate::kernel::matmul::InRegisters;
-use crate::kernel::matmul::register::vector::{Vector, registers};
+use crate::kernel::register::InRegisters;
+use crate::kernel::register::vector::{Vector, registers};
 
 /// Lanes that are all ones, then as many that are zero: from the middle on, masks for any count.
 static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -79,20 +79,20 @@ unsafe fn store_f64(to: *mut f64, values: __m256d, count: usize) {
     }
 }
 
-/// Computes a product in registers of AVX2.
+/// Computes something in registers of AVX2.
 #[inline(never)]
 #[target_feature(enable = "avx2,fma")]
-fn avx2<V: Vector, P: InRegisters<V::Element>>(product: P) {
+fn avx2<V: Vector, W: InRegisters<V::Element>>(work: W) {
     // SAFETY: this function is compiled for what the register needs.
-    unsafe { product.compute::<V>() }
+    unsafe { work.compute::<V>() }
 }
 
-/// Computes a product in registers of AVX-512.
+/// Computes something in registers of AVX-512.
 #[inline(never)]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
-fn avx512<V: Vector, P: InRegisters<V::Element>>(product: P) {
+fn avx512<V: Vector, W: InRegisters<V::Element>>(work: W) {
     // SAFETY: this function is compiled for what the register needs.
-    unsafe { product.compute::<V>() }
+    unsafe { work.compute::<V>() }
 }
 
 registers! {

@@ -1,6 +1,6 @@
-//! Vector registers as matrix products use them: whole and masked loads and stores, sums of products, and turning rows into
-//! columns.
+//! Vector registers: whole and masked loads and stores, sums of products, and turning rows into columns.
 
+mod in_registers;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(not(target_arch = "aarch64"))]
@@ -15,6 +15,7 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+pub(crate) use in_registers::{InRegisters, Registers};
 #[cfg(not(target_arch = "aarch64"))]
 pub(crate) use portable::{Four, Two};
 #[cfg(target_arch = "aarch64")]

@@ -23,7 +23,7 @@ macro_rules! turning {
     ($($register:ident of $ty:ty, $lines:literal lines, $neighbors:literal neighbors: $turn:ident $($with:ident)*;)*) => {
         $(
             // SAFETY: these are instructions of the register's set, on as many elements as the trait says.
-            unsafe impl $crate::kernel::matmul::register::Turn for $register {
+            unsafe impl $crate::kernel::register::Turn for $register {
                 const LINES: usize = $lines;
                 const NEIGHBORS: usize = $neighbors;
 
@@ -33,7 +33,7 @@ macro_rules! turning {
                     unsafe {
                         let turned = $turn!(from row, $($with)*);
                         for (at, row) in turned.into_iter().enumerate() {
-                            $crate::kernel::matmul::Vector::store(row, to.add(at * to_row));
+                            $crate::kernel::register::Vector::store(row, to.add(at * to_row));
                         }
                     }
                 }
