@@ -14,11 +14,10 @@ use crate::kernel::program::build::{Home, Program, Seat, Stage};
 use crate::kernel::program::fixed::FixedValue;
 use crate::kernel::program::instruction::{Place, Space};
 use crate::kernel::program::layout::Cell;
-use crate::kernel::reductions::fold::{Rows, Sum, with_fold};
+use crate::kernel::reductions::fold::{Fold, Rows, Sum, with_fold};
 use crate::kernel::reductions::terms::Products;
 use crate::kernel::regions::narrow::Narrow;
 use crate::kernel::scratch::Scratch;
-use crate::kernel::simd;
 use crate::kernel::slice::{Slice, SliceMut, Typed};
 
 /// A piece that is running.
@@ -336,11 +335,11 @@ impl Piece<'_, '_> {
                 match times.map(|times| spots[usize::from(times)]) {
                     None => with_fold!(*kind, dtype, T, F => {
                         let (terms, out) = unsafe { (&*elements::<T>(x_spot, len), elements(out, rows)) };
-                        simd::run(Rows { terms, starts: &[0], columns: width, apart: columns, out, fold: PhantomData::<F> });
+                        F::rows(Rows { terms, starts: &[0], columns: width, apart: columns, out, fold: PhantomData });
                     }),
                     Some(times) => dispatch_float!(dtype, T => {
                         let (terms, out) = unsafe { (products::<T>(x_spot, times, len), elements(out, rows)) };
-                        simd::run(Rows { terms, starts: &[0], columns: width, apart: columns, out, fold: PhantomData::<Sum> });
+                        Sum::rows(Rows { terms, starts: &[0], columns: width, apart: columns, out, fold: PhantomData });
                     }, else unreachable!("products of floats alone are added up")),
                 }
                 Ok(())

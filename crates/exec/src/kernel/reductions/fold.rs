@@ -12,9 +12,10 @@ use std::marker::PhantomData;
 
 use pullback_graph::op::Real;
 
+use crate::kernel::reductions::registers;
 use crate::kernel::reductions::terms::Terms;
 use crate::kernel::scratch::Banked;
-use crate::kernel::simd::Loop;
+use crate::kernel::simd::{self, Loop};
 
 /// A way to combine elements of type `T`.
 pub(crate) trait Fold<T>: Copy + Default {
@@ -34,6 +35,14 @@ pub(crate) trait Fold<T>: Copy + Default {
     fn join(left: Self::Total, right: Self::Total) -> Self::Total;
     /// The total as an element.
     fn finish(total: Self::Total) -> T;
+
+    /// Combines the elements of each row.
+    fn rows<S: Terms<T>>(rows: Rows<'_, T, S, Self>)
+    where
+        T: Copy,
+    {
+        simd::run(rows);
+    }
 
     /// What elements that must be combined in order are, where that is known only from all of them: asked if the result is
     /// not a number.
@@ -60,7 +69,8 @@ pub(crate) struct Min;
 
 macro_rules! fold {
     ($Fold:ident over $ty:ident: identity $identity:expr, |$a:ident, $b:ident| $combine:expr,
-        total $Total:ident, |$total:ident, $block:ident| $add:expr, |$end:ident| $finish:expr) => {
+        total $Total:ident, |$total:ident, $block:ident| $add:expr, |$end:ident| $finish:expr
+        $(, in registers $rows:ident)?) => {
         impl Fold<$ty> for $Fold {
             type Total = $Total;
             const IDENTITY: $ty = $identity;
@@ -86,21 +96,27 @@ macro_rules! fold {
             fn finish($end: $Total) -> $ty {
                 $finish
             }
+
+            $(
+                fn rows<S: Terms<$ty>>($rows: Rows<'_, $ty, S, $Fold>) {
+                    registers::rows($rows);
+                }
+            )?
         }
     };
 }
 
 // -0 is what leaves every float as it is, itself included.
 // A sum of nothing but -0 is 0, as in the interpreter, which starts from 0.
-fold!(Sum over f32: identity -0.0, |a, b| a + b, total f64, |total, block| total + f64::from(block), |end| (end + 0.0) as f32);
-fold!(Sum over f64: identity -0.0, |a, b| a + b, total f64, |total, block| total + block, |end| end + 0.0);
+fold!(Sum over f32: identity -0.0, |a, b| a + b, total f64, |total, block| total + f64::from(block), |end| (end + 0.0) as f32, in registers rows);
+fold!(Sum over f64: identity -0.0, |a, b| a + b, total f64, |total, block| total + block, |end| end + 0.0, in registers rows);
 fold!(Sum over i64: identity 0, |a, b| a.wrapping_add(b), total i64, |total, block| total.wrapping_add(block), |end| end);
 fold!(Prod over i64: identity 1, |a, b| a.wrapping_mul(b), total i64, |total, block| total.wrapping_mul(block), |end| end);
-fold!(Max over f32: identity f32::NEG_INFINITY, |a, b| a.larger(b), total f32, |total, block| total.larger(block), |end| end);
-fold!(Max over f64: identity f64::NEG_INFINITY, |a, b| a.larger(b), total f64, |total, block| total.larger(block), |end| end);
+fold!(Max over f32: identity f32::NEG_INFINITY, |a, b| a.larger(b), total f32, |total, block| total.larger(block), |end| end, in registers rows);
+fold!(Max over f64: identity f64::NEG_INFINITY, |a, b| a.larger(b), total f64, |total, block| total.larger(block), |end| end, in registers rows);
 fold!(Max over i64: identity i64::MIN, |a, b| a.max(b), total i64, |total, block| total.max(block), |end| end);
-fold!(Min over f32: identity f32::INFINITY, |a, b| a.smaller(b), total f32, |total, block| total.smaller(block), |end| end);
-fold!(Min over f64: identity f64::INFINITY, |a, b| a.smaller(b), total f64, |total, block| total.smaller(block), |end| end);
+fold!(Min over f32: identity f32::INFINITY, |a, b| a.smaller(b), total f32, |total, block| total.smaller(block), |end| end, in registers rows);
+fold!(Min over f64: identity f64::INFINITY, |a, b| a.smaller(b), total f64, |total, block| total.smaller(block), |end| end, in registers rows);
 fold!(Min over i64: identity i64::MAX, |a, b| a.min(b), total i64, |total, block| total.min(block), |end| end);
 fold!(Max over bool: identity false, |a, b| a | b, total bool, |total, block| total | block, |end| end);
 fold!(Min over bool: identity true, |a, b| a & b, total bool, |total, block| total & block, |end| end);
@@ -190,13 +206,13 @@ macro_rules! with_fold {
 pub(crate) use with_fold;
 
 /// Elements per block of a run.
-const BLOCK: usize = 2048;
+pub(crate) const BLOCK: usize = 2048;
 
 /// Runs shorter than this go straight into the total: lanes would cost more than they save.
-const SHORT: usize = 32;
+pub(crate) const SHORT: usize = 32;
 
 /// Rows that are combined side by side where each goes one by one, for then an element waits for the one before it.
-const SIDE_BY_SIDE: usize = 8;
+pub(crate) const SIDE_BY_SIDE: usize = 8;
 
 /// Rows per block of columns.
 pub(crate) const ROWS: usize = 32;

@@ -3,6 +3,7 @@
 pub(crate) mod arg;
 pub(crate) mod columns;
 pub(crate) mod fold;
+mod registers;
 pub(crate) mod lanes;
 pub(crate) mod reduce;
 pub(crate) mod running;

@@ -137,8 +137,8 @@ impl Reduce {
         while !rest.is_empty() {
             let (ahead, apart) = kept.ahead();
             let (out, tail) = rest.split_at_mut(ahead.clamp(1, rest.len()));
-            let (place, count, fold) = (kept.place(), out.len(), PhantomData::<F>);
-            simd::run(Rows { terms: &source[place..], starts, columns, apart, out: &mut *out, fold });
+            let (place, count, fold) = (kept.place(), out.len(), PhantomData);
+            F::rows(Rows { terms: &source[place..], starts, columns, apart, out: &mut *out, fold });
             for (at, out) in out.iter_mut().enumerate() {
                 *out = self.mended::<T, F>(*out, place + at * apart, source);
             }

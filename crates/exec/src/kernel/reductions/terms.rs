@@ -1,6 +1,9 @@
 //! What is combined: elements, or the products of two by two.
+#![allow(unsafe_code, reason = "registers are loaded without looking at bounds again")]
 
 use std::ops::Mul;
+
+use crate::kernel::register::Vector;
 
 /// A run of numbers that are found, or computed, when they are combined.
 pub(crate) trait Terms<T>: Copy {
@@ -12,6 +15,16 @@ pub(crate) trait Terms<T>: Copy {
     fn first<const COUNT: usize>(self) -> [T; COUNT];
     /// Number `at`.
     fn term(self, at: usize) -> T;
+    /// As many as a register has lanes, from number `at` on.
+    ///
+    /// # Safety
+    /// The instruction set of `V` is available, and there are as many terms.
+    unsafe fn register<V: Vector<Element = T>>(self, at: usize) -> V;
+    /// Those in the lanes of `mask`, from number `at` on, and the lanes of `rest`.
+    ///
+    /// # Safety
+    /// The instruction set of `V` is available, and there are terms for the lanes of the mask.
+    unsafe fn register_part<V: Vector<Element = T>>(self, at: usize, mask: V::Mask, rest: V) -> V;
 }
 
 impl<T: Copy> Terms<T> for &[T] {
@@ -33,6 +46,18 @@ impl<T: Copy> Terms<T> for &[T] {
     #[inline(always)]
     fn term(self, at: usize) -> T {
         self[at]
+    }
+
+    #[inline(always)]
+    unsafe fn register<V: Vector<Element = T>>(self, at: usize) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { V::load(self.as_ptr().add(at)) }
+    }
+
+    #[inline(always)]
+    unsafe fn register_part<V: Vector<Element = T>>(self, at: usize, mask: V::Mask, rest: V) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { rest.load_over(self.as_ptr().add(at), mask) }
     }
 }
 
@@ -60,5 +85,20 @@ impl<T: Copy + Mul<Output = T>> Terms<T> for Products<'_, T> {
     #[inline(always)]
     fn term(self, at: usize) -> T {
         self.0[at] * self.1[at]
+    }
+
+    #[inline(always)]
+    unsafe fn register<V: Vector<Element = T>>(self, at: usize) -> V {
+        // SAFETY: the caller's promise.
+        unsafe { self.0.register::<V>(at).mul(self.1.register(at)) }
+    }
+
+    #[inline(always)]
+    unsafe fn register_part<V: Vector<Element = T>>(self, at: usize, mask: V::Mask, rest: V) -> V {
+        // Products are only added up, and zero times the identity of a sum is that identity.
+        // SAFETY: the caller's promise.
+        unsafe {
+            V::load_part(self.0.as_ptr().add(at), mask).mul(rest.load_over(self.1.as_ptr().add(at), mask))
+        }
     }
 }

@@ -22,7 +22,8 @@ unsafe fn neon<V: Vector, W: InRegisters<V::Element>>(work: W) {
 
 registers! {
     float32x4_t of f32, 4 lanes, 12 rows, turning float32x4_t:
-        vdupq_n_f32(0.0), vdupq_n_f32 vld1q_f32 vst1q_f32 vaddq_f32 neon,
+        vdupq_n_f32(0.0), vdupq_n_f32 vld1q_f32 vst1q_f32 vaddq_f32 vmulq_f32 neon,
+        larger |x, y| vbslq_f32(vcgtq_f32(x, y), x, y), smaller vbslq_f32(vcltq_f32(x, y), x, y),
         product |a, b, sum| vfmaq_f32(sum, a, b),
         part usize: |count| count,
         |from, count| match count {
@@ -30,6 +31,13 @@ registers! {
             1 => vld1q_lane_f32::<0>(from, vdupq_n_f32(0.0)),
             2 => vcombine_f32(vld1_f32(from), vdup_n_f32(0.0)),
             3 => vld1q_lane_f32::<2>(from.add(2), vcombine_f32(vld1_f32(from), vdup_n_f32(0.0))),
+            _ => vld1q_f32(from),
+        },
+        |under| match count {
+            0 => under,
+            1 => vld1q_lane_f32::<0>(from, under),
+            2 => vcombine_f32(vld1_f32(from), vget_high_f32(under)),
+            3 => vld1q_lane_f32::<2>(from.add(2), vcombine_f32(vld1_f32(from), vget_high_f32(under))),
             _ => vld1q_f32(from),
         },
         |to, values| match count {
@@ -43,12 +51,18 @@ registers! {
             _ => vst1q_f32(to, values),
         };
     float64x2_t of f64, 2 lanes, 12 rows, turning float64x2_t:
-        vdupq_n_f64(0.0), vdupq_n_f64 vld1q_f64 vst1q_f64 vaddq_f64 neon,
+        vdupq_n_f64(0.0), vdupq_n_f64 vld1q_f64 vst1q_f64 vaddq_f64 vmulq_f64 neon,
+        larger |x, y| vbslq_f64(vcgtq_f64(x, y), x, y), smaller vbslq_f64(vcltq_f64(x, y), x, y),
         product |a, b, sum| vfmaq_f64(sum, a, b),
         part usize: |count| count,
         |from, count| match count {
             0 => vdupq_n_f64(0.0),
             1 => vld1q_lane_f64::<0>(from, vdupq_n_f64(0.0)),
+            _ => vld1q_f64(from),
+        },
+        |under| match count {
+            0 => under,
+            1 => vld1q_lane_f64::<0>(from, under),
             _ => vld1q_f64(from),
         },
         |to, values| match count {

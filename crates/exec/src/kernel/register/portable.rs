@@ -54,6 +54,13 @@ macro_rules! portable {
                 }
 
                 #[inline(always)]
+                unsafe fn load_over(mut self, from: *const $ty, count: usize) -> Self {
+                    // SAFETY: `count` elements are there to read.
+                    self.0[..count].copy_from_slice(unsafe { std::slice::from_raw_parts(from, count) });
+                    self
+                }
+
+                #[inline(always)]
                 unsafe fn store(self, to: *mut $ty) {
                     // SAFETY: there is room for `LANES` elements.
                     unsafe { to.cast::<[$ty; $lanes]>().write_unaligned(self.0) }
@@ -74,6 +81,23 @@ macro_rules! portable {
                 #[inline(always)]
                 unsafe fn add(self, other: Self) -> Self {
                     $Name(std::array::from_fn(|lane| self.0[lane] + other.0[lane]))
+                }
+
+                #[inline(always)]
+                unsafe fn mul(self, other: Self) -> Self {
+                    $Name(std::array::from_fn(|lane| self.0[lane] * other.0[lane]))
+                }
+
+                #[inline(always)]
+                unsafe fn larger(self, other: Self) -> Self {
+                    let larger = |x, y| if x > y { x } else { y };
+                    $Name(std::array::from_fn(|lane| larger(self.0[lane], other.0[lane])))
+                }
+
+                #[inline(always)]
+                unsafe fn smaller(self, other: Self) -> Self {
+                    let smaller = |x, y| if x < y { x } else { y };
+                    $Name(std::array::from_fn(|lane| smaller(self.0[lane], other.0[lane])))
                 }
 
                 #[inline(never)]

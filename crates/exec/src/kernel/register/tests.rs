@@ -18,16 +18,18 @@ fn has_parts<V: Vector<Element: Default + PartialEq + From<u8>>>() -> bool {
     let from: Vec<V::Element> = (0..V::LANES).map(|at| V::Element::from(at as u8 + 1)).collect();
     (0..=V::LANES).all(|count| {
         let (none, sentinel) = (V::Element::default(), V::Element::from(99));
-        let [mut whole, mut part] = [vec![sentinel; V::LANES], vec![sentinel; V::LANES]];
+        let [mut whole, mut part, mut over] = [(); 3].map(|()| vec![sentinel; V::LANES]);
         // SAFETY: the caller has the instruction set; all hold as many elements as a register.
         unsafe {
             let mask = V::first(count);
             V::load(from.as_ptr()).store_part(part.as_mut_ptr(), mask);
             V::load_part(from.as_ptr(), mask).store(whole.as_mut_ptr());
+            V::load(over.as_ptr()).load_over(from.as_ptr(), mask).store(over.as_mut_ptr());
         }
         let expected = |rest: V::Element| (0..V::LANES).map(move |at| (at, rest));
         expected(none).all(|(at, rest)| whole[at] == if at < count { from[at] } else { rest })
             && expected(sentinel).all(|(at, rest)| part[at] == if at < count { from[at] } else { rest })
+            && part == over
     })
 }
 

@@ -29,6 +29,8 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn first(count: usize) -> Self::Mask;
     /// The elements at `from` in the lanes of `mask`, the only ones read, and zeros.
     unsafe fn load_part(from: *const Self::Element, mask: Self::Mask) -> Self;
+    /// The elements at `from` in the lanes of `mask`, the only ones read, and those of `self`.
+    unsafe fn load_over(self, from: *const Self::Element, mask: Self::Mask) -> Self;
     /// Writes the elements to `to`.
     unsafe fn store(self, to: *mut Self::Element);
     /// Writes the elements in the lanes of `mask` to `to`.
@@ -37,6 +39,12 @@ pub(crate) unsafe trait Vector: Copy {
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     /// `self + other`.
     unsafe fn add(self, other: Self) -> Self;
+    /// `self · other`.
+    unsafe fn mul(self, other: Self) -> Self;
+    /// `self` where that is larger, else `other`: also where one of them is NaN.
+    unsafe fn larger(self, other: Self) -> Self;
+    /// `self` where that is smaller, else `other`: also where one of them is NaN.
+    unsafe fn smaller(self, other: Self) -> Self;
     /// Computes something in a function of its own, compiled for the instruction set of this register.
     unsafe fn apart(work: impl InRegisters<Self::Element>);
 }
@@ -57,9 +65,10 @@ pub(crate) unsafe trait Turn: Vector {
 /// Implements [`Vector`] for registers, each by its instructions.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! registers {
-    ($($register:ident of $ty:ty, $lanes:literal lanes, $rows:literal rows, turning $turning:ident: $zero:expr, $splat:ident $load:ident $store:ident $add:ident $apart:ident,
+    ($($register:ident of $ty:ty, $lanes:literal lanes, $rows:literal rows, turning $turning:ident: $zero:expr, $splat:ident $load:ident $store:ident $add:ident $mul:ident $apart:ident,
+        larger |$x:ident, $y:ident| $larger:expr, smaller $smaller:expr,
         product |$a:ident, $b:ident, $sum:ident| $fma:expr,
-        part $mask:ty: |$count:ident| $first:expr, |$from:ident, $part:ident| $load_part:expr, |$to:ident, $values:ident| $store_part:expr;)*) => {
+        part $mask:ty: |$count:ident| $first:expr, |$from:ident, $part:ident| $load_part:expr, |$under:ident| $load_over:expr, |$to:ident, $values:ident| $store_part:expr;)*) => {
         $(
             // SAFETY: methods are instructions of the register's set; masked ones touch only the lanes of the mask.
             unsafe impl $crate::kernel::register::Vector for $register {
@@ -101,6 +110,13 @@ macro_rules! registers {
                 }
 
                 #[inline(always)]
+                unsafe fn load_over(self, $from: *const $ty, $part: $mask) -> Self {
+                    let $under = self;
+                    // SAFETY: the instruction set is there, and the elements in the lanes of the mask.
+                    unsafe { $load_over }
+                }
+
+                #[inline(always)]
                 unsafe fn store(self, to: *mut $ty) {
                     // SAFETY: the instruction set is there, and room for `LANES` elements.
                     unsafe { $store(to, self) }
@@ -124,6 +140,26 @@ macro_rules! registers {
                 unsafe fn add(self, other: Self) -> Self {
                     // SAFETY: the instruction set is there.
                     unsafe { $add(self, other) }
+                }
+
+                #[inline(always)]
+                unsafe fn mul(self, other: Self) -> Self {
+                    // SAFETY: the instruction set is there.
+                    unsafe { $mul(self, other) }
+                }
+
+                #[inline(always)]
+                unsafe fn larger(self, $y: Self) -> Self {
+                    let $x = self;
+                    // SAFETY: the instruction set is there.
+                    unsafe { $larger }
+                }
+
+                #[inline(always)]
+                unsafe fn smaller(self, $y: Self) -> Self {
+                    let $x = self;
+                    // SAFETY: the instruction set is there.
+                    unsafe { $smaller }
                 }
 
                 #[inline(always)]

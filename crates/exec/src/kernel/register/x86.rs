@@ -97,23 +97,31 @@ fn avx512<V: Vector, W: InRegisters<V::Element>>(work: W) {
 
 registers! {
     __m512 of f32, 16 lanes, 12 rows, turning __m512:
-        _mm512_setzero_ps(), _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps avx512,
+        _mm512_setzero_ps(), _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_mul_ps avx512,
+        larger |x, y| _mm512_max_ps(x, y), smaller _mm512_min_ps(x, y),
         product |a, b, sum| _mm512_fmadd_ps(a, b, sum),
         part __mmask16: |count| ((1_u32 << count) - 1) as __mmask16,
-        |from, part| _mm512_maskz_loadu_ps(part, from), |to, values| _mm512_mask_storeu_ps(to, part, values);
+        |from, part| _mm512_maskz_loadu_ps(part, from),
+        |under| _mm512_mask_loadu_ps(under, part, from), |to, values| _mm512_mask_storeu_ps(to, part, values);
     __m512d of f64, 8 lanes, 12 rows, turning __m256d:
-        _mm512_setzero_pd(), _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd avx512,
+        _mm512_setzero_pd(), _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_add_pd _mm512_mul_pd avx512,
+        larger |x, y| _mm512_max_pd(x, y), smaller _mm512_min_pd(x, y),
         product |a, b, sum| _mm512_fmadd_pd(a, b, sum),
         part __mmask8: |count| ((1_u32 << count) - 1) as __mmask8,
-        |from, part| _mm512_maskz_loadu_pd(part, from), |to, values| _mm512_mask_storeu_pd(to, part, values);
+        |from, part| _mm512_maskz_loadu_pd(part, from),
+        |under| _mm512_mask_loadu_pd(under, part, from), |to, values| _mm512_mask_storeu_pd(to, part, values);
     __m256 of f32, 8 lanes, 6 rows, turning __m256:
-        _mm256_setzero_ps(), _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps avx2,
+        _mm256_setzero_ps(), _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_mul_ps avx2,
+        larger |x, y| _mm256_max_ps(x, y), smaller _mm256_min_ps(x, y),
         product |a, b, sum| _mm256_fmadd_ps(a, b, sum),
         part Part: |count| Part { lanes: words(count), count },
-        |from, part| _mm256_maskload_ps(from, part.lanes), |to, values| store_f32(to, values, part.count);
+        |from, part| _mm256_maskload_ps(from, part.lanes),
+        |under| _mm256_blendv_ps(under, _mm256_maskload_ps(from, part.lanes), _mm256_castsi256_ps(part.lanes)), |to, values| store_f32(to, values, part.count);
     __m256d of f64, 4 lanes, 6 rows, turning __m256d:
-        _mm256_setzero_pd(), _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd avx2,
+        _mm256_setzero_pd(), _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_add_pd _mm256_mul_pd avx2,
+        larger |x, y| _mm256_max_pd(x, y), smaller _mm256_min_pd(x, y),
         product |a, b, sum| _mm256_fmadd_pd(a, b, sum),
         part Part: |count| Part { lanes: words(2 * count), count },
-        |from, part| _mm256_maskload_pd(from, part.lanes), |to, values| store_f64(to, values, part.count);
+        |from, part| _mm256_maskload_pd(from, part.lanes),
+        |under| _mm256_blendv_pd(under, _mm256_maskload_pd(from, part.lanes), _mm256_castsi256_pd(part.lanes)), |to, values| store_f64(to, values, part.count);
 }
