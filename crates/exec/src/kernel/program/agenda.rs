@@ -25,7 +25,12 @@ pub(super) fn by_kind(instructions: Vec<Instruction>, values: usize) -> Vec<Inst
     }
     let computed = |place| match place {
         Place::Register(value) => writer[value],
-        Place::Input(_) | Place::Tiled(_) | Place::Loaded(_) | Place::Row(_) | Place::Result(_) => None,
+        Place::Input(_)
+        | Place::Repeated(_)
+        | Place::Tiled(_)
+        | Place::Loaded(_)
+        | Place::Row(_)
+        | Place::Result(_) => None,
     };
     let edges = instructions.iter().enumerate().flat_map(|(at, instruction)| {
         instruction.action.places().filter_map(computed).map(move |before| (before, at))

@@ -53,9 +53,11 @@ pub(crate) struct Step {
     pub(crate) target: u16,
 }
 
-/// Elements that are gone through: `count` runs of `len` neighbours, `apart` elements from one's first to the next one's.
+/// Elements that are gone through: `count` runs of `len` neighbours from `first` on, `apart` elements from one's first to the
+/// next one's.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Runs {
+    pub(crate) first: usize,
     pub(crate) count: usize,
     pub(crate) len: usize,
     pub(crate) apart: usize,
@@ -64,12 +66,22 @@ pub(crate) struct Runs {
 impl Runs {
     /// The first so many elements.
     pub(crate) fn whole(len: usize) -> Runs {
-        Runs { count: 1, len, apart: len }
+        Runs { first: 0, count: 1, len, apart: len }
+    }
+
+    /// The same in parts that begin where laps of so many elements do: a lap is whole runs, or a single run several laps.
+    pub(crate) fn laps(self, lap: usize) -> impl Iterator<Item = Runs> {
+        let Runs { first, count, len, apart } = self;
+        let end = first + if count == 1 { len } else { count * apart };
+        (first..end).step_by(lap).map(move |first| match count {
+            1 => Runs { first, count, len: lap.min(end - first), apart },
+            _ => Runs { first, count: lap.min(end - first) / apart, len, apart },
+        })
     }
 
     /// Where each begins.
     pub(crate) fn starts(self) -> impl Iterator<Item = usize> {
-        (0..self.count).map(move |run| run * self.apart)
+        (0..self.count).map(move |run| self.first + run * self.apart)
     }
 }
 
@@ -104,7 +116,7 @@ impl<'a> Blocks<'a> {
 
     /// Runs the steps.
     pub(crate) fn run(&self) -> Result<(), String> {
-        let mut spread = Spread { end: 0, columns: self.columns };
+        let mut spread = Spread { end: self.runs.first, columns: self.columns };
         for start in self.runs.starts() {
             let (mut at, end) = (start, start + self.runs.len);
             while at + BLOCK <= end {
@@ -132,7 +144,7 @@ impl<'a> Blocks<'a> {
 
 /// Which row's numbers are spread out.
 struct Spread {
-    /// Where the row ends in which the block before began; 0 before the first block.
+    /// Where the row ends in which the block before began; where the first one starts before that.
     end: usize,
     columns: usize,
 }

@@ -88,6 +88,10 @@ pub(crate) struct Program {
     pub(super) reduced: Vec<Reduced>,
     /// Elements per tile.
     pub(super) tile: usize,
+    /// Elements after which what repeats itself starts anew: a part of a tile.
+    pub(super) lap: usize,
+    /// The homes of what does.
+    pub(super) repeated: Vec<u16>,
     /// How far rows have to be gone through, if not to their end.
     pub(super) narrow: Option<Narrow>,
     pub(super) flops: usize,
@@ -190,8 +194,8 @@ impl Program {
                 overwritten[result] = at + usize::from(reads_before);
             }
         }
-        let tile = tile(&counts, period, columns, len);
-        let registers = Layout::of(&counts, tile, tile / columns);
+        let (lap, tile) = lengths(&counts, period, columns, len);
+        let registers = Layout::of(&counts, lap, tile, tile / columns);
         let mut program = Program {
             fixed,
             filled: Vec::new(),
@@ -215,6 +219,8 @@ impl Program {
             narrow: narrow.filter(|_| period == columns),
             reduced: Vec::new(),
             tile,
+            lap,
+            repeated: Vec::new(),
             flops,
             functions: instructions.iter().map(|(_, instruction)| instruction.action.functions()).sum(),
             scalar,
@@ -282,6 +288,9 @@ impl Program {
         let places = self.fixed.iter().map(|fixed| (fixed.place(), fixed.dtype));
         self.filled = places.map(|(place, dtype)| homes.number(place, dtype, Space::Elements)).collect();
         self.homes = homes.list;
+        let repeated =
+            (0_u16..).zip(&self.homes).filter(|(_, home)| matches!(home.place, Place::Repeated(_)));
+        self.repeated = repeated.map(|(at, _)| at).collect();
     }
 
     /// Finds out where everything is once it is known which operands results overwrite. What is read later than it is
@@ -294,6 +303,7 @@ impl Program {
             let Home { place, dtype, .. } = self.homes[at];
             let seat = match place {
                 Place::Register(register) => Seat::Memory(self.layout.block(dtype, register)),
+                Place::Repeated(register) => Seat::Memory(self.layout.repeated(dtype, register)),
                 Place::Tiled(register) | Place::Loaded(register) => {
                     Seat::Memory(self.layout.tiled(dtype, register))
                 }
@@ -362,8 +372,9 @@ impl Program {
     }
 }
 
-/// Elements per tile: as many as keep the registers of tiles near. Any number gives the same bits.
-fn tile(counts: &Counts, period: usize, columns: usize, len: usize) -> usize {
+/// Elements per lap and per tile: a tile has as many as keep its registers near, a lap as many as a period or a few of them.
+/// Any number gives the same bits.
+fn lengths(counts: &Counts, period: usize, columns: usize, len: usize) -> (usize, usize) {
     let bytes = |counts: [usize; 4]| -> usize {
         DType::ALL.iter().zip(counts).map(|(dtype, count)| dtype.bytes() * count).sum()
     };
@@ -372,7 +383,9 @@ fn tile(counts: &Counts, period: usize, columns: usize, len: usize) -> usize {
     let power = 1_usize << fitting.ilog2();
     // Where there are no elements, a view may repeat itself after none.
     let period = period.max(1);
-    ((power / period).max(1) * period).min(len.max(1))
+    let lap = (LAP / period).max(1) * period;
+    let tile = if power < lap { (power / period).max(1) * period } else { power / lap * lap };
+    (lap.min(tile), tile.min(len.max(1)))
 }
 
 /// The target of an instruction, unless it is what a piece comes to, and its operands, the last one repeated.
@@ -399,6 +412,9 @@ fn uses(instruction: &Instruction) -> Vec<(Place, DType, Space)> {
 /// What the registers of a tile should take up, in bytes: part of a second-level cache. What goes from one stage to the next may
 /// come from there; smaller tiles, whose registers the first-level cache holds, begin more stages than that saves.
 const CACHE: usize = 128 * 1024;
+
+/// Elements of a lap at most, unless a period is longer: what repeats itself stays in the first-level cache.
+const LAP: usize = 1024;
 
 /// Elements of a tile at most, unless rows are longer.
 const LONGEST: usize = 16 * 1024;

@@ -209,10 +209,8 @@ impl Compiler<'_> {
     fn whole(&mut self, node: NodeId, space: Space) -> Place {
         let (x, dtype) = (self.place(node, space), self.graph.ty(node).dtype);
         match x {
-            // What is filled once may be as long as a block only.
-            Place::Register(value)
-                if self.fixed.iter().any(|fixed| fixed.register == value && !fixed.is_tiled()) =>
-            {
+            // What is filled once is as long as a block or a lap only.
+            Place::Register(value) if self.fixed.iter().any(|fixed| fixed.register == value) => {
                 Place::Register(self.emit(Action::Cast { op: Cast { dtype }, dtype, x }, dtype, space))
             }
             _ => x,

@@ -15,14 +15,12 @@ pub(crate) struct Fixed {
 }
 
 impl Fixed {
-    /// Whether the register is as long as a tile.
-    pub(crate) fn is_tiled(&self) -> bool {
-        matches!(self.value, FixedValue::Repeat { .. })
-    }
-
     /// Where instructions find it.
     pub(crate) fn place(&self) -> Place {
-        if self.is_tiled() { Place::Tiled(self.register) } else { Place::Register(self.register) }
+        match self.value {
+            FixedValue::Repeat { .. } => Place::Repeated(self.register),
+            FixedValue::Literal(_) | FixedValue::Element { .. } => Place::Register(self.register),
+        }
     }
 }
 
@@ -33,6 +31,6 @@ pub(crate) enum FixedValue {
     Literal(Scalar),
     /// An element of an input.
     Element { input: usize, at: usize },
-    /// A view that repeats itself from tile to tile.
+    /// A view that repeats itself from lap to lap.
     Repeat { input: usize, view: View },
 }

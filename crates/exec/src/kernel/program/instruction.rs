@@ -17,6 +17,8 @@ pub(crate) enum Place {
     Register(usize),
     /// The register of the operand's element type that is as long as a tile.
     Tiled(usize),
+    /// The register of the operand's element type that is as long as a lap, and is read from its start in each.
+    Repeated(usize),
     /// A view of an input: in the input where the tile's elements are neighbors there, or else copied to the register of the
     /// operand's element type that is as long as a tile.
     Loaded(usize),

@@ -17,16 +17,20 @@ pub(super) enum Cell {
     Truth(usize),
 }
 
-/// The places of all registers: of each element type those as long as a block, then those as long as a tile, then those with
-/// an element per row.
+/// The places of all registers: of each element type those as long as a block, as long as a lap, as long as a tile, and with an
+/// element per row, in this order.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
+    /// Elements of a lap.
+    lap: usize,
     /// Elements of a tile.
     tile: usize,
     /// Rows of a tile.
     height: usize,
     /// Where the registers of each element type start, in the order of [`DType::ALL`].
     blocks: [usize; 4],
+    /// Where those as long as a lap do.
+    laps: [usize; 4],
     /// Where those as long as a tile do.
     tiles: [usize; 4],
     /// Where those with an element per row do.
@@ -38,15 +42,16 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// The places of so many registers; a tile has so many elements and rows.
-    pub(super) fn of(counts: &Counts, tile: usize, height: usize) -> Layout {
+    /// The places of so many registers; laps and tiles have so many elements, a tile so many rows.
+    pub(super) fn of(counts: &Counts, lap: usize, tile: usize, height: usize) -> Layout {
         let starts = [0; 4];
-        let mut layout =
-            Layout { tile, height, blocks: starts, tiles: starts, rows: starts, numbers: 0, truths: 0 };
+        let (blocks, laps, tiles, rows) = (starts, starts, starts, starts);
+        let mut layout = Layout { lap, tile, height, blocks, laps, tiles, rows, numbers: 0, truths: 0 };
         for dtype in DType::ALL {
             let at = position(dtype);
             layout.blocks[at] = *layout.end(dtype);
-            layout.tiles[at] = layout.blocks[at] + counts.blocks[at] * BLOCK * dtype.bytes();
+            layout.laps[at] = layout.blocks[at] + counts.blocks[at] * BLOCK * dtype.bytes();
+            layout.tiles[at] = layout.laps[at] + counts.laps[at] * layout.length(dtype);
             layout.rows[at] = layout.tiles[at] + counts.tiles[at] * layout.apart(dtype);
             *layout.end(dtype) = layout.rows[at] + counts.rows[at] * layout.column(dtype);
         }
@@ -56,6 +61,11 @@ impl Layout {
     /// The register as long as a block.
     pub(super) fn block(&self, dtype: DType, register: usize) -> Cell {
         cell(dtype, self.blocks[position(dtype)] + register * BLOCK * dtype.bytes())
+    }
+
+    /// The register as long as a lap.
+    pub(super) fn repeated(&self, dtype: DType, register: usize) -> Cell {
+        cell(dtype, self.laps[position(dtype)] + register * self.length(dtype))
     }
 
     /// The register as long as a tile.
@@ -80,6 +90,11 @@ impl Layout {
         let place = cell(dtype, *self.end(dtype));
         *self.end(dtype) += (len * dtype.bytes()).next_multiple_of(LINE);
         place
+    }
+
+    /// How many bytes registers of a lap are apart.
+    fn length(&self, dtype: DType) -> usize {
+        (self.lap * dtype.bytes()).next_multiple_of(LINE)
     }
 
     /// How many bytes registers of a tile are apart: not a power of two, which would put them all in the same few sets of

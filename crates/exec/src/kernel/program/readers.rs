@@ -46,6 +46,11 @@ impl Readers {
 pub(super) fn register(place: Place) -> Option<usize> {
     match place {
         Place::Register(value) => Some(value),
-        Place::Input(_) | Place::Tiled(_) | Place::Loaded(_) | Place::Row(_) | Place::Result(_) => None,
+        Place::Input(_)
+        | Place::Repeated(_)
+        | Place::Tiled(_)
+        | Place::Loaded(_)
+        | Place::Row(_)
+        | Place::Result(_) => None,
     }
 }

@@ -3,7 +3,7 @@
 use pullback_graph::DType;
 use smallvec::SmallVec;
 
-use crate::kernel::program::fixed::Fixed;
+use crate::kernel::program::fixed::{Fixed, FixedValue};
 use crate::kernel::program::instruction::{Action, Instruction, Place, Space, Target};
 
 /// A value before it has a place; instructions name it by its position in the list.
@@ -19,6 +19,8 @@ pub(crate) struct Value {
 pub(crate) struct Counts {
     /// As long as a block.
     pub(crate) blocks: [usize; 4],
+    /// As long as a lap.
+    pub(crate) laps: [usize; 4],
     /// As long as a tile.
     pub(crate) tiles: [usize; 4],
     /// With an element per row of a tile.
@@ -58,11 +60,11 @@ pub(crate) fn assign(
     instructions: &mut [(usize, Instruction)],
 ) -> Counts {
     let spans = spans(values.len(), instructions);
-    let [mut blocks, mut tiles, mut rows] = [(); 3].map(|()| File::default());
+    let [mut blocks, mut laps, mut tiles, mut rows] = [(); 4].map(|()| File::default());
     let mut places = vec![Place::Register(usize::MAX); values.len()];
     for fixed in fixed {
         let value = fixed.register;
-        let file = if fixed.is_tiled() { &mut tiles } else { &mut blocks };
+        let file = if let FixedValue::Repeat { .. } = fixed.value { &mut laps } else { &mut blocks };
         fixed.register = file.take(fixed.dtype);
         places[value] = fixed.place();
     }
@@ -127,11 +129,11 @@ pub(crate) fn assign(
                 Place::Tiled(_) | Place::Loaded(_) | Place::Row(_) => {
                     ended.push((values[value].dtype, *place))
                 }
-                Place::Input(_) | Place::Result(_) => {}
+                Place::Input(_) | Place::Repeated(_) | Place::Result(_) => {}
             }
         }
     }
-    Counts { blocks: blocks.counts, tiles: tiles.counts, rows: rows.counts }
+    Counts { blocks: blocks.counts, laps: laps.counts, tiles: tiles.counts, rows: rows.counts }
 }
 
 /// When each value is needed; one that nothing reads, where it is computed.

@@ -72,7 +72,7 @@ impl Area {
     fn runs(self, space: Space) -> Runs {
         match space {
             Space::Elements if self.width < self.columns => {
-                Runs { count: self.rows, len: self.width, apart: self.columns }
+                Runs { first: 0, count: self.rows, len: self.width, apart: self.columns }
             }
             Space::Elements => Runs::whole(self.rows * self.columns),
             Space::Rows => Runs::whole(self.rows),
@@ -262,9 +262,11 @@ impl Piece<'_, '_> {
     fn fill(&self, spots: &[Spot]) {
         for (fixed, home) in self.program.fixed.iter().zip(&self.program.filled) {
             let spot = spots[usize::from(*home)];
-            let len = match fixed.is_tiled() {
-                true => self.tile,
-                false => BLOCK.min(self.tile).next_multiple_of(TOGETHER),
+            let len = match fixed.value {
+                FixedValue::Repeat { .. } => self.program.lap,
+                FixedValue::Literal(_) | FixedValue::Element { .. } => {
+                    BLOCK.min(self.tile).next_multiple_of(TOGETHER)
+                }
             };
             dispatch!(fixed.dtype, T => {
                 // SAFETY: a register is so long, and nothing runs yet.
@@ -300,10 +302,28 @@ impl Piece<'_, '_> {
         match stage {
             Stage::Blocks { space, steps, spreads } => {
                 let runs = area.runs(*space);
-                // SAFETY: every home was given a spot for this tile, and none but this worker uses the registers and
-                // the piece's part of the results. Values are written before they are read, a step never writes a
-                // register that it reads, and an input that shares memory with a result is only read by steps before.
-                unsafe { Blocks::new(steps, *spreads, spots, runs, columns) }.run()
+                if *space != Space::Elements || self.program.repeated.is_empty() {
+                    // SAFETY: every home was given a spot for this tile, and none but this worker uses the registers and
+                    // the piece's part of the results. Values are written before they are read, a step never writes a
+                    // register that it reads, and an input that shares memory with a result is only read by steps before.
+                    return unsafe { Blocks::new(steps, *spreads, spots, runs, columns) }.run();
+                }
+                let bytes = |home: u16| self.program.homes[usize::from(home)].dtype.bytes();
+                for runs in runs.laps(self.program.lap) {
+                    let first = runs.first;
+                    for home in &self.program.repeated {
+                        let spot = &mut spots[usize::from(*home)];
+                        spot.start = spot.start.wrapping_sub(first * bytes(*home));
+                    }
+                    // SAFETY: as above; what repeats itself is as long as a lap, and starts where this one does.
+                    let ended = unsafe { Blocks::new(steps, *spreads, spots, runs, columns) }.run();
+                    for home in &self.program.repeated {
+                        let spot = &mut spots[usize::from(*home)];
+                        spot.start = spot.start.wrapping_add(first * bytes(*home));
+                    }
+                    ended?;
+                }
+                Ok(())
             }
             Stage::Load { input, view, target } => {
                 let Home { place, dtype, space } = self.program.homes[usize::from(*target)];

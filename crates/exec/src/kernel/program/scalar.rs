@@ -68,12 +68,12 @@ impl Layout {
         (self.files[position(dtype)] + register) as u32
     }
 
-    /// `None` for what is as long as a tile: it is read by what has no step.
+    /// `None` for what is as long as a lap or a tile: it is read by what has no step.
     fn place(&self, place: Place, dtype: DType) -> Option<u32> {
         match place {
             Place::Input(input) => Some((self.inputs + input) as u32),
             Place::Register(register) => Some(self.register(dtype, register)),
-            Place::Tiled(_) | Place::Loaded(_) | Place::Row(_) => None,
+            Place::Repeated(_) | Place::Tiled(_) | Place::Loaded(_) | Place::Row(_) => None,
             Place::Result(result) => Some((self.results + result) as u32),
         }
     }
@@ -130,6 +130,7 @@ impl ScalarProgram {
             inputs.extend(instruction.action.places().filter_map(|place| match place {
                 Place::Input(input) => Some(input),
                 Place::Register(_)
+                | Place::Repeated(_)
                 | Place::Tiled(_)
                 | Place::Loaded(_)
                 | Place::Row(_)

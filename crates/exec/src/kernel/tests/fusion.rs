@@ -175,6 +175,26 @@ fn numbers_of_rows_are_read_again_in_later_blocks_and_stages() {
     }
 }
 
+/// What repeats itself is read from its start in every lap: laps shorter and longer than rows, tiles of one and of several.
+#[test]
+fn what_repeats_itself_is_read_again_in_every_lap() {
+    for columns in [3, 100, 256, 300, 700, 1024, 1500] {
+        let rows = 70_000 / columns;
+        let b = Builder::new();
+        let x = b.input("x", DType::F32, [rows, columns]);
+        let [gain, shift] = ["gain", "shift"].map(|name| b.input(name, DType::F32, [columns]));
+        // Without rows, and with numbers of rows beside what repeats itself, which is also added up itself.
+        let flat = x * gain.exp() + shift;
+        let centered = x - x.mean_over([-1]).expand_dims(-1);
+        let normal = centered / centered.square().mean_over([-1]).expand_dims(-1).sqrt();
+        let gains = (gain + x * 0.0).sum_over([-1]);
+        let graph = b.finish([("flat", flat), ("rows", normal * gain + shift), ("gains", gains)]).unwrap();
+        let [gain, shift] = [2, 3].map(|seed| Tensor::random([columns], seed));
+        let feeds = [Tensor::random([rows, columns], 1), gain, shift];
+        check(&graph, &feeds, &format!("rows of {columns}"));
+    }
+}
+
 #[test]
 fn what_is_spread_out_over_the_rows_of_a_region_is_no_row_of_it() {
     let b = Builder::new();
