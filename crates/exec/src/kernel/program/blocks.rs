@@ -14,6 +14,7 @@ use pullback_graph::dispatch;
 use crate::kernel::loops;
 use crate::kernel::loops::{Binary, Choose, Compare, Convert, Limit, Unary};
 use crate::kernel::program::code::{Code, Pass};
+use crate::kernel::program::streams::Streams;
 use crate::kernel::simd::{self, InstructionSet, Loop};
 use crate::kernel::slice::Typed;
 
@@ -92,12 +93,13 @@ pub(crate) struct Blocks<'a> {
     spots: &'a [Spot],
     runs: Runs,
     columns: usize,
+    ahead: Option<(&'a Streams, usize)>,
 }
 
 impl<'a> Blocks<'a> {
     /// `steps` over elements at these spots, rows having so many `columns`. The first `spreads` of them spread out
     /// numbers of rows, to spots of stride 0 that no other step writes: not again for a block of the row that the one before
-    /// was of.
+    /// was of. Blocks ask for what is `ahead`, as those of the stage of that number.
     ///
     /// # Safety
     /// For every step and while the blocks run: each operand's spot has these elements of the operand's type, or the
@@ -110,8 +112,9 @@ impl<'a> Blocks<'a> {
         spots: &'a [Spot],
         runs: Runs,
         columns: usize,
+        ahead: Option<(&'a Streams, usize)>,
     ) -> Blocks<'a> {
-        Blocks { steps, spreads, spots, runs, columns }
+        Blocks { steps, spreads, spots, runs, columns, ahead }
     }
 
     /// Runs the steps.
@@ -120,12 +123,18 @@ impl<'a> Blocks<'a> {
         for start in self.runs.starts() {
             let (mut at, end) = (start, start + self.runs.len);
             while at + BLOCK <= end {
+                if let Some((streams, stage)) = self.ahead {
+                    streams.ask(self.spots, stage, at);
+                }
                 for step in self.steps(&mut spread, at, BLOCK) {
                     Block::<BLOCK> { spots: self.spots, at, len: BLOCK, columns: self.columns }.step(step)?;
                 }
                 at += BLOCK;
             }
             if at < end {
+                if let Some((streams, stage)) = self.ahead {
+                    streams.ask(self.spots, stage, at);
+                }
                 let len = end - at;
                 for step in self.steps(&mut spread, at, len) {
                     Block::<0> { spots: self.spots, at, len, columns: self.columns }.step(step)?;

@@ -110,6 +110,8 @@ pub(super) enum Stage {
         steps: Vec<Step>,
         /// How many of the first steps spread out numbers of rows.
         spreads: usize,
+        /// How many stages of blocks over elements there are before it.
+        order: usize,
     },
     /// Reads a view.
     Load { input: usize, view: View, target: u16 },
@@ -117,6 +119,16 @@ pub(super) enum Stage {
     Fold { kind: ReduceKind, x: u16, times: Option<u16>, target: u16 },
     /// Combines rows, or their products with others.
     Accumulate { x: u16, times: Option<u16>, reduced: usize },
+}
+
+impl Stage {
+    /// How many stages of blocks over elements there are before it, if it is one.
+    pub(super) fn order(&self) -> Option<usize> {
+        match self {
+            Stage::Blocks { space: Space::Elements, order, .. } => Some(*order),
+            Stage::Blocks { .. } | Stage::Load { .. } | Stage::Fold { .. } | Stage::Accumulate { .. } => None,
+        }
+    }
 }
 
 /// Where the elements of an operand or a result are.
@@ -243,7 +255,12 @@ impl Program {
         let mut current = None;
         for (stage, instruction) in instructions {
             if current.replace(*stage) != Some(*stage) {
-                self.stages.push(Stage::Blocks { space: instruction.space, steps: Vec::new(), spreads: 0 });
+                self.stages.push(Stage::Blocks {
+                    space: instruction.space,
+                    steps: Vec::new(),
+                    spreads: 0,
+                    order: 0,
+                });
             }
             if let Action::Accumulate { kind, dtype, columns, .. } = &instruction.action {
                 let Target::Result(result) = instruction.target else { unreachable!("it makes a result") };
@@ -287,6 +304,13 @@ impl Program {
         }
         let places = self.fixed.iter().map(|fixed| (fixed.place(), fixed.dtype));
         self.filled = places.map(|(place, dtype)| homes.number(place, dtype, Space::Elements)).collect();
+        let mut count = 0;
+        for stage in &mut self.stages {
+            if let Stage::Blocks { space: Space::Elements, order, .. } = stage {
+                *order = count;
+                count += 1;
+            }
+        }
         self.homes = homes.list;
         let repeated =
             (0_u16..).zip(&self.homes).filter(|(_, home)| matches!(home.place, Place::Repeated(_)));
@@ -417,7 +441,7 @@ const CACHE: usize = 128 * 1024;
 const LAP: usize = 1024;
 
 /// Elements of a tile at most, unless rows are longer.
-const LONGEST: usize = 16 * 1024;
+const LONGEST: usize = 8 * 1024;
 
 impl ComputeAll for Program {
     fn name(&self) -> &'static str {

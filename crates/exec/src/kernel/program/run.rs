@@ -173,11 +173,9 @@ impl Piece<'_, '_> {
             self.program.narrow.map_or(columns, |narrow| self.width(narrow, &tile, lengths.rows, spots));
         let area = Area { rows: lengths.rows, columns, width };
         self.save(spots, lengths);
-        for (at, stage) in self.program.stages.iter().enumerate() {
-            if tile.end < self.range.end {
-                self.program.streams.ask(spots, at);
-            }
-            self.stage(stage, spots, tile.start, area)?;
+        let has_next = tile.end < self.range.end;
+        for stage in &self.program.stages {
+            self.stage(stage, spots, tile.start, area, has_next)?;
         }
         if width < columns {
             self.extend(spots, area);
@@ -297,16 +295,25 @@ impl Piece<'_, '_> {
         }
     }
 
-    fn stage(&self, stage: &Stage, spots: &mut [Spot], first: usize, area: Area) -> Result<(), String> {
+    fn stage(
+        &self,
+        stage: &Stage,
+        spots: &mut [Spot],
+        first: usize,
+        area: Area,
+        has_next: bool,
+    ) -> Result<(), String> {
         let Area { rows, columns, width } = area;
         match stage {
-            Stage::Blocks { space, steps, spreads } => {
+            Stage::Blocks { space, steps, spreads, order } => {
+                let ahead =
+                    (has_next && *space == Space::Elements).then_some((&self.program.streams, *order));
                 let runs = area.runs(*space);
                 if *space != Space::Elements || self.program.repeated.is_empty() {
                     // SAFETY: every home was given a spot for this tile, and none but this worker uses the registers and
                     // the piece's part of the results. Values are written before they are read, a step never writes a
                     // register that it reads, and an input that shares memory with a result is only read by steps before.
-                    return unsafe { Blocks::new(steps, *spreads, spots, runs, columns) }.run();
+                    return unsafe { Blocks::new(steps, *spreads, spots, runs, columns, ahead) }.run();
                 }
                 let bytes = |home: u16| self.program.homes[usize::from(home)].dtype.bytes();
                 for runs in runs.laps(self.program.lap) {
@@ -316,7 +323,7 @@ impl Piece<'_, '_> {
                         spot.start = spot.start.wrapping_sub(first * bytes(*home));
                     }
                     // SAFETY: as above; what repeats itself is as long as a lap, and starts where this one does.
-                    let ended = unsafe { Blocks::new(steps, *spreads, spots, runs, columns) }.run();
+                    let ended = unsafe { Blocks::new(steps, *spreads, spots, runs, columns, ahead) }.run();
                     for home in &self.program.repeated {
                         let spot = &mut spots[usize::from(*home)];
                         spot.start = spot.start.wrapping_add(first * bytes(*home));
