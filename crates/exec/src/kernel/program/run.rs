@@ -261,7 +261,7 @@ impl Piece<'_, '_> {
         for (fixed, home) in self.program.fixed.iter().zip(&self.program.filled) {
             let spot = spots[usize::from(*home)];
             let len = match fixed.value {
-                FixedValue::Repeat { .. } => self.program.lap,
+                FixedValue::Repeat { .. } => self.program.lap.min(self.tile),
                 FixedValue::Literal(_) | FixedValue::Element { .. } => {
                     BLOCK.min(self.tile).next_multiple_of(TOGETHER)
                 }
