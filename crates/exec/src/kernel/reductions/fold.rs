@@ -384,23 +384,29 @@ impl<T: Copy, F: Fold<T>> Loop for Columns<'_, T, F> {
 
 /// Adds so many rows to what earlier ones came to, in their order.
 #[inline(always)]
+#[allow(
+    clippy::needless_range_loop,
+    reason = "by an iterator over sums and positions, compilers leave up to a whole vector loop of elements to one without vectors"
+)]
 pub(crate) fn add_rows<A: Copy, T: Copy, S: Terms<T>>(
     into: &mut [A],
     count: usize,
     row: impl Fn(usize) -> S,
     add: impl Fn(A, T) -> A,
 ) {
+    let len = into.len();
+    let row = |at: usize| row(at).part(0, len);
     // Four at a time: sums are read and written once for them.
     let fours = count - count % 4;
     for first in (0..fours).step_by(4) {
         let [a, b, c, d] = [row(first), row(first + 1), row(first + 2), row(first + 3)];
-        for (at, into) in into.iter_mut().enumerate() {
-            *into = add(add(add(add(*into, a.term(at)), b.term(at)), c.term(at)), d.term(at));
+        for at in 0..len {
+            into[at] = add(add(add(add(into[at], a.term(at)), b.term(at)), c.term(at)), d.term(at));
         }
     }
     for row in (fours..count).map(row) {
-        for (at, into) in into.iter_mut().enumerate() {
-            *into = add(*into, row.term(at));
+        for at in 0..len {
+            into[at] = add(into[at], row.term(at));
         }
     }
 }
