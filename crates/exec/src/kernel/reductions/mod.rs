@@ -3,9 +3,9 @@
 pub(crate) mod arg;
 pub(crate) mod columns;
 pub(crate) mod fold;
-mod registers;
 pub(crate) mod lanes;
 pub(crate) mod reduce;
+mod registers;
 pub(crate) mod running;
 pub(crate) mod sort;
 pub(crate) mod terms;

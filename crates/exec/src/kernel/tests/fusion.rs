@@ -188,9 +188,16 @@ fn what_repeats_itself_is_read_again_in_every_lap() {
         let centered = x - x.mean_over([-1]).expand_dims(-1);
         let normal = centered / centered.square().mean_over([-1]).expand_dims(-1).sqrt();
         let gains = (gain + x * 0.0).sum_over([-1]);
-        let graph = b.finish([("flat", flat), ("rows", normal * gain + shift), ("gains", gains)]).unwrap();
+        // Of another length, and truth values.
+        let mask = b.input("mask", DType::Bool, [columns]);
+        let whole = normal.cast(DType::F64) * b.input("wide", DType::F64, [columns]);
+        let masked = whole.masked_fill(mask, 3.0);
+        let results = [("flat", flat), ("rows", normal * gain + shift), ("gains", gains), ("masked", masked)];
+        let graph = b.finish(results).unwrap();
         let [gain, shift] = [2, 3].map(|seed| Tensor::random([columns], seed));
-        let feeds = [Tensor::random([rows, columns], 1), gain, shift];
+        let mask = Tensor::vector((0..columns).map(|at| at % 3 == 0).collect::<Vec<bool>>());
+        let wide = Tensor::vector((0..columns).map(|at| at as f64).collect::<Vec<f64>>());
+        let feeds = [Tensor::random([rows, columns], 1), gain, shift, mask, wide];
         check(&graph, &feeds, &format!("rows of {columns}"));
     }
 }
