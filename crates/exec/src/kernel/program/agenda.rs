@@ -11,7 +11,8 @@ use std::collections::BinaryHeap;
 use rustc_hash::FxHashMap;
 
 use crate::csr::Csr;
-use crate::kernel::program::instruction::{Action, Instruction, Place};
+use crate::kernel::program::instruction::{Action, Instruction};
+use crate::kernel::program::readers::register;
 use crate::kernel::program::stage::target;
 
 /// The instructions in an order in which they can run, kind by kind. Places and targets are the positions of values, `values`
@@ -23,15 +24,7 @@ pub(super) fn by_kind(instructions: Vec<Instruction>, values: usize) -> Vec<Inst
     for (at, instruction) in instructions.iter().enumerate() {
         writer[target(instruction)] = Some(at);
     }
-    let computed = |place| match place {
-        Place::Register(value) => writer[value],
-        Place::Input(_)
-        | Place::Repeated(_)
-        | Place::Tiled(_)
-        | Place::Loaded(_)
-        | Place::Row(_)
-        | Place::Result(_) => None,
-    };
+    let computed = |place| writer[register(place)?];
     let edges = instructions.iter().enumerate().flat_map(|(at, instruction)| {
         instruction.action.places().filter_map(computed).map(move |before| (before, at))
     });
@@ -86,7 +79,7 @@ mod tests {
     use pullback_graph::op::{BinaryOp, UnaryOp};
 
     use super::*;
-    use crate::kernel::program::instruction::{Space, Target};
+    use crate::kernel::program::instruction::{Place, Space, Target};
 
     fn instruction((op, x, y): (usize, usize, usize), at: usize) -> Instruction {
         let place = |draw: usize| match draw % (at + 1) {
