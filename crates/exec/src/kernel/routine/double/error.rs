@@ -29,7 +29,7 @@ fn erf_near_zero<const FMA: bool>(x: f64) -> f64 {
     fma::<FMA>(x, p, x)
 }
 
-/// `erfc x` for `½ ≤ x ≤ 27.3`.
+/// `erfc x` for `½ ≤ x ≤ 27.3`, and at 37.66, where it is zero.
 #[inline(always)]
 fn erfc_of_large<const FMA: bool>(x: f64) -> f64 {
     // (1 + 2 x) e^(x²) erfc(x), which is nearly 1, in a variable that maps the whole axis to a finite stretch.
@@ -81,8 +81,8 @@ pub(super) struct Erfc;
 impl Routine<f64> for Erfc {
     #[inline(always)]
     fn at<const FMA: bool>(x: f64) -> f64 {
-        let size = x.abs();
-        let size = if size > 27.3 { 27.3 } else { size };
+        // Far out it is zero, by powers of two that are, as in `exp`.
+        let size = if x.abs() > 27.3 { 37.66 } else { x.abs() };
         let near = erf_near_zero::<FMA>(size);
         let far = erfc_of_large::<FMA>(size);
         let above = if size < 0.5 { 1.0 - near } else { far };

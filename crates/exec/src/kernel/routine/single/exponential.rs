@@ -22,7 +22,7 @@ pub(super) fn reduced<const FMA: bool>(x: f32, shift: f32) -> (f32, f32) {
 /// `e^r - 1` for `|r| ≤ ln 2 / 2`.
 #[inline(always)]
 pub(super) fn expm1_of_rest<const FMA: bool>(r: f32) -> f32 {
-    fma::<FMA>(r * r, polynomial::<FMA, 5>(r, EXP), r)
+    fma::<FMA>(r, r * polynomial::<FMA, 5>(r, EXP), r)
 }
 
 /// `e^r` for `|r| ≤ ln 2 / 2`.
@@ -32,9 +32,14 @@ fn exp_of_rest<const FMA: bool>(r: f32) -> f32 {
     fma::<FMA>(fma::<FMA>(q, r, 1.0), r, 1.0)
 }
 
-/// `e^x` for `-105 ≤ x ≤ 90`.
+/// Where both powers of two are zero that [`exp`] multiplies by. What is below half the least number is computed from
+/// there: where a product is rounded to zero, Intel's processors take a hundred times as long for it.
+const VANISHED: f32 = -176.1;
+
+/// `e^x` for `x ≤ 90`.
 #[inline(always)]
 pub(super) fn exp<const FMA: bool>(x: f32) -> f32 {
+    let x = if x < -104.0 { VANISHED } else { x };
     let (shifted, r) = reduced::<FMA>(x, TWO_EXPONENTS);
     let [one, two] = powers_of_two(shifted);
     exp_of_rest::<FMA>(r) * one * two
@@ -43,8 +48,7 @@ pub(super) fn exp<const FMA: bool>(x: f32) -> f32 {
 /// `e^-|x|`.
 #[inline(always)]
 pub(super) fn decayed<const FMA: bool>(x: f32) -> f32 {
-    let x = -x.abs();
-    exp::<FMA>(if x < -105.0 { -105.0 } else { x })
+    exp::<FMA>(-x.abs())
 }
 
 /// `e^x` for `|x| ≤ 87`, where neither it nor its inverse is subnormal.
@@ -59,7 +63,7 @@ pub(super) struct Exp;
 impl Routine<f32> for Exp {
     #[inline(always)]
     fn at<const FMA: bool>(x: f32) -> f32 {
-        exp::<FMA>(limit(x, -105.0, 90.0))
+        exp::<FMA>(if x > 90.0 { 90.0 } else { x })
     }
 }
 
@@ -88,7 +92,7 @@ impl Routine<f32> for Tanh {
             z,
             [-0.333_332_8, 0.133_314_12, -0.053_737_402, 0.020_632_116, -0.005_697_722_5],
         );
-        let near = fma::<FMA>(size * z, p, size);
+        let near = fma::<FMA>(size, z * p, size);
         let far = 1.0 - 2.0 / (moderate_exp::<FMA>(2.0 * size) + 1.0);
         // Neither limits nor signs are of NaN.
         let value = if size < 0.625 { near } else { far };
@@ -96,11 +100,11 @@ impl Routine<f32> for Tanh {
     }
 }
 
-/// 2⁶⁴.
-const SCALE: f32 = 18_446_744_073_709_551_616.0;
+/// 2¹²⁶.
+const SCALE: f32 = 1.0 / f32::MIN_POSITIVE;
 
-/// 2⁻⁶⁴.
-const INVERSE_OF_SCALE: f32 = 1.0 / SCALE;
+/// 2⁻¹⁰⁰, which added to 1 leaves 1.
+const NOTHING: f32 = 7.888_609e-31;
 
 pub(super) struct Sigmoid;
 
@@ -108,16 +112,19 @@ impl Routine<f32> for Sigmoid {
     #[inline(always)]
     fn at<const FMA: bool>(x: f32) -> f32 {
         let decay = -x.abs();
-        let (shifted, r) = reduced::<FMA>(if decay < -105.0 { -105.0 } else { decay }, EXPONENT + 64.0);
-        // Times 2⁶⁴, as the dividend is, so that it is not subnormal.
+        // As in `exp`; the power of two below is zero there.
+        let decay = if decay < -104.0 { -175.4 } else { decay };
+        let (shifted, r) = reduced::<FMA>(decay, EXPONENT + 126.0);
+        // Times 2¹²⁶, as the dividend is, so that nothing but the result may be subnormal.
         let scaled = exp_of_rest::<FMA>(r) * power_of_two(shifted);
-        let decayed = scaled * INVERSE_OF_SCALE;
+        let least = NOTHING * SCALE;
+        let decayed = (if scaled < least { least } else { scaled }) / SCALE;
         let dividend = if x >= 0.0 { SCALE } else { scaled };
         let sum = 1.0 + decayed;
         let value = dividend / sum;
         // What the sum and the quotient lost, which is made up for by an inverse of the sum to a few bits. The difference
         // is exact, since one is at most twice the other.
         let lost = fma::<FMA>(-value, decayed, dividend - value);
-        fma::<FMA>(lost, fma::<FMA>(sum, -8.0 / 17.0, 24.0 / 17.0), value) * INVERSE_OF_SCALE
+        fma::<FMA>(lost, fma::<FMA>(sum, -8.0 / 17.0, 24.0 / 17.0), value) / SCALE
     }
 }

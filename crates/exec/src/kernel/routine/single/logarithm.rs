@@ -20,7 +20,7 @@ const LOG: [f32; 8] = [
 #[inline(always)]
 fn log_of_rest<const FMA: bool>(f: f32) -> f32 {
     let q = polynomial::<FMA, 8>(f, LOG);
-    fma::<FMA>(f * f, fma::<FMA>(f, q, -0.5), f)
+    fma::<FMA>(f, f * fma::<FMA>(f, q, -0.5), f)
 }
 
 /// `n · ln 2 + log`.
@@ -86,8 +86,12 @@ impl Routine<f32> for Log1p {
 #[inline(always)]
 pub(super) fn log1p_of_fraction<const FMA: bool>(x: f32) -> f32 {
     let large = x > std::f32::consts::SQRT_2 - 1.0;
-    let log = log_of_rest::<FMA>(if large { fma::<FMA>(0.5, x, -0.5) } else { x });
-    if large { log + std::f32::consts::LN_2 } else { log }
+    // What is tiny is its own logarithm, and kept out of what is slow if it is subnormal.
+    let tiny = x < 1e-10;
+    let small = if tiny { 1e-10 } else { x };
+    let log = log_of_rest::<FMA>(if large { fma::<FMA>(0.5, x, -0.5) } else { small });
+    let log = if large { log + std::f32::consts::LN_2 } else { log };
+    if tiny { x } else { log }
 }
 
 pub(super) struct Softplus;
