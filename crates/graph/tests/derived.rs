@@ -60,6 +60,21 @@ fn activations_stay_finite_at_extreme_arguments() {
 }
 
 #[test]
+fn tails_of_gelu_are_constant_before_they_are_subnormal() {
+    let x = [-8.0, -10.0, -11.0, -13.5, -1e30, f32::NEG_INFINITY];
+    let ops: [for<'g> fn(Expr<'g>) -> Expr<'g>; 2] = [|x| x.gelu(), |x| x.gelu_tanh()];
+    for op in ops {
+        let b = Builder::new();
+        let input = b.input("x", F32, [x.len()]);
+        let graph = b.finish([("y", op(input))]).unwrap();
+        let y = interpret(&graph, [("x", &Tensor::vector(x))]).unwrap();
+        let y = y.output("y").unwrap().values::<f32>();
+        assert!(y.iter().all(|y| y.is_normal() && *y < 0.0 && *y > -1e-14), "{y:?}");
+        assert!(y[2..].iter().all(|tail| *tail == y[2]), "{y:?}");
+    }
+}
+
+#[test]
 fn bounded_activations_follow_their_formulas() {
     let x = [-1e4, -50.0, -3.0, -1e-8, 0.0, 1e-8, 1.5, 3.0, 7.0, 50.0, 1e4];
     let formula = |f: fn(f64) -> f64| x.map(f);

@@ -4,6 +4,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 use std::panic::Location;
 
 use crate::dim::Dim;
+use crate::dtype::DType;
 use crate::error::Violation;
 use crate::expr::Expr;
 use crate::kinks::Kink;
@@ -99,17 +100,23 @@ impl<'g> Expr<'g> {
     }
 
     /// `x · Φ(x)` with the normal distribution's Φ, by the complementary error function, which keeps its digits in the
-    /// negative tail (Hendrycks and Gimpel, "Gaussian error linear units", 2016).
+    /// negative tail (Hendrycks and Gimpel, "Gaussian error linear units", 2016). Below -10 in f32, where it is -8e-23, and
+    /// below -36 in f64 it is constant: what is nearer to zero would be subnormal soon, and processors take a hundred times
+    /// as long to multiply by that.
     ///
     /// # Panics
     /// When the elements are not floats.
     #[must_use]
     #[track_caller]
     pub fn gelu(self) -> Expr<'g> {
-        self.builder().derived("gelu", Location::caller(), || self * 0.5 * (self * -FRAC_1_SQRT_2).erfc())
+        self.builder().derived("gelu", Location::caller(), || {
+            let x = self.clamp_min(if self.dtype() == DType::F32 { -10.0 } else { -36.0 });
+            x * 0.5 * (x * -FRAC_1_SQRT_2).erfc()
+        })
     }
 
-    /// The approximation `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))` of [`gelu`](Expr::gelu), from the same paper.
+    /// The approximation `x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))` of [`gelu`](Expr::gelu), from the same paper. It is
+    /// constant below -8 in f32, where it is -3e-21, and below -20 in f64, for the same reason.
     ///
     /// # Panics
     /// When the elements are not floats.
@@ -117,11 +124,13 @@ impl<'g> Expr<'g> {
     #[track_caller]
     pub fn gelu_tanh(self) -> Expr<'g> {
         self.builder().derived("gelu_tanh", Location::caller(), || {
-            // Beyond ±40 the sigmoid is 0 or 1 to every digit; a cube that overflows would make its slope 0 · ∞.
-            let x = self.clamp(-40.0, 40.0);
-            let inner = (x + x * x * x * 0.044715) * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
+            let far = if self.dtype() == DType::F32 { 8.0 } else { 20.0 };
+            let x = self.clamp_min(-far);
+            // Above it the sigmoid is 1 to every digit; a cube that overflows would make its slope 0 · ∞.
+            let limited = x.clamp_max(far);
+            let inner = (limited + limited * limited * limited * 0.044715) * (FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
             // (1 + tanh u) / 2 is sigmoid(2u), which keeps its digits where 1 + tanh u cancels.
-            self * (inner * 2.0).sigmoid()
+            x * (inner * 2.0).sigmoid()
         })
     }
 
