@@ -101,7 +101,7 @@ impl<'g> Expr<'g> {
 
     /// `x · Φ(x)` with the normal distribution's Φ, by the complementary error function, which keeps its digits in the
     /// negative tail (Hendrycks and Gimpel, "Gaussian error linear units", 2016). Below -10 in f32, where it is -8e-23, and
-    /// below -36 in f64 it is constant: what is nearer to zero would be subnormal soon, and processors take a hundred times
+    /// below -36 in f64 it is constant: what is nearer to zero would be subnormal soon, and some processors take many times
     /// as long to multiply by that.
     ///
     /// # Panics

@@ -42,7 +42,7 @@ pub(super) fn exp_and<const FMA: bool>(x: f64, rest: f64) -> f64 {
 }
 
 /// Where both powers of two are zero that [`exp`] multiplies by. What is below half the least number is computed from
-/// there: where a product is rounded to zero, Intel's processors take a hundred times as long for it.
+/// there: where a product is rounded to zero, Intel's processors take many times as long for it.
 const VANISHED: f64 = -1418.2;
 
 /// `e^x` for `x ≤ 710`.

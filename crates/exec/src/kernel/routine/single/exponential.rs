@@ -33,7 +33,7 @@ fn exp_of_rest<const FMA: bool>(r: f32) -> f32 {
 }
 
 /// Where both powers of two are zero that [`exp`] multiplies by. What is below half the least number is computed from
-/// there: where a product is rounded to zero, Intel's processors take a hundred times as long for it.
+/// there: where a product is rounded to zero, Intel's processors take many times as long for it.
 const VANISHED: f32 = -176.1;
 
 /// `e^x` for `x ≤ 90`.
